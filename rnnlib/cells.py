@@ -1,0 +1,291 @@
+"""RNN, GRU and LSTM from scratch: forward over a whole sequence, and the hand-derived way back.
+
+Before: baselines.py.  Next: models.py puts a cell between tokens and predictions.
+
+Every cell is written twice.  `step` is the definition: one time step, to read and to test against.  `forward` and
+`backward` are the same mathematics over T steps, with the work that need not wait for the step before taken out of
+the loop: the input's share of every pre-activation, x_t W_xh + b_h, is there before it starts, and the gradient of
+W_hh, which all steps share, is one product after it ends.
+
+Shapes: T time steps, B batch size, V vocabulary size, H hidden size.  An RNN's weights are W_xh (V, H), W_hh (H, H)
+and b_h (H).  A GRU stacks three of each (r, z, n) and an LSTM four (i, f, g, o), in PyTorch's order, in front:
+W_hh (3, H, H), pre-activations (3, T, B, H), written (blocks, T, B, H) below.  So each gate lies in one piece in
+memory, and `i, f, g, o = gates[:, t]` takes step t apart.
+
+The loops accept NumPy arrays and torch tensors alike.  On a CPU they are given NumPy's, whose small products and
+tanh take less time than torch's (bench/RESULTS.md has the figures); on a GPU torch's.  They write into a Workspace,
+because memory fresh from the operating system costs up to a fifth of a step.
+"""
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy
+import torch
+from torch import Tensor
+
+Array = Any  # a NumPy array or a torch tensor
+
+
+class Workspace:
+    """Arrays by name, used again by the next pass as long as it asks for the same shape."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+
+    def empty(self, name: str, shape: tuple[int, ...], like: Array) -> Array:
+        """An array of this shape, of the library, dtype and device of `like`; its values are arbitrary."""
+        array = self._arrays.get(name)
+        if array is None or tuple(array.shape) != shape or array.dtype != like.dtype:
+            library = array_library(like)
+            array = self._arrays[name] = library.zeros(shape, dtype=like.dtype, device=like.device)
+        return array
+
+
+def array_library(array: Array) -> ModuleType:
+    """The library that an array belongs to: torch or numpy."""
+    return torch if isinstance(array, Tensor) else numpy
+
+
+class Way(NamedTuple):
+    """What a forward pass over T steps leaves behind.  Its backward pass walks it the other way and uses it up.
+
+    hidden (T + 1, B, H): h_0 to h_T.  gates (blocks, T, B, H): GRU r, z, n; LSTM i, f, g, o; the RNN has none.
+    cell (T + 1, B, H): LSTM, c_0 to c_T.  extra (T, B, H): GRU h_{t-1} W_hn; LSTM tanh(c_t).
+    """
+
+    hidden: Array
+    gates: Array
+    cell: Array = None
+    extra: Array = None
+
+
+class Gradients(NamedTuple):
+    """What a backward pass gives.
+
+    inputs (blocks, T, B, H): dL/d(x_t W_xh + b_h).  W_hh: as W_hh.  hidden (T, B, H): the total derivatives
+    dL/dh_1 to dL/dh_T.  initial_hidden (B, H): dL/dh_0; initial_cell: dL/dc_0 (LSTM).
+    """
+
+    inputs: Array
+    W_hh: Array
+    hidden: Array
+    initial_hidden: Array
+    initial_cell: Array = None
+
+
+class RNN:
+    """h_t = tanh(x_t W_xh + h_{t-1} W_hh + b_h).   Elman 1990; D2L, section 8.4."""
+
+    name = "rnn"
+    blocks = ()
+    has_cell = False
+
+    @staticmethod
+    def step(share: Tensor, state: Tensor, W_hh: Tensor) -> Tensor:
+        """One time step.  share = x_t W_xh + b_h (B, H), state = h_{t-1} (B, H) -> h_t (B, H)."""
+        return torch.tanh(share + state @ W_hh)
+
+    @staticmethod
+    def forward(shares: Array, state: Array, W_hh: Array, workspace: Workspace) -> Way:
+        """T time steps.  shares = x_t W_xh + b_h for all t (T, B, H), state = h_0 (B, H)."""
+        library, (T, B, H) = array_library(W_hh), shares.shape
+        h = workspace.empty("hidden", (T + 1, B, H), W_hh)
+        h[0] = state
+        for t in range(T):
+            new = h[t + 1]
+            library.matmul(h[t], W_hh, out=new)
+            new += shares[t]
+            library.tanh(new, out=new)
+        return Way(hidden=h, gates=shares)
+
+    @staticmethod
+    def backward(way: Way, direct: Array, W_hh: Array) -> Gradients:
+        """Backpropagation through time.  direct (T, B, H): what o_t alone says of h_t; becomes dL/dh_t.
+
+        dL/dh_t = direct_t + da_{t+1} W_hh^T,    da_t = dL/dh_t * (1 - h_t^2)        (D2L, section 8.7)
+        """
+        library, h, dh, da = array_library(W_hh), way.hidden, direct, way.gates
+        T, B, H = dh.shape
+        W_hh_transposed = transposed(W_hh)
+        passed_back = library.empty_like(dh[0])
+        library.multiply(h[1:], h[1:], out=da)
+        da *= -1
+        da += 1  # tanh'(a_t) = 1 - h_t^2 for all t at once
+        for t in reversed(range(T)):
+            da[t] *= dh[t]
+            library.matmul(da[t], W_hh_transposed, out=passed_back)
+            if t > 0:
+                dh[t - 1] += passed_back
+        dW_hh = h[:-1].reshape(T * B, H).T @ da.reshape(T * B, H)
+        return Gradients(da, dW_hh, hidden=dh, initial_hidden=passed_back)
+
+
+class GRU:
+    """r_t, z_t = sigmoid(x_t W_x(r,z) + h_{t-1} W_h(r,z) + b_(r,z))        reset and update gate
+    n_t = tanh(x_t W_xn + b_n + r_t * (h_{t-1} W_hn))                       candidate
+    h_t = (1 - z_t) * n_t + z_t * h_{t-1}.
+
+    Cho et al. 2014; D2L, section 9.1.  As in PyTorch and cuDNN the reset gate acts after the product with W_hn.
+    """
+
+    name = "gru"
+    blocks = (3,)
+    has_cell = False
+
+    @staticmethod
+    def step(share: Tensor, state: Tensor, W_hh: Tensor) -> Tensor:
+        """One time step.  share = x_t W_xh + b_h (3, B, H), state = h_{t-1} (B, H) -> h_t (B, H)."""
+        x_r, x_z, x_n = share
+        h_r, h_z, h_n = state @ W_hh
+        r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+        n = torch.tanh(x_n + r * h_n)
+        return (1 - z) * n + z * state
+
+    @staticmethod
+    def forward(shares: Array, state: Array, W_hh: Array, workspace: Workspace) -> Way:
+        """T time steps.  shares = x_t W_xh + b_h for all t (3, T, B, H; overwritten), state = h_0 (B, H)."""
+        library, (_, T, B, H) = array_library(W_hh), shares.shape
+        h = workspace.empty("hidden", (T + 1, B, H), W_hh)
+        h_n = workspace.empty("h W_hn", (T, B, H), W_hh)
+        product = workspace.empty("h W_hh", (3, B, H), W_hh)
+        h[0] = state
+        for t in range(T):
+            library.matmul(h[t], W_hh, out=product)
+            h_n[t] = product[2]
+            gates, n = shares[:2, t], shares[2, t]
+            gates += product[:2]
+            sigmoid_in_place(gates)
+            r, z = gates
+            n += r * product[2]
+            library.tanh(n, out=n)
+            new = h[t + 1]
+            library.subtract(h[t], n, out=new)
+            new *= z
+            new += n  # h_t = n + z (h_{t-1} - n)
+        return Way(hidden=h, gates=shares, extra=h_n)
+
+    @staticmethod
+    def backward(way: Way, direct: Array, W_hh: Array) -> Gradients:
+        """Backpropagation through time.  direct (T, B, H): what o_t alone says of h_t; becomes dL/dh_t.
+
+        dn = dh (1 - z)(1 - n^2),   dz = dh (h_{t-1} - n) z (1 - z),   dr = dn (h_{t-1} W_hn) r (1 - r)
+        dL/dh_{t-1} = direct_{t-1} + dh z + [dr, dz, dn r] W_hh^T
+        """
+        library, h, da, dh = array_library(W_hh), way.hidden, way.gates, direct
+        T, B, H = dh.shape
+        W_hh_transposed = transposed(W_hh)
+        for t in reversed(range(T)):
+            (r, z, n), h_n = da[:, t], way.extra[t]
+            kept = dh[t] * z
+            let_in = dh[t] - kept  # dh (1 - z)
+            dn = let_in * (1 - n * n)
+            library.multiply(let_in * z, h[t] - n, out=z)
+            library.multiply(dn, r, out=n)
+            library.multiply(n * h_n, 1 - r, out=r)  # the gates' memory now holds dr, dz, dn r
+            h_n[:] = dn
+            passed_back = library.matmul(da[:, t], W_hh_transposed).sum(0)
+            passed_back += kept
+            if t > 0:
+                dh[t - 1] += passed_back
+        dW_hh = h[:-1].reshape(T * B, H).T @ da.reshape(3, T * B, H)
+        da[2] = way.extra  # W_hn gets dn r, but x_t W_xn, which is not multiplied by r, gets dn
+        return Gradients(da, dW_hh, hidden=dh, initial_hidden=passed_back)
+
+
+class LSTM:
+    """i_t, f_t, o_t = sigmoid(x_t W_x(i,f,o) + h_{t-1} W_h(i,f,o) + b_(i,f,o))    input, forget, output gate
+    g_t = tanh(x_t W_xg + h_{t-1} W_hg + b_g)                                     candidate
+    c_t = f_t * c_{t-1} + i_t * g_t,    h_t = o_t * tanh(c_t).
+
+    Hochreiter and Schmidhuber 1997; Gers et al. 2000 (forget gate); D2L, section 9.2.
+    """
+
+    name = "lstm"
+    blocks = (4,)
+    has_cell = True
+
+    @staticmethod
+    def step(share: Tensor, state: tuple[Tensor, Tensor], W_hh: Tensor) -> tuple[Tensor, Tensor]:
+        """One time step.  share = x_t W_xh + b_h (4, B, H), state = (h, c), (B, H) each -> (h_t, c_t)."""
+        h, c = state
+        a_i, a_f, a_g, a_o = share + h @ W_hh
+        c = torch.sigmoid(a_f) * c + torch.sigmoid(a_i) * torch.tanh(a_g)
+        return torch.sigmoid(a_o) * torch.tanh(c), c
+
+    @staticmethod
+    def forward(shares: Array, state: tuple[Array, Array], W_hh: Array, workspace: Workspace) -> Way:
+        """T time steps.  shares = x_t W_xh + b_h for all t (4, T, B, H; overwritten), state = (h_0, c_0)."""
+        library, (_, T, B, H) = array_library(W_hh), shares.shape
+        h = workspace.empty("hidden", (T + 1, B, H), W_hh)
+        c = workspace.empty("cell", (T + 1, B, H), W_hh)
+        tanh_c = workspace.empty("tanh(c)", (T, B, H), W_hh)
+        product = workspace.empty("h W_hh", (4, B, H), W_hh)
+        # sigmoid(a) = 1/2 tanh(a/2) + 1/2: scaled by 1/2 for i, f, o and by 1 for g, one tanh serves all four
+        scale = library.full_like(product[:, :1, :1], 0.5)
+        scale[2] = 1
+        h[0], c[0] = state
+        for t in range(T):
+            gates = shares[:, t]
+            library.matmul(h[t], W_hh, out=product)
+            gates += product
+            gates *= scale
+            library.tanh(gates, out=gates)
+            gates *= scale
+            gates += 1 - scale
+            i, f, g, o = gates
+            new_cell = c[t + 1]
+            library.multiply(f, c[t], out=new_cell)
+            new_cell += i * g
+            library.tanh(new_cell, out=tanh_c[t])
+            library.multiply(o, tanh_c[t], out=h[t + 1])
+        return Way(hidden=h, gates=shares, cell=c, extra=tanh_c)
+
+    @staticmethod
+    def backward(way: Way, direct: Array, W_hh: Array, direct_cell: Array | None = None) -> Gradients:
+        """Backpropagation through time.  direct (T, B, H): what o_t alone says of h_t; becomes dL/dh_t.
+
+        direct_cell (B, H): what comes after the last step says of c_T; nothing, if the state is cut there.
+
+        dc_t = dc_{t+1} f_{t+1} + dh_t o (1 - tanh(c_t)^2)
+        da_i = dc g i (1 - i),  da_f = dc c_{t-1} f (1 - f),  da_g = dc i (1 - g^2),  da_o = dh tanh(c_t) o (1 - o)
+        dL/dh_{t-1} = direct_{t-1} + [da_i, da_f, da_g, da_o] W_hh^T
+        """
+        library, h, c, da, dh = array_library(W_hh), way.hidden, way.cell, way.gates, direct
+        T, B, H = dh.shape
+        W_hh_transposed = transposed(W_hh)
+        dc = library.zeros_like(dh[0]) if direct_cell is None else direct_cell
+        for t in reversed(range(T)):
+            (i, f, g, o), tanh_c = da[:, t], way.extra[t]
+            dh_o = dh[t] * o
+            dh_o_tanh_c = dh_o * tanh_c
+            dc += dh_o
+            dc -= dh_o_tanh_c * tanh_c
+            dc_i, dc_f = dc * i, dc * f
+            library.multiply(dc_i * g, 1 - i, out=i)
+            library.multiply(dc_f * c[t], 1 - f, out=f)
+            library.multiply(dc_i, 1 - g * g, out=g)
+            library.multiply(dh_o_tanh_c, 1 - o, out=o)  # the gates' memory now holds da_t
+            dc = dc_f
+            passed_back = library.matmul(da[:, t], W_hh_transposed).sum(0)
+            if t > 0:
+                dh[t - 1] += passed_back
+        dW_hh = h[:-1].reshape(T * B, H).T @ da.reshape(4, T * B, H)
+        return Gradients(da, dW_hh, hidden=dh, initial_hidden=passed_back, initial_cell=dc)
+
+
+Cell = type[RNN] | type[GRU] | type[LSTM]
+CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN, GRU, LSTM)}
+
+
+def sigmoid_in_place(a: Array) -> None:
+    """sigmoid(a) = 1/2 tanh(a/2) + 1/2, written over a; NumPy has a fast tanh and no sigmoid."""
+    a *= 0.5
+    array_library(a).tanh(a, out=a)
+    a *= 0.5
+    a += 0.5
+
+
+def transposed(W: Array) -> Array:
+    """W^T (of each block), laid out in memory anew: T products with it repay the copy."""
+    return W.mT.contiguous() if isinstance(W, Tensor) else W.mT.copy()

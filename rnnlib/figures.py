@@ -1,0 +1,80 @@
+"""Drawings: data -> matplotlib Axes.  No state, no widgets.
+
+Before: sessions.py.  Next: checks.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080", "#000000"
+FONT: dict[Any, Any] = {
+    "font.size": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+}
+MAX_POINTS = 400
+
+
+def thin_out(values: np.ndarray, max_points: int = MAX_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """Means over stretches of steps, so that at most max_points are drawn.
+
+    values (n,), one for each step -> the last step of each stretch, counted from 1, and the mean over the stretch.
+    """
+    if len(values) == 0:
+        return np.empty(0), np.empty(0)
+    starts = np.unique(np.linspace(0, len(values), min(max_points, len(values)), endpoint=False).astype(int))
+    lengths = np.diff(np.append(starts, len(values)))
+    return starts + lengths, np.add.reduceat(values, starts) / lengths
+
+
+def plain_log_axis(ax: Axes) -> None:
+    """A logarithmic y-axis labelled 2, 5, 10, 20 and not 10^1."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def label_lines(ax: Axes, labels: Sequence[tuple[str, str]]) -> None:
+    """Names of lines, in their colours, side by side above the axes."""
+    place = 0.0
+    for text, color in labels:
+        ax.text(place, 1.03, text, color=color, transform=ax.transAxes, fontsize=12, fontweight="bold")
+        place += 0.022 * (len(text) + 2)
+
+
+def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name: str = "counted 4-gram") -> None:
+    """Axes for perplexity against training steps, with the line that counting alone reaches."""
+    plain_log_axis(ax)
+    ax.set(xlabel="training step", ylabel="perplexity")
+    if ngram_perplexity is not None:
+        ax.axhline(ngram_perplexity, color=BLACK, linestyle="--", linewidth=1.2)
+        ax.annotate(
+            f"{ngram_name}: {ngram_perplexity:.2f}", (0.99, ngram_perplexity), xycoords=("axes fraction", "data"),
+            xytext=(0, 3), textcoords="offset points", ha="right", va="bottom", fontsize=12,
+        )  # fmt: skip
+
+
+def perplexity_curves(
+    ax: Axes, losses: Mapping[str, np.ndarray], colors: Sequence[str] = (BLUE, ORANGE, GREEN)
+) -> None:
+    """One curve of training perplexity for each named column of losses (nats per token, one for each step)."""
+    for color, loss in zip(colors, losses.values(), strict=False):
+        steps, means = thin_out(np.asarray(loss))
+        ax.plot(steps, np.exp(means), color=color, linewidth=1.6)
+    label_lines(ax, list(zip(losses, colors, strict=False)))
+
+
+def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[str], before: str) -> None:
+    """The distribution over the next character, likeliest first, as bars.  probabilities, tokens (V,)."""
+    order = np.argsort(probabilities)[::-1]
+    names = ["␣" if tokens[index] == " " else tokens[index] for index in order]
+    ax.bar(range(len(order)), probabilities[order], color=BLUE)
+    ax.set_xticks(range(len(order)), names)
+    ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")

@@ -1,0 +1,290 @@
+"""Language models: a cell between tokens and predictions, from scratch and over PyTorch's layers.
+
+Before: cells.py.  Next: training.py turns the gradients found here into learning.
+
+Both models are called as `logits, state = model(tokens, state)`: tokens (T, B) int64 -> logits (T, B, V), where
+logits[t, b] rates every possible token after tokens[t, b].  Both find their own gradients: `model.backpropagate`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnlib.cells import CELLS, Array, Cell, Workspace
+
+State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
+MAX_HIDDEN_SIZE = 4096
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def one_torch_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Keep torch to one thread inside `function`: its second one would spin on the core that NumPy's products need."""
+
+    @functools.wraps(function)
+    def with_one_thread(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            torch.set_num_threads(threads)
+
+    return with_one_thread
+
+
+class Backpropagation(NamedTuple):
+    """What one minibatch teaches.
+
+    loss (): mean cross-entropy per token, in nats.  gradients: dloss/dp for each p of `model.trainable`.
+    state: after the last step, cut from the graph.  hidden, hidden_gradients (T, B, H): h_t and dL/dh_t, until the next
+    call uses their memory again; None where the layer keeps them to itself (PyTorch's do).
+    """
+
+    loss: Tensor
+    gradients: list[Tensor]
+    state: State
+    hidden: Tensor | None = None
+    hidden_gradients: Tensor | None = None
+
+
+class Weights(NamedTuple):
+    """The weights of a LanguageModel.
+
+    RNN: W_xh (V, H), W_hh (H, H), b_h (H); GRU and LSTM: three and four of each, (3, V, H) and so on (cells.py).
+    Output layer: W_hq (H, V), b_q (V).
+    """
+
+    W_xh: Tensor
+    W_hh: Tensor
+    b_h: Tensor
+    W_hq: Tensor
+    b_q: Tensor
+
+
+class LanguageModel(nn.Module):
+    """One recurrent layer from scratch (cells.py) and an output layer: logits_t = h_t W_hq + b_q.
+
+    All weights lie end to end in one parameter, `vector`; `weights` are views of it, by name.  The global norm of
+    the gradient is then the norm of one vector, and an update is one operation.
+    """
+
+    def __init__(
+        self,
+        cell: str = "rnn",
+        *,
+        vocab_size: int,
+        hidden_size: int,
+        device: torch.device | str = "cpu",
+        generator: torch.Generator | None = None,
+    ):
+        """Weights are drawn uniformly from +-1/sqrt(H), as PyTorch's layers draw theirs.
+
+        cell: "rnn", "gru" or "lstm".  Raises ValueError for another name or a hidden size outside 1 to 4096.
+        """
+        super().__init__()
+        if cell not in CELLS:
+            raise ValueError(f"there is no cell {cell!r}; the cells are {', '.join(CELLS)}.")
+        check_hidden_size(hidden_size)
+        self.cell: Cell = CELLS[cell]
+        self.vocab_size, self.hidden_size = vocab_size, hidden_size
+        bound = hidden_size**-0.5
+        vector = torch.empty(sum(shape.numel() for shape in self.shapes())).uniform_(-bound, bound, generator=generator)
+        self.vector = nn.Parameter(vector.to(device))
+        self._workspace = Workspace()
+
+    def shapes(self) -> list[torch.Size]:
+        """The shapes of the five weights, in the order in which they lie in `vector`."""
+        V, H, blocks = self.vocab_size, self.hidden_size, self.cell.blocks
+        return [torch.Size(shape) for shape in ((*blocks, V, H), (*blocks, H, H), (*blocks, H), (H, V), (V,))]
+
+    def named(self, vector: Tensor) -> Weights:
+        """A vector as long as `vector` (the weights, their gradient), as views with the weights' names."""
+        shapes = self.shapes()
+        pieces = vector.split([shape.numel() for shape in shapes])
+        return Weights(*(piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)))
+
+    @property
+    def weights(self) -> Weights:
+        """The weights by name; views of `vector`, so what is written into them is learned by the model."""
+        return self.named(self.vector)
+
+    @property
+    def trainable(self) -> list[Tensor]:
+        """What a trainer updates."""
+        return [self.vector]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.vector.device
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first token: zeros (B, H); for an LSTM a pair of them, (h, c)."""
+        zeros = self.vector.new_zeros(batch_size, self.hidden_size)
+        return (zeros, zeros.clone()) if self.cell.has_cell else zeros
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """tokens (T, B), state (B, H) or a pair of them -> logits (T, B, V), state after the last step."""
+        hidden, state = self.hidden_states(tokens, state)
+        return hidden @ self.weights.W_hq + self.weights.b_q, state
+
+    @one_torch_thread
+    def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """tokens (T, B) -> hidden states h_1 to h_T (T, B, H), and the state after the last step."""
+        check_tokens(tokens, self.vocab_size)
+        hidden, *cell = _Unrolled.apply(self.cell, self.input_shares(tokens), self.weights.W_hh, *parts(state))
+        return hidden, (hidden[-1], *cell) if cell else hidden[-1]
+
+    def input_shares(self, tokens: Tensor) -> Tensor:
+        """x_t W_xh + b_h for all t, (blocks, T, B, H).  A one-hot x_t times W_xh is a row of W_xh: a look-up."""
+        W_xh, _, b_h, *_ = self.weights
+        rows = (W_xh + b_h[..., None, :]).index_select(-2, tokens.flatten())
+        return rows.view(*self.cell.blocks, *tokens.shape, self.hidden_size)
+
+    @torch.no_grad()
+    @one_torch_thread
+    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """Forward, loss and backward by hand, without autograd.  tokens, targets (T, B) int64."""
+        (T, B), H = tokens.shape, self.hidden_size
+        _, W_hh, _, W_hq, b_q = self.weights
+        gradient = torch.empty_like(self.vector)
+        dW_xh, dW_hh, db_h, dW_hq, db_q = self.named(gradient)
+
+        shares = native(self.input_shares(tokens))
+        way = self.cell.forward(shares, native_state(state), native(W_hh), self._workspace)
+        h = way.hidden[1:].reshape(T * B, H)
+        logits = torch.as_tensor(h @ native(W_hq)).add_(b_q)
+        log_probabilities = torch.log_softmax(logits, dim=1)
+        loss = F.nll_loss(log_probabilities, targets.flatten())
+
+        # softmax and cross-entropy together: dL/dlogits = (probabilities - one_hot(targets)) / (T B)
+        d_logits = log_probabilities.exp_().div_(T * B)
+        d_logits.scatter_add_(1, targets.reshape(T * B, 1), d_logits.new_full((T * B, 1), -1 / (T * B)))
+        torch.sum(d_logits, dim=0, out=db_q)
+        dW_hq.copy_(torch.as_tensor(h.T @ native(d_logits)))
+        direct = (native(d_logits) @ native(W_hq).T).reshape(T, B, H)
+
+        back = self.cell.backward(way, direct, native(W_hh))
+        da = torch.as_tensor(back.inputs).flatten(-3, -2)
+        dW_xh.zero_().index_add_(-2, tokens.flatten(), da)
+        dW_hh.copy_(torch.as_tensor(back.W_hh))
+        torch.sum(da, dim=-2, out=db_h)
+        last = torch.as_tensor(way.hidden[-1]).clone()
+        state = last if way.cell is None else (last, torch.as_tensor(way.cell[-1]).clone())
+        hidden, hidden_gradients = torch.as_tensor(way.hidden[1:]), torch.as_tensor(back.hidden)
+        return Backpropagation(loss, [gradient], state, hidden, hidden_gradients)
+
+
+class _Unrolled(torch.autograd.Function):
+    """A cell over T steps as one operation that autograd may call: forward and backward are the cell's own."""
+
+    @staticmethod
+    def forward(ctx: Any, cell: Cell, shares: Tensor, W_hh: Tensor, *state: Any) -> tuple[Tensor, ...]:
+        state = native_state(state if cell.has_cell else state[0])
+        way = cell.forward(native(shares), state, native(W_hh), Workspace())
+        ctx.cell, ctx.way = cell, way
+        ctx.save_for_backward(W_hh)
+        hidden = torch.as_tensor(way.hidden)[1:].clone()
+        return (hidden, torch.as_tensor(way.cell)[-1].clone()) if way.cell is not None else (hidden,)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_hidden: Tensor, *d_cell: Tensor) -> tuple[Tensor | None, ...]:
+        (W_hh,) = ctx.saved_tensors
+        direct = (native(gradient.clone()) for gradient in (d_hidden.contiguous(), *d_cell))
+        back = ctx.cell.backward(ctx.way, next(direct), native(W_hh), *direct)
+        initial = (back.initial_hidden,) if back.initial_cell is None else (back.initial_hidden, back.initial_cell)
+        return None, *(torch.as_tensor(array) for array in (back.inputs, back.W_hh, *initial))
+
+
+class RNNModel(nn.Module):
+    """A language model over PyTorch's nn.RNN, nn.GRU or nn.LSTM (D2L, section 8.6), layers and directions included.
+
+    PyTorch's layers carry two bias vectors where the formula has one.  The second is held at zero, so that this model
+    and LanguageModel have the same weights and learn at the same rate.
+    """
+
+    def __init__(self, rnn_layer: nn.RNNBase, vocab_size: int):
+        """rnn_layer: nn.RNN, nn.GRU or nn.LSTM with input_size = vocab_size and time-major inputs."""
+        super().__init__()
+        if rnn_layer.batch_first or rnn_layer.input_size != vocab_size:
+            raise ValueError(
+                f"RNNModel takes a time-major layer with input_size={vocab_size} (the vocabulary's size); this one has "
+                f"input_size={rnn_layer.input_size} and batch_first={rnn_layer.batch_first}."
+            )
+        check_hidden_size(rnn_layer.hidden_size)
+        self.rnn, self.vocab_size, self.hidden_size = rnn_layer, vocab_size, rnn_layer.hidden_size
+        for name, parameter in rnn_layer.named_parameters():
+            if name.startswith("bias_hh"):
+                nn.init.zeros_(parameter).requires_grad_(False)
+        self.num_directions = 2 if rnn_layer.bidirectional else 1
+        device = rnn_layer.weight_hh_l0.device
+        self.output = nn.Linear(self.num_directions * self.hidden_size, vocab_size, device=device)
+
+    @property
+    def trainable(self) -> list[Tensor]:
+        """What a trainer updates."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.output.weight.device
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first token: zeros (L * directions, B, H); for an LSTM a pair of them, (h, c)."""
+        zeros = self.output.weight.new_zeros(self.rnn.num_layers * self.num_directions, batch_size, self.hidden_size)
+        return (zeros, zeros.clone()) if isinstance(self.rnn, nn.LSTM) else zeros
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """tokens (T, B), state as from initial_state -> logits (T, B, V), state after the last step."""
+        check_tokens(tokens, self.vocab_size)
+        one_hot = F.one_hot(tokens, self.vocab_size).to(self.output.weight.dtype)
+        hidden, state = self.rnn(one_hot, state)
+        return self.output(hidden), state
+
+    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """Forward, loss and backward by autograd.  tokens, targets (T, B) int64."""
+        logits, state = self(tokens, state)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        gradients = list(torch.autograd.grad(loss, self.trainable))
+        cut = (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
+        return Backpropagation(loss.detach(), gradients, cut)
+
+
+Model = LanguageModel | RNNModel
+
+
+def native(tensor: Tensor) -> Array:
+    """The same memory as the kind of array whose small operations are quickest: NumPy's on a CPU, else torch's."""
+    return tensor.detach().numpy() if tensor.device.type == "cpu" else tensor.detach()
+
+
+def native_state(state: State) -> Array:
+    """A state whose parts are native arrays."""
+    return tuple(native(part) for part in state) if isinstance(state, tuple) else native(state)
+
+
+def parts(state: State) -> tuple[Tensor, ...]:
+    """The tensors of a state: (h,), or (h, c) for an LSTM."""
+    return state if isinstance(state, tuple) else (state,)
+
+
+def check_hidden_size(hidden_size: int) -> None:
+    """Raise ValueError for a hidden size that no model here can have."""
+    if not 1 <= hidden_size <= MAX_HIDDEN_SIZE:
+        raise ValueError(f"the hidden size must be 1 to {MAX_HIDDEN_SIZE}; it is {hidden_size}.")
+
+
+def check_tokens(tokens: Tensor, vocab_size: int) -> None:
+    """Raise ValueError for tokens that are not (T, B) int64 with T >= 1 and B >= 1."""
+    if tokens.dtype != torch.int64 or tokens.dim() != 2 or tokens.numel() == 0:
+        raise ValueError(
+            f"tokens must be int64 of shape (T, B) with T and B at least 1; these are {tokens.dtype} of shape "
+            f"{tuple(tokens.shape)}. One sequence of T tokens is tokens[:, None]."
+        )

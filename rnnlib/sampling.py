@@ -1,0 +1,73 @@
+"""Letting a network write: greedy, with a temperature, among the k likeliest; one character at a time.
+
+Before: training.py.  Next: resizing.py, which changes a network's size while it trains.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from rnnlib.models import Model, RNNModel
+from rnnlib.text import Vocab
+
+
+def next_token_probabilities(logits: Tensor, *, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+    """softmax(logits / temperature) over the last axis, without all but the top_k likeliest.  logits (..., V).
+
+    temperature 0 puts all probability on the likeliest token (greedy).  Holtzman et al. 2020, section 2.
+    Raises ValueError for temperature < 0 or nan, top_k < 1 or top_k > V.
+    """
+    if not temperature >= 0:
+        raise ValueError(f"the temperature must be 0 (greedy) or more; it is {temperature}.")
+    if top_k is not None and not 1 <= top_k <= logits.shape[-1]:
+        raise ValueError(f"top_k must be 1 to {logits.shape[-1]} (the vocabulary's size); it is {top_k}.")
+    if temperature == 0:
+        return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    if top_k is not None:
+        least = logits.topk(top_k, dim=-1).values[..., -1:]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    return torch.softmax(logits / temperature, dim=-1)
+
+
+def stream(
+    model: Model,
+    vocab: Vocab,
+    prefix: str,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Iterator[str]:
+    """Endless characters after `prefix`, which the network reads first (the warm-up) and which is not repeated.
+
+    Raises ValueError for an empty prefix, for characters not in the vocabulary, and for a bidirectional model.
+    """
+    check_prefix(prefix, vocab)
+    if isinstance(model, RNNModel) and model.rnn.bidirectional:
+        raise ValueError("a bidirectional network reads the future too, so it cannot write it; use one direction.")
+    state = model.initial_state(1)
+    tokens = vocab.encode(prefix)[:, None].to(model.device)
+    while True:
+        with torch.no_grad():
+            logits, state = model(tokens, state)
+        rating = logits[-1, 0].cpu()
+        rating[0] = -torch.inf  # <unk> is no character
+        probabilities = next_token_probabilities(rating, temperature=temperature, top_k=top_k)
+        token = torch.multinomial(probabilities, 1, generator=generator)
+        yield vocab.tokens[int(token)]
+        tokens = token.view(1, 1).to(model.device)
+
+
+def check_prefix(prefix: str, vocab: Vocab) -> None:
+    """Raise ValueError for a prefix that is empty or has characters not in the vocabulary."""
+    unknown = sorted({character for character in prefix if character not in vocab.tokens})
+    if not prefix or unknown:
+        what = f"has characters the network never saw: {' '.join(map(repr, unknown))}" if prefix else "is empty"
+        raise ValueError(f"the prefix {prefix!r} {what}; use some of: {''.join(vocab.tokens[1:])!r}.")
+
+
+def write(model: Model, vocab: Vocab, prefix: str, num_tokens: int, **options: object) -> str:
+    """`prefix` and the num_tokens characters the network writes after it; options as for `stream`."""
+    characters = stream(model, vocab, prefix, **options)  # type: ignore[arg-type]
+    return prefix + "".join(next(characters) for _ in range(num_tokens))

@@ -1,0 +1,382 @@
+"""A live session: networks that train in the background while a reader changes their knobs.
+
+Before: resizing.py.  Next: figures.py draws what a session has recorded.
+"""
+
+import math
+import threading
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnlib.gradients import spectral_radius
+from rnnlib.models import LanguageModel, check_hidden_size
+from rnnlib.resizing import resize
+from rnnlib.sampling import check_prefix, write
+from rnnlib.text import Corpus, RandomBatches, SequentialBatches, load_corpus
+from rnnlib.training import OPTIMIZERS, Knobs, Trainer, choose_device, evaluate, read_content, write_content
+
+SESSION_FORMAT = "rnnlib session 1"
+MAIN, FORK = "main", "fork"
+STEPS_BETWEEN_LOOKS_AT_A_GPU = 50
+SHARE_OF_TIME_FOR_LOOKING = 1 / 40
+_sessions: dict[str, "Session"] = {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a session begins.
+
+    text: a name or path for load_corpus; max_train_tokens: train on the first so many characters only.
+    cell: "rnn", "gru" or "lstm".  batches: "sequential" or "random".  device: "auto", "cuda", "mps" or "cpu".
+    seed: of the initial weights, the batches and the units that growing adds.
+    """
+
+    text: str = "story"
+    max_train_tokens: int | None = None
+    cell: str = "rnn"
+    hidden_size: int = 256
+    batch_size: int = 32
+    num_steps: int = 35
+    batches: str = "sequential"
+    optimizer: str = "sgd"
+    learning_rate: float = 1.0
+    clip_threshold: float = 1.0
+    clip_by: str = "norm"
+    device: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change: before round `step`, `knob` went from `old` to `new`."""
+
+    step: int
+    knob: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Look:
+    """A moment between two steps: held-out loss (nats per token), spectral radius of W_hh, text the network writes."""
+
+    step: int
+    held_out_loss: float
+    spectral_radius: float
+    text: str
+
+
+class Session:
+    """One or two networks and the one background thread that trains them.
+
+    "main" follows the knobs; "fork", if there is one, started from main's weights and keeps the knobs it had then.
+    Every method returns at once, except `wait` and `run`.  Changes are applied between two steps and remembered as
+    events.  A session with the same `name` as an earlier one replaces it: the earlier one stops.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, name: str = "lab", prefix: str | None = None):
+        """prefix: what the network's texts begin with; by default the text's first two words.
+
+        Raises ValueError, in one sentence, for settings that cannot be.
+        """
+        self.settings, self.name = settings or Settings(), name
+        self.device = choose_device(self.settings.device)
+        self.corpus: Corpus = load_corpus(self.settings.text, max_train_tokens=self.settings.max_train_tokens)
+        first_words = self.corpus.vocab.decode(self.corpus.train[:40]).split()[:2]
+        self.prefix, self.temperature = " ".join(first_words) if prefix is None else prefix, 0.5
+        check_prefix(self.prefix, self.corpus.vocab)
+        self._condition = threading.Condition()
+        self._begin()
+        if name in _sessions:
+            _sessions[name].stop()
+        _sessions[name] = self
+        self._thread = threading.Thread(target=self._work, name=f"session {name}", daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> None:
+        """Fresh networks, nothing recorded."""
+        trainer = self._fresh_trainer(self.settings)
+        self.trainers = {MAIN: trainer}
+        self.num_steps, self.events, self.looks = 0, list[Event](), list[Look]()
+        self.diverged = dict[str, str]()
+        self.error: Exception | None = None
+        self.refusal = ""
+        self.running, self._stopping, self._last_step, self.steps_asked = False, False, 0, 0
+        self._changes, self._busy = dict[str, Any](), False
+        self._look_wanted_until, self._next_look, self._look_seconds = 0.0, 0.0, (0.01, 0.01)
+
+    def _fresh_trainer(self, settings: Settings) -> Trainer:
+        kinds = {"sequential": SequentialBatches, "random": RandomBatches}
+        if settings.batches not in kinds:
+            raise ValueError(f'batches must be "sequential" or "random"; they are {settings.batches!r}.')
+        sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
+        batches = kinds[settings.batches](self.corpus.train.to(self.device), **sizes)
+        knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
+        model = self._fresh_model(settings.cell, settings.hidden_size)
+        return Trainer(model, batches, knobs=knobs, optimizer=settings.optimizer)
+
+    def _fresh_model(self, cell: str, hidden_size: int) -> LanguageModel:
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        sizes = {"vocab_size": len(self.corpus.vocab), "hidden_size": hidden_size}
+        return LanguageModel(cell, **sizes, device=self.device, generator=generator)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the background thread is there; it ends with `stop` and when a newer session takes the name."""
+        return not self._stopping
+
+    @property
+    def model(self) -> LanguageModel:
+        """The network called "main"."""
+        model = self.trainers[MAIN].model
+        assert isinstance(model, LanguageModel)
+        return model
+
+    # --------------------------------------------------------------------------- what a reader does
+
+    def start(self, steps: int = 100_000) -> None:
+        """Train in the background for so many steps, or until `pause`."""
+        with self._condition:
+            self._last_step, self.steps_asked = self.num_steps + steps, steps
+            self.running, self.error = True, None
+            if self.diverged:
+                self._changes["resumed"] = True
+            self._condition.notify_all()
+
+    def pause(self) -> None:
+        """Stop training after the step under way."""
+        with self._condition:
+            self.running = False
+            self._condition.notify_all()
+
+    def step(self) -> None:
+        """Train one step and pause."""
+        self.start(1)
+
+    def set(self, **changes: Any) -> None:
+        """Change knobs of "main": learning_rate, clip_threshold, clip_by, hidden_size, cell.
+
+        Takes effect before the next step.  Raises ValueError, in one sentence, for what cannot be, and changes nothing.
+        """
+        knob_names = {field.name for field in fields(Knobs)}
+        unknown = changes.keys() - knob_names - {"hidden_size", "cell"}
+        if unknown:
+            raise ValueError(
+                f"there is no knob {unknown.pop()!r}; the knobs are {sorted(knob_names)}, hidden_size, cell."
+            )
+        replace(self.trainers[MAIN].knobs, **{name: changes[name] for name in changes.keys() & knob_names})
+        if "hidden_size" in changes:
+            check_hidden_size(changes["hidden_size"])
+        if "cell" in changes:
+            LanguageModel(changes["cell"], vocab_size=1, hidden_size=1)
+        with self._condition:
+            self._changes.update(changes)
+            self._condition.notify_all()
+
+    def fork(self) -> None:
+        """Start "fork": a second network with main's weights, which from now on keeps main's knobs of this moment."""
+        with self._condition:
+            self._changes["fork"] = True
+            self._condition.notify_all()
+
+    def reset(self, **settings: Any) -> None:
+        """Back to step 0 with fresh weights, the knobs as they are now (or as given); nothing stays recorded."""
+        self._settle()
+        main = self.trainers[MAIN]
+        now = {**asdict(main.knobs), "cell": self.model.cell.name, "hidden_size": self.model.hidden_size}
+        with self._condition:
+            self.settings = replace(self.settings, **{**now, **settings})
+            self._begin()
+            self._condition.notify_all()
+
+    def stop(self) -> None:
+        """End the background thread.  The session cannot be started again."""
+        with self._condition:
+            self.running, self._stopping = False, True
+            self._condition.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        if _sessions.get(self.name) is self:
+            del _sessions[self.name]
+
+    def wait(self, timeout: float = 600.0) -> None:
+        """Wait until the steps asked for are made (or the session pauses or diverges).
+
+        Raises what stopped the thread, if something did, and TimeoutError after `timeout` seconds.
+        An interrupt of the kernel pauses the session.
+        """
+        ends = time.monotonic() + timeout
+        try:
+            with self._condition:
+                while (self.running or self._changes or self._busy) and not self._stopping and self.error is None:
+                    self._condition.wait(0.2)
+                    if time.monotonic() > ends:
+                        raise TimeoutError(f"the session was still training after {timeout:g} seconds.")
+        except KeyboardInterrupt:
+            self.pause()
+            raise
+        if self.error is not None:
+            raise self.error
+
+    def run(self, steps: int, timeout: float = 600.0) -> None:
+        """Train so many steps and wait for them."""
+        self.start(steps)
+        self.wait(timeout)
+
+    def want_look(self, seconds: float) -> None:
+        """Somebody watches for the next `seconds`: keep `looks` up to date meanwhile."""
+        self._look_wanted_until = time.monotonic() + seconds
+
+    def look_now(self) -> None:
+        """Take a look before the next step; when paused, at once."""
+        with self._condition:
+            self._changes["look"] = True
+            self._condition.notify_all()
+
+    # ------------------------------------------------------------------------------------- on disk
+
+    def save(self, path: str | Path) -> None:
+        """Write settings, events and networks to a file; pauses meanwhile, goes on after."""
+        was_running, remaining = self.running, self._last_step - self.num_steps
+        self._settle()
+        content = {
+            "format": SESSION_FORMAT,
+            "settings": asdict(self.settings),
+            "events": [asdict(event) for event in self.events],
+            "num_steps": self.num_steps,
+            "trainers": {name: trainer.content() for name, trainer in self.trainers.items()},
+        }
+        write_content(path, content)
+        if was_running:
+            self.start(remaining)
+
+    @classmethod
+    def replay(cls, path: str | Path, *, name: str = "replay") -> "Session":
+        """A new, paused session that went through all of a saved one: its seed and events give the same numbers."""
+        content = read_content(path, SESSION_FORMAT)
+        session = cls(Settings(**content["settings"]), name=name)
+        for event in content["events"]:
+            session._advance(event["step"])
+            session._apply({event["knob"]: event["new"]})
+        session._advance(content["num_steps"])
+        return session
+
+    @classmethod
+    def load(cls, path: str | Path, *, name: str = "lab") -> "Session":
+        """A new, paused session that continues a saved one from its last step."""
+        content = read_content(path, SESSION_FORMAT)
+        session = cls(Settings(**content["settings"]), name=name)
+        batches = session.trainers[MAIN].batches
+        session.trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
+        session.events = [Event(**event) for event in content["events"]]
+        session.num_steps = content["num_steps"]
+        return session
+
+    # -------------------------------------------------------------------------- the background thread
+
+    def _settle(self) -> None:
+        """Pause, and wait until the step under way and all changes are done."""
+        self.pause()
+        self.wait()
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                self._busy = False
+                if not self.running:
+                    self._condition.notify_all()
+                while not (self._changes or self.running or self._stopping):
+                    self._condition.wait()
+                if self._stopping:
+                    return
+                changes, self._changes, self._busy = self._changes, {}, True
+            try:
+                self._apply(changes)
+                if self.running:
+                    self._advance(self.num_steps + 1)
+                ends_now = self.running and (self.num_steps >= self._last_step or MAIN in self.diverged)
+                if changes.pop("look", False) or self._look_is_due(ends_now):
+                    self._look()
+                self.running = self.running and not ends_now
+            except Exception as error:  # a thread must not die silently: `wait` raises it, the widget shows it
+                self.error, self.running = error, False
+
+    def _advance(self, to_step: int) -> None:
+        """Rounds of one step for every network that has not diverged."""
+        while self.num_steps < to_step and MAIN not in self.diverged:
+            live = {name: trainer for name, trainer in self.trainers.items() if name not in self.diverged}
+            for trainer in live.values():
+                trainer.step()
+            self.num_steps += 1
+            if self.device.type == "cpu" or self.num_steps % STEPS_BETWEEN_LOOKS_AT_A_GPU == 0:
+                for name, trainer in live.items():
+                    self._check(name, trainer)
+
+    def _check(self, name: str, trainer: Trainer) -> None:
+        try:
+            trainer.raise_if_diverged()
+        except FloatingPointError as divergence:
+            self.diverged[name] = str(divergence)
+
+    def _apply(self, changes: dict[str, Any]) -> None:
+        """Apply changes to main, each remembered as an event.  One that fails changes nothing and is told."""
+        main = self.trainers[MAIN]
+        for knob, new in changes.items():
+            try:
+                old = self._apply_one(main, knob, new)
+            except (MemoryError, RuntimeError, ValueError) as refusal:
+                self.refusal = f"{knob}={new} was refused: {str(refusal).splitlines()[0]}"
+                continue
+            if knob != "look" and old != new:
+                self.events.append(Event(self.num_steps, knob, old, new))
+                self.refusal = ""
+
+    def _apply_one(self, main: Trainer, knob: str, new: Any) -> Any:
+        """Apply one change and return the value it replaces."""
+        old: Any = None
+        if knob == "hidden_size":
+            old = main.model.hidden_size
+            resize(main, new, seed=self.settings.seed + self.num_steps)
+        elif knob == "cell":
+            old = self.model.cell.name
+            if new != old:
+                model = self._fresh_model(new, main.model.hidden_size)
+                main.use_model(model, OPTIMIZERS[self.settings.optimizer](model.trainable))
+        elif knob == "fork":
+            self.trainers[FORK] = Trainer.from_content(main.content(), main.batches)
+        elif knob == "resumed":
+            self.diverged = {}
+        elif knob != "look":
+            old = getattr(main.knobs, knob)
+            main.set(**{knob: new})
+        return old
+
+    def _look_is_due(self, ends_now: bool) -> bool:
+        now = time.monotonic()
+        return self.running and now < self._look_wanted_until and (ends_now or now >= self._next_look)
+
+    def _look(self) -> None:
+        """Look at main: held-out loss, spectral radius, a text.  The next look waits until this one is paid for."""
+        started, main = time.monotonic(), self.trainers[MAIN]
+        held_out = evaluate(main.model, self.corpus.held_out.to(self.device))
+        generator = torch.Generator().manual_seed(self.num_steps)
+        text = write(main.model, self.corpus.vocab, self.prefix, 90, temperature=self.temperature, generator=generator)
+        W_hh = self.model.weights.W_hh
+        radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
+        self.looks.append(Look(self.num_steps, held_out, radius, text))
+        now = time.monotonic()
+        # the first look after a change warms caches up: only the quicker of the last two has to be paid for
+        self._look_seconds = (self._look_seconds[1], now - started)
+        self._next_look = now + min(self._look_seconds) / SHARE_OF_TIME_FOR_LOOKING
+
+
+def tokens_per_second(trainer: Trainer, last_steps: int = 50) -> float:
+    """Training speed over the last steps; nan before the first."""
+    seconds = trainer.history.columns(max(0, len(trainer.history) - last_steps))["seconds"]
+    per_step = trainer.batches.batch_size * trainer.batches.num_steps
+    elapsed = seconds[-1] - seconds[0] if len(seconds) > 1 else 0.0
+    return per_step * (len(seconds) - 1) / elapsed if elapsed > 0 else math.nan

@@ -1,0 +1,225 @@
+"""From a text to batches of tokens: text -> Vocab -> Corpus -> batches of shape (T, B).
+
+Comes before everything else.  Next: baselines.py, what counting alone can predict.
+"""
+
+import difflib
+import hashlib
+import os
+import re
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
+TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
+TIME_MACHINE_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
+TEXT_FILES = {"story": "story.txt", "time machine": "timemachine.txt"}
+
+
+# ---------------------------------------------------------------------------------------- reading
+
+
+def read_text(name: str | Path = "story") -> str:
+    """The text called `name` ("story", "time machine"), or the text file at the path `name`.
+
+    A named text is looked for in the folder in the environment variable RNNLIB_DATA, then in data/;
+    "time machine" is downloaded into data/ if it is in neither.
+    Raises FileNotFoundError for an unknown name or path and for a download that is not possible,
+    ValueError for a file that is empty or not text.
+    """
+    if str(name) in TEXT_FILES:
+        return _read_file(_find_named_text(str(name)))
+    path = Path(name)
+    if path.is_file():
+        return _read_file(path)
+    nearest = difflib.get_close_matches(str(name), TEXT_FILES, n=1, cutoff=0.0)[0]
+    raise FileNotFoundError(
+        f"there is no text named {str(name)!r} and no file at that path; the nearest known name is {nearest!r}."
+    )
+
+
+def _find_named_text(name: str) -> Path:
+    folders = [Path(os.environ["RNNLIB_DATA"])] if "RNNLIB_DATA" in os.environ else []
+    for folder in [*folders, DATA_FOLDER]:
+        if (folder / TEXT_FILES[name]).is_file():
+            return folder / TEXT_FILES[name]
+    if name == "time machine":
+        return _download_time_machine(DATA_FOLDER / TEXT_FILES[name])
+    raise FileNotFoundError(f"{DATA_FOLDER / TEXT_FILES[name]} is missing; it is part of this course: restore it.")
+
+
+def _download_time_machine(destination: Path) -> Path:
+    advice = f"Put a copy of timemachine.txt into {destination.parent}, or into the folder named by RNNLIB_DATA."
+    try:
+        with urllib.request.urlopen(TIME_MACHINE_URL, timeout=20) as response:
+            content = response.read()
+    except (urllib.error.URLError, OSError) as error:
+        raise FileNotFoundError(f"The Time Machine could not be downloaded ({error}). {advice}") from None
+    if hashlib.sha1(content).hexdigest() != TIME_MACHINE_SHA1:
+        raise FileNotFoundError(f"The download of The Time Machine has the wrong checksum, so it was dropped. {advice}")
+    write_whole(destination, content)
+    return destination
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: into a temporary file beside it, which then takes its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _read_file(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a UTF-8 text file (byte {error.start} cannot be read).") from None
+    if "\0" in text:
+        raise ValueError(f"{path} is a binary file, not a text.")
+    if not text.strip():
+        raise ValueError(f"{path} is empty; a text with some thousand characters is needed.")
+    return text
+
+
+def letters_only(text: str) -> str:
+    """Lower-case; every run of anything but the letters a-z becomes one space (D2L, section 8.2)."""
+    return re.sub("[^a-z]+", " ", text.lower()).strip()
+
+
+# ----------------------------------------------------------------------------- vocabulary, corpus
+
+
+class Vocab:
+    """Characters <-> token numbers.  Token 0 is <unk>, which stands for every character not in the text."""
+
+    UNKNOWN = "<unk>"
+
+    def __init__(self, text: str):
+        self.tokens = [self.UNKNOWN, *sorted(set(text))]
+        self._index = {token: index for index, token in enumerate(self.tokens)}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, text: str) -> Tensor:
+        """Text of n characters -> token numbers (n,), int64; characters not in the vocabulary become 0."""
+        return torch.tensor([self._index.get(character, 0) for character in text], dtype=torch.int64)
+
+    def decode(self, tokens: Tensor) -> str:
+        """Token numbers (n,) -> text."""
+        return "".join(self.tokens[index] for index in tokens.tolist())
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as tokens, its first part for training and its last part held out.
+
+    train (n,) and held_out (m,) are int64 tokens; `name` is what the text was loaded by.
+    """
+
+    name: str
+    vocab: Vocab
+    train: Tensor
+    held_out: Tensor
+
+
+def load_corpus(name: str | Path = "story", *, max_train_tokens: int | None = None) -> Corpus:
+    """Read a text by name or path and split it: the last tenth is held out, the rest trains.
+
+    max_train_tokens: train on the first so many characters only (D2L uses 10,000); held_out is the same.
+    Raises what read_text raises, and ValueError if there are fewer than 100 letters.
+    """
+    text = letters_only(read_text(name))
+    if len(text) < 100:
+        raise ValueError(f"the text {str(name)!r} has {len(text)} letters and spaces; at least 100 are needed.")
+    vocab = Vocab(text)
+    tokens = vocab.encode(text)
+    first_held_out = len(tokens) - len(tokens) // 10
+    return Corpus(str(name), vocab, tokens[:first_held_out][:max_train_tokens], tokens[first_held_out:])
+
+
+# ---------------------------------------------------------------------------------------- batches
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One minibatch.  tokens, targets: (T, B) int64; targets[t, b] is the token after tokens[t, b].
+
+    continues: whether row b goes on where row b of the batch before ended, so that the state may be carried.
+    """
+
+    tokens: Tensor
+    targets: Tensor
+    continues: bool
+
+
+class Batches:
+    """Minibatches of a text by number: batches[k] is always the same one, so a run can be repeated.
+
+    Every epoch begins at a random offset of less than T tokens, drawn from `seed` and the epoch's number,
+    so that the same characters do not always stand at the same place in a sequence.
+    """
+
+    def __init__(self, tokens: Tensor, *, batch_size: int = 32, num_steps: int = 35, seed: int = 0):
+        if batch_size < 1 or num_steps < 1:
+            raise ValueError(f"batch_size and num_steps must be at least 1; they are {batch_size} and {num_steps}.")
+        needed = (batch_size + 1) * num_steps
+        if len(tokens) < needed:
+            raise ValueError(
+                f"the text has {len(tokens):,} tokens; batch_size={batch_size} and num_steps={num_steps} need at "
+                f"least {needed:,}. Use a longer text or smaller batches."
+            )
+        self.tokens, self.batch_size, self.num_steps, self.seed = tokens, batch_size, num_steps, seed
+        # An offset takes up to T - 1 tokens from the front, and the last token is only ever a target.
+        self.num_batches = (len(tokens) - num_steps) // (batch_size * num_steps)
+        self._steps = torch.arange(num_steps, device=tokens.device)[:, None]
+        self._epoch = -1
+
+    def __getitem__(self, number: int) -> Batch:
+        """Minibatch `number`, counted through all epochs: 0, 1, 2, ..."""
+        epoch, place = divmod(number, self.num_batches)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            offset = torch.randint(self.num_steps, (), generator=generator)
+            self._starts = (offset + self.starts(generator)).to(self.tokens.device)
+            self._epoch = epoch
+        positions = self._starts[place] + self._steps  # (T, B)
+        return Batch(self.tokens[positions], self.tokens[positions + 1], self.rows_continue and place > 0)
+
+    rows_continue: bool
+    """Whether each row goes on where the same row of the batch before ended."""
+
+    def starts(self, generator: torch.Generator) -> Tensor:
+        """Where each row of each batch of an epoch begins, counted from the offset: (num_batches, B)."""
+        raise NotImplementedError
+
+
+class SequentialBatches(Batches):
+    """Row b walks through the b-th of B equal parts of the text: consecutive batches are neighbours in it."""
+
+    rows_continue = True
+
+    def starts(self, generator: torch.Generator) -> Tensor:
+        first_of_row = torch.arange(self.batch_size) * self.num_batches * self.num_steps
+        return first_of_row + torch.arange(self.num_batches)[:, None] * self.num_steps
+
+
+class RandomBatches(Batches):
+    """The text is cut into sequences of T tokens, shuffled anew every epoch: no batch continues another."""
+
+    rows_continue = False
+
+    def starts(self, generator: torch.Generator) -> Tensor:
+        order = torch.randperm(self.num_batches * self.batch_size, generator=generator)
+        return order.view(self.num_batches, self.batch_size) * self.num_steps

@@ -1,0 +1,5 @@
+"""Interactive views, one file each; the only part of rnnlib that needs ipywidgets."""
+
+from rnnlib.widgets.training_lab import TrainingLab
+
+__all__ = ["TrainingLab"]

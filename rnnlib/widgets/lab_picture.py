@@ -1,0 +1,182 @@
+"""The picture of a training session, kept up to date cheaply: perplexity, gradient norms, norms over time, radius.
+
+Before: figures.py.  Next: training_lab.py shows it beside the knobs.
+
+Axes, labels and marks change rarely: they are drawn once and kept as a background.  Lines change with every frame:
+they are drawn over a copy of it ("blitting").  Figure and canvas are this object's own, so that it can be drawn by
+a thread of its own; pyplot could not.
+"""
+
+import io
+import math
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from rnnlib.figures import (
+    BLACK,
+    BLUE,
+    FONT,
+    GREEN,
+    GREY,
+    ORANGE,
+    label_lines,
+    perplexity_axes,
+    plain_log_axis,
+    thin_out,
+)
+from rnnlib.sessions import FORK, MAIN, Event, Session
+
+STEPS_OF_CLIPPED_FRACTION = 200
+SHORT_NAMES = {"learning_rate": "rate", "clip_threshold": "clip", "hidden_size": "H", "clip_by": "clip by"}
+
+
+class LabPicture:
+    """Draws a session as PNG.  `png` is the last picture, 1040 x 600 pixels."""
+
+    def __init__(self, session: Session, ngram_perplexity: float):
+        self._session, self._ngram_perplexity = session, ngram_perplexity
+        with matplotlib.rc_context(FONT):
+            self._figure = Figure(figsize=(10.4, 6.0), dpi=100, layout="constrained")
+            self._canvas = FigureCanvasAgg(self._figure)
+            grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1))
+            self._perplexity = self._figure.add_subplot(grid[0, 0])
+            self._norm = self._figure.add_subplot(grid[1, 0], sharex=self._perplexity)
+            self._over_time = self._figure.add_subplot(grid[0, 1])
+            self._radius = self._figure.add_subplot(grid[1, 1], sharex=self._perplexity)
+            self._prepare_axes()
+        self._drawn: tuple[object, ...] = ()
+        self.png = self.draw()
+
+    def _prepare_axes(self) -> None:
+        perplexity_axes(self._perplexity, self._ngram_perplexity)
+        label_lines(self._perplexity, [("training", BLUE), ("held out", ORANGE), ("fork, training", GREEN)])
+        plain_log_axis(self._norm)
+        self._norm.set(xlabel="training step", ylabel="gradient norm")
+        label_lines(self._norm, [("before clipping", BLUE), ("threshold", ORANGE)])
+        T = self._session.settings.num_steps
+        self._over_time.set_yscale("log")
+        self._over_time.set(xlabel="time step t", ylabel=r"$|\partial L/\partial h_t|$", xlim=(1, T), ylim=(1e-6, 1))
+        self._radius.axhline(1, color=BLACK, linestyle="--", linewidth=1.2)
+        self._radius.set(xlabel="training step", ylabel=r"spectral radius of $W_{hh}$", ylim=(0, 2))
+        # Lines are animated: drawn by `draw`, not with the background.
+        line = self._animated_line
+        self._lines = {
+            "training": line(self._perplexity, BLUE),
+            "fork": line(self._perplexity, GREEN),
+            "held out": line(self._perplexity, ORANGE, marker="o", markersize=3),
+            "norm": line(self._norm, BLUE),
+            "threshold": line(self._norm, ORANGE, linewidth=2.0),
+            "over time": line(self._over_time, BLUE, marker="o", markersize=3),
+            "radius": line(self._radius, BLUE, marker="o", markersize=3),
+        }
+        place: dict[str, Any] = {
+            "transform": self._norm.transAxes,
+            "ha": "right",
+            "va": "top",
+            "fontsize": 12,
+            "animated": True,
+        }
+        self._clipped = self._norm.text(0.99, 0.97, "", **place)
+        for ax in (self._perplexity, self._radius):
+            ax.xaxis.set_major_locator(MaxNLocator(5))
+
+    def _animated_line(self, ax: Axes, color: str, **options: Any) -> Line2D:
+        (line,) = ax.plot([], [], color=color, animated=True, **{"linewidth": 1.4, **options})
+        return line
+
+    def draw(self) -> bytes:
+        """Read the session, draw, and return the picture as PNG."""
+        self._update_lines()
+        marks = tuple(event for event in self._session.events if event.knob != "resumed")
+        wanted = (*self._limits(), marks)
+        if wanted != self._drawn:
+            self._draw_background(marks)
+            self._drawn = wanted
+        self._canvas.restore_region(self._background)
+        for artist in [*self._lines.values(), self._clipped]:
+            artist.draw(self._canvas.get_renderer())
+        pixels, buffer = np.asarray(self._canvas.buffer_rgba()), io.BytesIO()
+        Image.fromarray(pixels[..., :3]).save(buffer, "png", compress_level=1)
+        self.png = buffer.getvalue()
+        return self.png
+
+    def _update_lines(self) -> None:
+        session, lines = self._session, self._lines
+        history = session.trainers[MAIN].history
+        columns, looks = history.columns(), list(session.looks)
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps, losses = thin_out(columns["loss"])
+            lines["training"].set_data(steps, np.exp(losses.clip(max=30)))
+            fork = session.trainers.get(FORK)
+            fork_steps, fork_losses = thin_out(fork.history.columns()["loss"] if fork else np.empty(0))
+            lines["fork"].set_data(fork_steps, np.exp(fork_losses.clip(max=30)))
+            lines["norm"].set_data(*thin_out(columns["gradient_norm"]))
+        lines["threshold"].set_data(*thin_out(columns["clip_threshold"]))
+        look_steps = [look.step for look in looks]
+        lines["held out"].set_data(look_steps, [math.exp(min(look.held_out_loss, 30)) for look in looks])
+        lines["radius"].set_data(look_steps, [look.spectral_radius for look in looks])
+        norms = session.trainers[MAIN].norms_over_time
+        if norms is not None:
+            lines["over time"].set_data(np.arange(1, len(norms) + 1), norms.cpu().numpy())
+        recent = history.clipped_fraction(max(0, len(history) - STEPS_OF_CLIPPED_FRACTION))
+        counted = min(len(history), STEPS_OF_CLIPPED_FRACTION)
+        self._clipped.set_text(f"clipped in {recent:.0%} of the last {counted}" if len(history) else "")
+
+    def _limits(self) -> tuple[tuple[float, float], ...]:
+        """Limits that hold all lines and move rarely: growing in large steps, never shrinking while data grow."""
+        longest = max(trainer.num_steps for trainer in self._session.trainers.values())
+        last_step = 100 * 1.5 ** math.ceil(math.log(max(longest, 100) / 100, 1.5))
+        V = len(self._session.corpus.vocab)
+        perplexity = _spanning([self._lines[name] for name in ("training", "fork", "held out")], (2, V))
+        low, high = min(perplexity[0], 0.9 * self._ngram_perplexity), perplexity[1]
+        norm = _spanning([self._lines["norm"], self._lines["threshold"]], (0.1, 2))
+        over_time = _spanning([self._lines["over time"]], (1e-4, 1e-1), factor=10)
+        radii = [look.spectral_radius for look in self._session.looks if math.isfinite(look.spectral_radius)]
+        radius = (0.0, max([2.0, *map(math.ceil, radii)]))
+        return (0, last_step), (low, high), norm, over_time, radius
+
+    def _draw_background(self, marks: tuple[Event, ...]) -> None:
+        with matplotlib.rc_context(FONT):
+            steps, perplexity, norm, over_time, radius = self._limits()
+            self._perplexity.set(xlim=steps, ylim=perplexity)
+            self._norm.set_ylim(norm)
+            self._over_time.set_ylim(over_time)
+            self._radius.set_ylim(radius)
+            for ax in (self._perplexity, self._norm, self._radius):
+                for artist in [artist for artist in ax.get_children() if artist.get_gid() == "mark"]:
+                    artist.remove()
+                for mark in marks:
+                    ax.axvline(mark.step, color=GREY, linewidth=0.8, gid="mark")
+            for number, mark in enumerate(marks):
+                self._perplexity.annotate(
+                    describe(mark), (mark.step, 0.93 - 0.09 * (number % 4)), xycoords=("data", "axes fraction"),
+                    xytext=(3, 0), textcoords="offset points", fontsize=10, color=GREY, gid="mark",
+                )  # fmt: skip
+            self._canvas.draw()
+            self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+
+
+def describe(event: Event) -> str:
+    """An event in a few words, for its mark on the curve."""
+    if event.knob == "fork":
+        return "fork"
+    new = f"{event.new:.3g}" if isinstance(event.new, float) and math.isfinite(event.new) else str(event.new)
+    return f"{SHORT_NAMES.get(event.knob, event.knob)} {'off' if new == 'inf' else new}"
+
+
+def _spanning(lines: list[Line2D], at_least: tuple[float, float], factor: float = 2.0) -> tuple[float, float]:
+    """Limits for a logarithmic axis: the finite positive data of the lines, rounded outwards to powers of `factor`."""
+    data = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in lines])
+    data = data[np.isfinite(data) & (data > 0)]
+    low, high = min(data, default=at_least[0]), max(data, default=at_least[1])
+    below = factor ** math.floor(math.log(low, factor) + 1e-9)
+    above = factor ** math.ceil(math.log(high, factor) - 1e-9)
+    return min(below, at_least[0]) if len(data) == 0 else below, max(above, at_least[1])

@@ -1,0 +1,225 @@
+"""The live lab: a network trains while its reader turns the knobs, and shows at once what that does.
+
+Before: lab_picture.py.
+
+Three threads, each with one job.  The session's thread trains.  The painter, below, reads what the session has
+recorded and sets three traits (picture, text, status), as often as it can for a thirtieth of its time.  The kernel's
+main thread runs the callbacks of the knobs, which only store what was asked for.
+"""
+
+import base64
+import html
+import math
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from rnnlib.baselines import NGram
+from rnnlib.cells import CELLS
+from rnnlib.sessions import FORK, MAIN, Session, Settings, tokens_per_second
+from rnnlib.widgets.lab_picture import LabPicture
+
+HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+CLIP_THRESHOLDS = [(f"{10 ** (exponent / 4):.2g}", 10 ** (exponent / 4)) for exponent in range(-8, 9)]
+LEAST_SECONDS_BETWEEN_FRAMES = 0.1
+FRAMES_TAKE_ONE_PART_IN = 30
+SECONDS_BETWEEN_HEARTBEATS = 1.0
+
+
+class TrainingLab(widgets.VBox):
+    """A training session with its knobs and its picture.
+
+    Keyword arguments are those of sessions.Settings (text="story", cell="rnn", hidden_size=256, ...), and `prefix`,
+    what the network's texts begin with.  `lab.session` is the session: lab.session.run(200) trains and waits.
+    Running the cell again replaces the lab: the earlier one stops.
+    """
+
+    def __init__(self, *, name: str = "lab", prefix: str | None = None, **settings: Any):
+        self.session = Session(Settings(**settings), name=name, prefix=prefix)
+        corpus = self.session.corpus
+        self._ngram_perplexity = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
+        self._picture = LabPicture(self.session, self._ngram_perplexity)
+        self._message, self._first_step = "", 0
+        self._make_knobs()
+        self._image = widgets.Image(
+            value=self._picture.png, format="png", layout={"width": "100%", "max_width": "1040px"}
+        )
+        self._text, self._status = widgets.HTML(), widgets.HTML()
+        self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "250px"})
+        self._time_left = widgets.Label()
+        super().__init__(self._rows())
+        self._wake, self._painting = threading.Event(), threading.Lock()
+        self._paint()
+        self._painter = threading.Thread(target=self._keep_painting, name=f"painter {name}", daemon=True)
+        self._painter.start()
+
+    # ------------------------------------------------------------------------------------- layout
+
+    def _make_knobs(self) -> None:
+        main = self.session.trainers[MAIN]
+        wide = {"style": {"description_width": "130px"}, "layout": widgets.Layout(width="440px")}
+        sizes = sorted({*HIDDEN_SIZES, main.model.hidden_size})
+        thresholds = [*CLIP_THRESHOLDS, ("off", math.inf)]
+        nearest = min((value for _, value in thresholds), key=lambda value: _ratio(value, main.knobs.clip_threshold))
+        self.hidden_size = widgets.SelectionSlider(
+            options=sizes, value=main.model.hidden_size, description="Hidden size", continuous_update=False, **wide
+        )
+        self.learning_rate = widgets.FloatLogSlider(
+            value=main.knobs.learning_rate, min=-3, max=1.5, step=0.05, readout_format=".3g",
+            description="Learning rate", **wide,
+        )  # fmt: skip
+        self.clip_threshold = widgets.SelectionSlider(
+            options=thresholds, value=nearest, description="Clipping threshold", **wide
+        )
+        self.temperature = widgets.FloatSlider(
+            value=self.session.temperature, min=0, max=2, step=0.1, description="Temperature", **wide
+        )
+        names = [(cell.upper(), cell) for cell in CELLS]
+        self.cell = widgets.Dropdown(
+            options=names, value=self.session.model.cell.name, description="Cell", layout={"width": "200px"}
+        )
+        self.steps = widgets.BoundedIntText(
+            value=0, min=0, max=1_000_000, description="Steps (0: no end)", style={"description_width": "120px"},
+            layout={"width": "220px"},
+        )  # fmt: skip
+        for knob in ("hidden_size", "learning_rate", "clip_threshold", "cell"):
+            getattr(self, knob).observe(lambda change, knob=knob: self._set(knob, change.new), "value")
+        self.temperature.observe(lambda change: self._set_temperature(change.new), "value")
+
+    def _rows(self) -> list[widgets.Widget]:
+        actions = [
+            ("Start", "Train in the background", self._start),
+            ("Pause", "Stop after the step under way", self.session.pause),
+            ("Step", "Train one step", self.session.step),
+            ("Reset", "Begin again with fresh weights and the knobs as they are", self._reset),
+            ("Fork", "A second network starts from these weights and keeps these knobs", self.session.fork),
+            ("Save", "Write this session to the folder saved/", self._save),
+        ]
+        self.buttons = {}
+        for label, tooltip, action in actions:
+            button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "90px"})
+            button.on_click(lambda _, action=action: self._act(action))
+            self.buttons[label] = button
+        self.buttons["Start"].button_style = "primary"
+        first = widgets.HBox([*self.buttons.values(), self.steps], layout={"flex_flow": "row wrap"})
+        progress = widgets.HBox([self._progress, self._time_left])
+        knobs = [self.hidden_size, self.learning_rate, self.clip_threshold, self.temperature, self.cell, progress]
+        second = widgets.HBox(knobs, layout={"flex_flow": "row wrap"})
+        return [first, second, self._status, self._image, self._text]
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """What is stored in a notebook: a constant text and a picture, for a reader without a kernel."""
+        with self._painting:
+            picture = self._picture.draw()
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": "TrainingLab", "image/png": base64.b64encode(picture).decode()}
+
+    # ----------------------------------------------------------------------------------- callbacks
+
+    def _act(self, action: Any) -> None:
+        """Run what a button stands for; what goes wrong is told in one sentence."""
+        self._message = ""
+        try:
+            action()
+        except Exception as error:
+            self._message = str(error)
+        self._wake.set()
+
+    def _set(self, knob: str, value: Any) -> None:
+        self._act(lambda: self.session.set(**{knob: value}))
+
+    def _set_temperature(self, temperature: float) -> None:
+        self.session.temperature = temperature
+        self._act(self.session.look_now)
+
+    def _start(self) -> None:
+        self._first_step = self.session.num_steps
+        self.session.start(self.steps.value) if self.steps.value else self.session.start()
+
+    def _reset(self) -> None:
+        knobs = {name: getattr(self, name).value for name in ("hidden_size", "learning_rate", "clip_threshold", "cell")}
+        self.session.reset(**knobs)
+
+    def _save(self) -> None:
+        path = Path("saved") / f"{self.session.name}-{datetime.now():%Y%m%d-%H%M%S}.session"
+        self.session.save(path)
+        self._message = f"Saved to {path}; Session.replay(path) repeats it, Session.load(path) continues it."
+
+    # ------------------------------------------------------------------------------------- painter
+
+    def stop(self) -> None:
+        """Stop the session and its threads; the picture stays."""
+        self.session.stop()
+        self._wake.set()
+        self._painter.join()
+
+    def _keep_painting(self) -> None:
+        """Paint while something changes; end when the session does (another lab has replaced this one)."""
+        pause = LEAST_SECONDS_BETWEEN_FRAMES
+        while self.session.alive:
+            self._wake.clear()
+            started = time.thread_time()
+            try:
+                self._paint()
+            except Exception as error:
+                self._status.value = _paragraph(f"The picture could not be drawn: {error}", alert=True)
+            pause = max(LEAST_SECONDS_BETWEEN_FRAMES, (time.thread_time() - started) * FRAMES_TAKE_ONE_PART_IN)
+            if self.session.running:
+                time.sleep(pause)
+            else:
+                self._wake.wait(SECONDS_BETWEEN_HEARTBEATS)
+        self._paint()
+
+    def _paint(self) -> None:
+        """Show the session as it is now."""
+        session = self.session
+        session.want_look(5.0)
+        with self._painting:
+            picture = self._picture.draw()
+        if picture != self._image.value:
+            self._image.value = picture
+        if session.looks:
+            look = session.looks[-1]
+            text = f"At step {look.step} it writes: <b>{html.escape(session.prefix)}</b>"
+            written = html.escape(look.text.removeprefix(session.prefix))
+            self._text.value = f'<p style="font-size:16px;line-height:1.4">{text}{written}</p>'
+        self._status.value = self._describe_status()
+        asked = session.steps_asked if self.steps.value else 0
+        made = session.num_steps - self._first_step
+        self._progress.value = made / asked if asked else 0
+        speed = tokens_per_second(session.trainers[MAIN])
+        per_step = session.settings.batch_size * session.settings.num_steps
+        left = f"{made} of {asked} steps"
+        if session.running and speed > 0:
+            left += f", {(asked - made) * per_step / speed:.0f} s left"
+        self._time_left.value = left if asked else ""
+
+    def _describe_status(self) -> str:
+        session, main = self.session, self.session.trainers[MAIN]
+        doing = "training" if session.running else "paused" if session.alive else "ended: a newer lab runs"
+        speed = tokens_per_second(main)
+        facts = [
+            f"<b>{doing}</b> at step {session.num_steps}",
+            f"{session.model.cell.name.upper()} with {session.model.hidden_size} hidden units on {session.device.type}",
+            "" if math.isnan(speed) else f"{speed:,.0f} characters/s",
+            "" if FORK not in session.trainers else "fork keeps its knobs",
+            f"last heard from the kernel at {datetime.now():%H:%M:%S}",
+        ]
+        problems = [*session.diverged.values(), session.refusal, str(session.error or ""), self._message]
+        told = "".join(_paragraph(problem, alert=True) for problem in problems if problem)
+        return _paragraph(" · ".join(fact for fact in facts if fact)) + told
+
+
+def _paragraph(text: str, *, alert: bool = False) -> str:
+    if not alert:
+        return f'<p style="font-size:14px">{text}</p>'
+    return f'<p role="alert" style="font-size:14px;font-weight:bold">{html.escape(text)}</p>'
+
+
+def _ratio(a: float, b: float) -> float:
+    """How far two positive numbers are apart on a logarithmic axis; 0 for two infinities."""
+    return 0.0 if a == b else abs(math.log(a) - math.log(b)) if math.isfinite(a) and math.isfinite(b) else math.inf

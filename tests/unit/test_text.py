@@ -1,0 +1,185 @@
+"""Text: every token exactly where the text says, and every bad input told in one sentence."""
+
+import io
+import urllib.request
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnnlib import text
+from rnnlib.text import Batches, RandomBatches, SequentialBatches, Vocab, letters_only, load_corpus, read_text
+
+sizes = {"batch_size": st.integers(1, 6), "num_steps": st.integers(1, 9), "seed": st.integers(0, 5)}
+
+
+def numbered_batches(kind: type[Batches], batch_size: int, num_steps: int, seed: int) -> Batches:
+    """Batches of a text in which each token is its own position."""
+    return kind(torch.arange(300), batch_size=batch_size, num_steps=num_steps, seed=seed)
+
+
+@pytest.mark.parametrize("kind", [SequentialBatches, RandomBatches])
+@given(**sizes)
+def test_targets_are_the_tokens_that_follow(kind: type[Batches], batch_size: int, num_steps: int, seed: int) -> None:
+    batches = numbered_batches(kind, batch_size, num_steps, seed)
+    for number in range(2 * batches.num_batches):
+        batch = batches[number]
+        assert batch.tokens.shape == batch.targets.shape == (num_steps, batch_size)
+        assert torch.equal(batch.targets, batch.tokens + 1)
+        assert torch.equal(batch.tokens, batch.tokens[0] + torch.arange(num_steps)[:, None])
+
+
+@pytest.mark.parametrize("kind", [SequentialBatches, RandomBatches])
+@given(**sizes)
+def test_an_epoch_visits_no_token_twice_and_leaves_few_out(
+    kind: type[Batches], batch_size: int, num_steps: int, seed: int
+) -> None:
+    batches = numbered_batches(kind, batch_size, num_steps, seed)
+    for epoch in range(3):
+        first = epoch * batches.num_batches
+        visited = torch.cat([batches[first + place].tokens.flatten() for place in range(batches.num_batches)])
+        assert len(visited.unique()) == len(visited)
+        assert 300 - len(visited) < (batch_size + 1) * num_steps + 1
+
+
+@given(**sizes)
+def test_rows_of_sequential_batches_go_on_where_they_ended(batch_size: int, num_steps: int, seed: int) -> None:
+    batches = numbered_batches(SequentialBatches, batch_size, num_steps, seed)
+    for number in range(1, 3 * batches.num_batches):
+        before, batch = batches[number - 1], batches[number]
+        assert batch.continues == (number % batches.num_batches > 0)
+        if batch.continues:
+            assert torch.equal(batch.tokens[0], before.targets[-1])
+
+
+def test_random_batches_never_continue_and_are_shuffled_anew_each_epoch() -> None:
+    batches = numbered_batches(RandomBatches, 4, 5, 0)
+    assert not any(batches[number].continues for number in range(3 * batches.num_batches))
+    first, second = batches[0].tokens[0], batches[batches.num_batches].tokens[0]
+    assert not torch.equal(first - first.min(), second - second.min())
+
+
+def test_a_batch_is_the_same_whenever_it_is_asked_for() -> None:
+    batches = numbered_batches(RandomBatches, 3, 7, 4)
+    forwards = [batches[number].tokens for number in range(30)]
+    backwards = [batches[number].tokens for number in reversed(range(30))]
+    assert all(torch.equal(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
+
+
+def test_offsets_differ_between_epochs() -> None:
+    batches = numbered_batches(SequentialBatches, 2, 9, 0)
+    assert len({int(batches[epoch * batches.num_batches].tokens[0, 0]) for epoch in range(20)}) > 4
+
+
+@pytest.mark.parametrize("length", [0, 9, 41])
+def test_a_text_shorter_than_one_batch_is_refused_with_the_number_needed(length: int) -> None:
+    with pytest.raises(ValueError, match=rf"has {length} tokens; batch_size=5 and num_steps=7 need at least 42"):
+        SequentialBatches(torch.arange(length), batch_size=5, num_steps=7)
+    assert SequentialBatches(torch.arange(42), batch_size=5, num_steps=7).num_batches == 1
+
+
+def test_one_row_of_one_step_is_a_batch() -> None:
+    batch = SequentialBatches(torch.arange(2), batch_size=1, num_steps=1)[0]
+    assert batch.tokens.tolist() == [[0]] and batch.targets.tolist() == [[1]]
+
+
+@given(st.text("abc xyz", min_size=1))
+def test_decoding_undoes_encoding(words: str) -> None:
+    vocab = Vocab("abc xyz")
+    assert vocab.decode(vocab.encode(words)) == words
+
+
+def test_unknown_characters_become_token_0() -> None:
+    vocab = Vocab("ab")
+    assert vocab.encode("aZb").tolist() == [1, 0, 2]
+    assert vocab.tokens[0] == "<unk>"
+
+
+def test_letters_only_makes_every_run_of_other_characters_one_space() -> None:
+    assert letters_only("  It's 10 o'clock --\nshe said.\n") == "it s o clock she said"
+
+
+def test_the_last_tenth_is_held_out_and_shares_no_token_with_training(tmp_path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("a quick brown fox " * 100)
+    corpus = load_corpus(path)
+    whole = letters_only(path.read_text())
+    assert corpus.vocab.decode(corpus.train) + corpus.vocab.decode(corpus.held_out) == whole
+    assert len(corpus.held_out) == len(whole) // 10
+    assert len(load_corpus(path, max_train_tokens=50).train) == 50
+    assert torch.equal(load_corpus(path, max_train_tokens=50).held_out, corpus.held_out)
+
+
+def test_the_story_is_long_and_its_vocabulary_small() -> None:
+    corpus = load_corpus()
+    assert len(corpus.train) + len(corpus.held_out) >= 60_000
+    assert len(corpus.vocab) == 28
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b" \n ", "is empty"), (b"\xff\xfe\x00x", "not a UTF-8"), (b"abc\x00def", "binary file")],
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path, content: bytes, message: str) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_text(tmp_path / "file")
+
+
+def test_a_text_with_few_letters_is_refused(tmp_path) -> None:
+    (tmp_path / "file").write_text("1234 " * 100 + "abc")
+    with pytest.raises(ValueError, match="has 3 letters and spaces; at least 100"):
+        load_corpus(tmp_path / "file")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(FileNotFoundError, match="no text named 'time machin'.*nearest known name is 'time machine'"):
+        read_text("time machin")
+
+
+class TestTheTimeMachine:
+    """Where it is looked for, and what happens when it cannot be had."""
+
+    @pytest.fixture(autouse=True)
+    def empty_data_folder(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("RNNLIB_DATA", raising=False)
+        monkeypatch.setattr(text, "DATA_FOLDER", tmp_path / "data")
+
+    def test_the_folder_in_rnnlib_data_comes_first(self, tmp_path, monkeypatch) -> None:
+        (tmp_path / "timemachine.txt").write_text("my copy")
+        monkeypatch.setenv("RNNLIB_DATA", str(tmp_path))
+        assert read_text("time machine") == "my copy"
+
+    def test_offline_says_where_to_put_the_file(self, monkeypatch) -> None:
+        def refuse(*args: object, **kwargs: object) -> None:
+            raise OSError("no network")
+
+        monkeypatch.setattr(urllib.request, "urlopen", refuse)
+        with pytest.raises(FileNotFoundError, match=r"could not be downloaded \(no network\). Put a copy"):
+            read_text("time machine")
+
+    def test_a_download_with_the_wrong_checksum_leaves_nothing_behind(self, tmp_path, monkeypatch) -> None:
+        monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO(b"not the book"))
+        with pytest.raises(FileNotFoundError, match="wrong checksum"):
+            read_text("time machine")
+        assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
+
+    def test_a_good_download_is_kept(self, tmp_path, monkeypatch) -> None:
+        monkeypatch.setattr(text, "TIME_MACHINE_SHA1", "f572d396fae9206628714fb2ce00f72e94f2258f")  # of b"hello\n"
+        monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO(b"hello\n"))
+        assert read_text("time machine") == "hello\n"
+        assert (tmp_path / "data" / "timemachine.txt").read_bytes() == b"hello\n"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+
+    def fail(*args: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(text.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        text.write_whole(tmp_path / "file", b"after")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"before"
