@@ -106,7 +106,7 @@ class Session:
         self.error: Exception | None = None
         self.refusal = ""
         self.running, self._stopping, self._last_step, self.steps_asked = False, False, 0, 0
-        self._changes, self._busy = dict[str, Any](), False
+        self._changes, self._busy = list[tuple[str, Any]](), False
         self._look_wanted_until, self._next_look, self._look_seconds = 0.0, 0.0, (0.01, 0.01)
 
     def _fresh_trainer(self, settings: Settings) -> Trainer:
@@ -144,7 +144,7 @@ class Session:
             self._last_step, self.steps_asked = self.num_steps + steps, steps
             self.running, self.error = True, None
             if self.diverged:
-                self._changes["resumed"] = True
+                self._changes.append(("resumed", True))
             self._condition.notify_all()
 
     def pause(self) -> None:
@@ -174,13 +174,16 @@ class Session:
         if "cell" in changes:
             LanguageModel(changes["cell"], vocab_size=1, hidden_size=1)
         with self._condition:
-            self._changes.update(changes)
+            for knob, new in changes.items():
+                if self._changes and self._changes[-1][0] == knob:
+                    self._changes.pop()  # a slider on its way: only where it is now matters
+                self._changes.append((knob, new))
             self._condition.notify_all()
 
     def fork(self) -> None:
         """Start "fork": a second network with main's weights, which from now on keeps main's knobs of this moment."""
         with self._condition:
-            self._changes["fork"] = True
+            self._changes.append(("fork", True))
             self._condition.notify_all()
 
     def reset(self, **settings: Any) -> None:
@@ -234,7 +237,7 @@ class Session:
     def look_now(self) -> None:
         """Take a look before the next step; when paused, at once."""
         with self._condition:
-            self._changes["look"] = True
+            self._changes.append(("look", True))
             self._condition.notify_all()
 
     # ------------------------------------------------------------------------------------- on disk
@@ -261,7 +264,7 @@ class Session:
         session = cls(Settings(**content["settings"]), name=name)
         for event in content["events"]:
             session._advance(event["step"])
-            session._apply({event["knob"]: event["new"]})
+            session._apply([(event["knob"], event["new"])])
         session._advance(content["num_steps"])
         return session
 
@@ -293,13 +296,13 @@ class Session:
                     self._condition.wait()
                 if self._stopping:
                     return
-                changes, self._changes, self._busy = self._changes, {}, True
+                changes, self._changes, self._busy = self._changes, [], True
             try:
                 self._apply(changes)
                 if self.running:
                     self._advance(self.num_steps + 1)
                 ends_now = self.running and (self.num_steps >= self._last_step or MAIN in self.diverged)
-                if changes.pop("look", False) or self._look_is_due(ends_now):
+                if ("look", True) in changes or self._look_is_due(ends_now):
                     self._look()
                 self.running = self.running and not ends_now
             except Exception as error:  # a thread must not die silently: `wait` raises it, the widget shows it
@@ -322,10 +325,10 @@ class Session:
         except FloatingPointError as divergence:
             self.diverged[name] = str(divergence)
 
-    def _apply(self, changes: dict[str, Any]) -> None:
+    def _apply(self, changes: list[tuple[str, Any]]) -> None:
         """Apply changes to main, each remembered as an event.  One that fails changes nothing and is told."""
         main = self.trainers[MAIN]
-        for knob, new in changes.items():
+        for knob, new in changes:
             try:
                 old = self._apply_one(main, knob, new)
             except (MemoryError, RuntimeError, ValueError) as refusal:

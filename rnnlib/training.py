@@ -8,6 +8,7 @@ import io
 import math
 import pickle
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -364,7 +365,8 @@ def read_content(path: str | Path, format_name: str) -> dict[str, Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}.")
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings(action="ignore"):  # of pickles that are not torch's: they are refused just below
+            content = torch.load(path, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
         raise ValueError(f"{path} is damaged or was not written by this course; it was not loaded.") from None
     if not isinstance(content, dict) or content.get("format") != format_name:

@@ -23,7 +23,7 @@ def scratch_model(cell: str, H: int, seed: int) -> LanguageModel:
 
 def concise_twin(model: LanguageModel) -> RNNModel:
     """The same weights in PyTorch's layer."""
-    H, weights = model.hidden_size, model.weights
+    H, V, weights = model.hidden_size, model.vocab_size, model.weights
     twin = RNNModel(LAYERS[model.cell.name](V, H), V).double()
     with torch.no_grad():
         twin.rnn.weight_ih_l0.copy_(weights.W_xh.mT.reshape(-1, V))
@@ -57,7 +57,13 @@ def test_scratch_and_concise_models_agree_in_logits_state_loss_and_gradients(
     by_autograd = theirs.backpropagate(tokens, targets, theirs.initial_state(B))
     torch.testing.assert_close(by_hand.loss, by_autograd.loss)
     mine = ours.named(by_hand.gradients[0])
-    transposed = [mine.W_xh.mT.reshape(-1, V), mine.W_hh.mT.reshape(-1, H), mine.b_h.reshape(-1), mine.W_hq.mT, mine.b_q]
+    transposed = [
+        mine.W_xh.mT.reshape(-1, V),
+        mine.W_hh.mT.reshape(-1, H),
+        mine.b_h.reshape(-1),
+        mine.W_hq.mT,
+        mine.b_q,
+    ]
     for gradient, expected in zip(transposed, by_autograd.gradients, strict=True):
         torch.testing.assert_close(gradient, expected)
 
@@ -111,7 +117,9 @@ def test_hidden_gradients_are_total_derivatives() -> None:
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 @pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (1, True), (3, False), (2, True)])
-def test_rnn_model_shapes_are_those_of_the_source(layer: type[nn.RNNBase], num_layers: int, bidirectional: bool) -> None:
+def test_rnn_model_shapes_are_those_of_the_source(
+    layer: type[nn.RNNBase], num_layers: int, bidirectional: bool
+) -> None:
     model = RNNModel(layer(V, 5, num_layers, bidirectional=bidirectional), V)
     state = model.initial_state(4)
     assert isinstance(state, tuple) == (layer is nn.LSTM)
@@ -137,7 +145,9 @@ def test_weights_have_the_documented_shapes_and_the_scale_of_pytorchs(cell: str)
 def test_the_number_of_parameters_equals_pytorchs_less_its_second_bias() -> None:
     for cell, layer in LAYERS.items():
         theirs = RNNModel(layer(V, 6), V)
-        assert LanguageModel(cell, vocab_size=V, hidden_size=6).vector.numel() == sum(p.numel() for p in theirs.trainable)
+        assert LanguageModel(cell, vocab_size=V, hidden_size=6).vector.numel() == sum(
+            p.numel() for p in theirs.trainable
+        )
 
 
 def test_backpropagation_leaves_torchs_number_of_threads_as_it_was() -> None:

@@ -1,0 +1,268 @@
+"""Sessions: changes between two steps, events, replay, divergence, and no thread left behind."""
+
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from rnnlib import sessions
+from rnnlib.sessions import FORK, MAIN, Event, Session, Settings, tokens_per_second
+from rnnlib.training import Trainer
+
+SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
+
+
+@pytest.fixture
+def session():
+    with_small_network = Session(Settings(**SMALL), name="test")
+    yield with_small_network
+    with_small_network.stop()
+
+
+def losses(session: Session, name: str = MAIN) -> np.ndarray:
+    return session.trainers[name].history.columns()["loss"]
+
+
+def test_run_makes_the_steps_asked_for_and_learns(session: Session) -> None:
+    session.run(150)
+    assert session.num_steps == 150 and not session.running
+    assert losses(session)[-20:].mean() < losses(session)[0] - 0.3
+    assert tokens_per_second(session.trainers[MAIN]) > 1000
+
+
+def test_a_session_equals_a_trainer_run_by_itself(session: Session) -> None:
+    session.run(30)
+    trainer = session._fresh_trainer(session.settings)
+    trainer.run(30)
+    assert np.array_equal(losses(session), trainer.history.columns()["loss"])
+
+
+def test_knobs_take_effect_between_two_steps_and_are_remembered(session: Session) -> None:
+    session.run(5)
+    session.set(learning_rate=0.25, clip_threshold=0.5)
+    session.set(hidden_size=24)
+    session.run(5)
+    assert session.events == [
+        Event(5, "learning_rate", 1.0, 0.25), Event(5, "clip_threshold", 1.0, 0.5), Event(5, "hidden_size", 16, 24)
+    ]  # fmt: skip
+    assert list(session.trainers[MAIN].history.columns()["learning_rate"]) == [1.0] * 5 + [0.25] * 5
+    assert session.model.hidden_size == 24
+
+
+def test_a_change_while_training_takes_effect_within_the_next_step(session: Session) -> None:
+    session.start()
+    while session.num_steps < 20:
+        time.sleep(0.001)
+    session.set(learning_rate=0.125)
+    asked_at = session.num_steps
+    while not session.events:
+        time.sleep(0.001)
+    session.pause()
+    session.wait()
+    rates = session.trainers[MAIN].history.columns()["learning_rate"]
+    assert int(np.argmax(rates == 0.125)) <= asked_at + 1
+
+
+def test_changing_the_cell_begins_with_fresh_weights_and_keeps_the_curve(session: Session) -> None:
+    session.run(60)
+    session.set(cell="lstm")
+    session.run(1)
+    assert session.model.cell.name == "lstm" and len(losses(session)) == 61
+    assert losses(session)[-1] > losses(session)[-2] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate": 0.0}, "learning rate must be a number above 0"),
+        ({"learning_rate": math.nan}, "learning rate must be a number above 0"),
+        ({"clip_threshold": -1}, "clipping threshold must be above 0"),
+        ({"hidden_size": 0}, "hidden size must be 1 to 4096"),
+        ({"cell": "tree"}, "no cell 'tree'"),
+        ({"colour": 1}, "no knob 'colour'"),
+    ],
+)
+def test_knobs_that_cannot_be_are_refused_at_the_knob(session: Session, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        session.set(**change)
+    session.run(2)
+    assert session.events == [] and session.num_steps == 2
+
+
+def test_a_size_that_does_not_fit_in_memory_is_refused_and_training_goes_on(session: Session, monkeypatch) -> None:
+    def too_large(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nlong trace")
+
+    monkeypatch.setattr(sessions, "resize", too_large)
+    session.set(hidden_size=512)
+    session.run(3)
+    assert session.refusal == "hidden_size=512 was refused: DefaultCPUAllocator: can't allocate memory"
+    assert session.model.hidden_size == 16 and session.num_steps == 3 and session.events == []
+
+
+def test_a_fork_starts_from_the_same_weights_and_keeps_its_knobs(session: Session) -> None:
+    session.run(20)
+    session.fork()
+    session.set(learning_rate=0.01)
+    session.run(20)
+    main, fork = session.trainers[MAIN], session.trainers[FORK]
+    assert np.array_equal(losses(session)[:20], losses(session, FORK)[:20])
+    assert losses(session)[20] == losses(session, FORK)[20]  # the loss of the step that first differs
+    assert not np.array_equal(losses(session)[21:], losses(session, FORK)[21:])
+    assert fork.knobs.learning_rate == 1.0 and main.knobs.learning_rate == 0.01
+
+
+def test_replay_gives_the_same_numbers(session: Session, tmp_path) -> None:
+    session.run(15)
+    session.set(hidden_size=24)
+    session.run(5)
+    session.fork()
+    session.set(clip_threshold=0.1, learning_rate=3.0)
+    session.run(15)
+    session.set(hidden_size=20)
+    session.set(cell="gru")
+    session.run(5)
+    session.save(tmp_path / "saved")
+    again = Session.replay(tmp_path / "saved", name="replay")
+    try:
+        for name in (MAIN, FORK):
+            assert np.array_equal(losses(session, name), losses(again, name))
+        assert again.events == session.events
+    finally:
+        again.stop()
+
+
+def test_a_loaded_session_continues_bit_for_bit(session: Session, tmp_path) -> None:
+    session.run(10)
+    session.set(hidden_size=20)
+    session.run(5)
+    session.save(tmp_path / "saved")
+    loaded = Session.load(tmp_path / "saved", name="loaded")
+    try:
+        for one in (session, loaded):
+            one.run(10)
+        assert np.array_equal(losses(session), losses(loaded)) and loaded.num_steps == 25
+    finally:
+        loaded.stop()
+
+
+def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path) -> None:
+    session.start(400)
+    session.save(tmp_path / "saved")
+    session.wait()
+    assert session.num_steps == 400
+
+
+def test_other_files_are_refused(tmp_path) -> None:
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ValueError, match="it was not loaded"):
+        Session.replay(tmp_path / "text")
+
+
+def test_divergence_pauses_keeps_good_weights_and_can_be_rescued(session: Session) -> None:
+    session.run(10)
+    session.set(learning_rate=1e37, clip_threshold=math.inf)
+    session.run(50)
+    assert session.num_steps < 60 and not session.running
+    assert "weights are those of the last step with finite numbers" in session.diverged[MAIN]
+    session.set(learning_rate=0.1, clip_threshold=1.0)
+    session.run(10)
+    assert session.diverged == {} and math.isfinite(losses(session)[-1])
+    assert "resumed" in [event.knob for event in session.events]
+
+
+def test_a_diverged_fork_does_not_stop_main(session: Session) -> None:
+    session.set(learning_rate=1e37, clip_threshold=math.inf)
+    session.fork()
+    session.set(learning_rate=1.0, clip_threshold=1.0)
+    session.run(20)
+    assert FORK in session.diverged and MAIN not in session.diverged
+    assert session.num_steps == 20 and len(losses(session)) == 20
+
+
+def test_an_exception_in_the_thread_is_raised_by_wait_and_leaves_the_session_usable(
+    session: Session, monkeypatch
+) -> None:
+    def fail(trainer: Trainer) -> None:
+        raise ZeroDivisionError("a fault in the step")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", fail)
+        with pytest.raises(ZeroDivisionError, match="a fault in the step"):
+            session.run(5)
+        assert not session.running
+    session.run(5)
+    assert session.num_steps == 5
+
+
+def test_reset_goes_back_to_the_same_first_steps(session: Session) -> None:
+    session.run(10)
+    first = losses(session)
+    session.set(learning_rate=0.5)
+    session.reset()
+    assert session.num_steps == 0 and session.events == [] and len(losses(session)) == 0
+    session.set(learning_rate=1.0)
+    session.run(10)
+    assert np.array_equal(losses(session), first)
+
+
+def test_reset_while_training_stops_it(session: Session) -> None:
+    session.start()
+    time.sleep(0.05)
+    session.reset(cell="gru", hidden_size=8)
+    assert session.num_steps == 0 and not session.running
+    assert session.model.cell.name == "gru" and session.model.hidden_size == 8
+
+
+def test_a_session_of_the_same_name_replaces_the_earlier_one(session: Session) -> None:
+    session.start()
+    newer = Session(Settings(**SMALL), name="test")
+    try:
+        assert not session.alive and not session._thread.is_alive()
+        newer.run(3)
+        assert [thread.name for thread in threading.enumerate()].count("session test") == 1
+    finally:
+        newer.stop()
+    assert "session test" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_an_interrupt_pauses_the_session(session: Session, monkeypatch) -> None:
+    session.start()
+
+    def interrupted(timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session._condition, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.wait()
+    assert not session.running
+
+
+def test_looks_are_taken_while_somebody_watches_and_at_the_end(session: Session) -> None:
+    session.run(30)
+    assert session.looks == []
+    session.want_look(60)
+    session.run(100)
+    look = session.looks[-1]
+    assert look.step == 130
+    assert look.text.startswith(session.prefix) and len(look.text) == len(session.prefix) + 90
+    assert 0 < look.held_out_loss < 4 and 0 < look.spectral_radius < 10
+
+
+def test_waiting_too_long_says_so(session: Session) -> None:
+    session.start()
+    with pytest.raises(TimeoutError, match="still training after 0.1 seconds"):
+        session.wait(timeout=0.1)
+
+
+def test_settings_that_cannot_be_are_told_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="batches must be"):
+        Session(Settings(**{**SMALL, "batches": "alphabetical"}), name="bad")
+    with pytest.raises(ValueError, match="need at least"):
+        Session(Settings(**{**SMALL, "max_train_tokens": 50}), name="bad")
+    with pytest.raises(ValueError, match="characters the network never saw"):
+        Session(Settings(**SMALL), name="bad", prefix="42")
+    assert "session bad" not in [thread.name for thread in threading.enumerate()]

@@ -1,0 +1,179 @@
+"""The lab without a browser: knobs set by value, pictures compared, nothing left running."""
+
+import base64
+import io
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rnnlib.figures import thin_out
+from rnnlib.sessions import MAIN, Event
+from rnnlib.widgets import TrainingLab
+from rnnlib.widgets.lab_picture import describe
+from rnnlib.widgets.training_lab import CLIP_THRESHOLDS
+
+SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
+
+
+@pytest.fixture
+def lab():
+    small = TrainingLab(name="test lab", **SMALL)
+    yield small
+    small.stop()
+
+
+def until(condition, seconds: float = 10.0) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "this did not happen in time"
+        time.sleep(0.01)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def test_every_knob_reaches_the_training(lab: TrainingLab) -> None:
+    lab.buttons["Start"].click()
+    until(lambda: lab.session.num_steps > 5)
+    lab.learning_rate.value = 0.5
+    lab.clip_threshold.value = math.inf
+    lab.hidden_size.value = 24
+    lab.cell.value = "gru"
+    until(lambda: len(lab.session.events) == 4)
+    lab.buttons["Pause"].click()
+    lab.session.wait()
+    changes = {event.knob: (event.old, event.new) for event in lab.session.events}
+    assert changes["learning_rate"] == (1.0, 0.5) and changes["clip_threshold"] == (1.0, math.inf)
+    assert changes["hidden_size"] == (16, 24) and changes["cell"] == ("rnn", "gru")
+
+
+def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
+    lab.buttons["Step"].click()
+    lab.session.wait()
+    assert lab.session.num_steps == 1
+    lab.buttons["Fork"].click()
+    lab.session.wait()
+    assert set(lab.session.trainers) == {"main", "fork"}
+    lab.buttons["Start"].click()
+    until(lambda: lab.session.num_steps > 10)
+    lab.buttons["Pause"].click()
+    lab.session.wait()
+    paused_at = lab.session.num_steps
+    time.sleep(0.2)
+    assert lab.session.num_steps == paused_at
+    lab.buttons["Reset"].click()
+    assert lab.session.num_steps == 0 and set(lab.session.trainers) == {"main"}
+
+
+def test_the_picture_moves_while_it_trains(lab: TrainingLab) -> None:
+    before = pixels(lab._image.value)
+    lab.session.run(200)
+    until(lambda: not np.array_equal(pixels(lab._image.value), before))
+    assert before.shape == (600, 1040, 3)
+
+
+def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
+    lab.steps.value = 120
+    lab.buttons["Start"].click()
+    until(lambda: "paused</b> at step 120" in lab._status.value)
+    assert "RNN with 16 hidden units on cpu" in lab._status.value and "last heard from the kernel" in lab._status.value
+    assert lab._progress.value == 1 and lab._time_left.value == "120 of 120 steps"
+    assert "At step 120 it writes" in lab._text.value
+
+
+def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
+    lab.session.run(300)
+    lab._picture.draw()
+    columns = lab.session.trainers[MAIN].history.columns()
+    steps, perplexities = lab._picture._lines["training"].get_data()
+    assert list(steps) == list(range(1, 301))
+    np.testing.assert_allclose(perplexities, np.exp(columns["loss"]))
+    np.testing.assert_allclose(lab._picture._lines["norm"].get_ydata(), columns["gradient_norm"])
+    norms = lab._picture._lines["over time"].get_ydata()
+    np.testing.assert_allclose(norms, lab.session.trainers[MAIN].norms_over_time)
+    fraction = lab.session.trainers[MAIN].history.clipped_fraction(100)
+    assert lab._picture._clipped.get_text() == f"clipped in {fraction:.0%} of the last 200"
+
+
+def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
+    lab.session.run(20)
+    lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
+    lab.session.run(30)
+    lab._picture.draw()
+    for name, line in lab._picture._lines.items():
+        y = np.asarray(line.get_ydata(), dtype=float)
+        low, high = line.axes.get_ylim()
+        finite = y[np.isfinite(y) & (y > 0)]
+        assert (finite >= low * 0.999).all() and (finite <= high * 1.001).all(), name
+
+
+def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: TrainingLab) -> None:
+    lab.session.run(50)
+    bundle = lab._repr_mimebundle_()
+    assert bundle["text/plain"] == "TrainingLab"
+    assert pixels(base64.b64decode(bundle["image/png"])).shape == (600, 1040, 3)
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_divergence_is_told_in_the_view(lab: TrainingLab) -> None:
+    lab.session.set(learning_rate=1e37, clip_threshold=math.inf)
+    lab.buttons["Start"].click()
+    until(lambda: 'role="alert"' in lab._status.value and "Lower the learning rate" in lab._status.value)
+
+
+def test_what_a_button_cannot_do_is_told_in_the_view(lab: TrainingLab, monkeypatch, tmp_path) -> None:
+    (tmp_path / "saved").write_text("a file where the folder should be")
+    monkeypatch.chdir(tmp_path)
+    lab.buttons["Save"].click()
+    until(lambda: 'role="alert"' in lab._status.value)
+    lab.session.run(3)
+    assert lab.session.num_steps == 3
+
+
+def test_save_writes_a_session_that_replays(lab: TrainingLab, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    lab.session.run(5)
+    lab.buttons["Save"].click()
+    (saved,) = (tmp_path / "saved").iterdir()
+    again = lab.session.replay(saved, name="again")
+    again.stop()
+    assert again.num_steps == 5
+
+
+def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingLab) -> None:
+    lab.buttons["Start"].click()
+    newer = TrainingLab(name="test lab", **SMALL)
+    until(lambda: not lab._painter.is_alive())
+    assert not lab.session._thread.is_alive()
+    assert "a newer lab runs" in lab._status.value
+    newer.stop()
+    names = [thread.name for thread in threading.enumerate()]
+    assert "painter test lab" not in names and "session test lab" not in names
+
+
+def test_every_control_has_a_name_and_thresholds_are_logarithmic(lab: TrainingLab) -> None:
+    for control in (lab.hidden_size, lab.learning_rate, lab.clip_threshold, lab.temperature, lab.cell, lab.steps):
+        assert control.description
+    values = [value for _, value in CLIP_THRESHOLDS]
+    ratios = np.diff(np.log(values))
+    np.testing.assert_allclose(ratios, ratios[0])
+
+
+def test_thinning_out_keeps_the_mean_of_every_step() -> None:
+    values = np.arange(1000.0)
+    steps, means = thin_out(values, max_points=7)
+    assert len(steps) == 7 and steps[-1] == 1000
+    lengths = np.diff(np.append(0, steps))
+    assert math.isclose(float((means * lengths).sum()), values.sum())
+    assert thin_out(np.array([3.0]))[1].tolist() == [3.0] and len(thin_out(np.empty(0))[0]) == 0
+
+
+def test_events_are_described_in_a_few_words() -> None:
+    assert describe(Event(3, "learning_rate", 1.0, 0.25)) == "rate 0.25"
+    assert describe(Event(3, "clip_threshold", 1.0, math.inf)) == "clip off"
+    assert describe(Event(3, "hidden_size", 16, 24)) == "H 24" and describe(Event(3, "fork", None, True)) == "fork"
