@@ -1,0 +1,1 @@
+"""What is measured against what: `python -m bench` for speed, `python -m bench.results` for notebook 05's table."""

@@ -1,0 +1,86 @@
+"""The table of notebook 05: every model trained with the source's settings on The Time Machine.
+
+    python -m bench.results
+
+The source's settings (D2L, sections 8.5, 8.6, 9.1, 9.2): the first 10,000 characters, batch size 32, 35 time steps,
+256 hidden units, learning rate 1, gradients clipped at norm 1, 500 epochs.  Writes bench/results.json.
+"""
+
+import json
+import platform
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from rnnlib.baselines import NGram
+from rnnlib.models import LanguageModel, Model, RNNModel
+from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches, load_corpus, write_whole
+from rnnlib.training import Knobs, Trainer, choose_device, evaluate, perplexity
+
+EPOCHS, BATCH_SIZE, NUM_STEPS, HIDDEN_SIZE = 500, 32, 35, 256
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def models(vocab_size: int) -> dict[str, tuple[Model, type[Batches]]]:
+    """Every row of the table: a fresh model and the kind of batches."""
+
+    def scratch(cell: str) -> Model:
+        generator = torch.Generator().manual_seed(0)
+        return LanguageModel(cell, vocab_size=vocab_size, hidden_size=HIDDEN_SIZE, generator=generator)
+
+    def concise(layer: type[nn.RNNBase], num_layers: int = 1, bidirectional: bool = False) -> Model:
+        torch.manual_seed(0)
+        return RNNModel(layer(vocab_size, HIDDEN_SIZE, num_layers, bidirectional=bidirectional), vocab_size)
+
+    return {
+        "RNN from scratch, sequential": (scratch("rnn"), SequentialBatches),
+        "RNN from scratch, random": (scratch("rnn"), RandomBatches),
+        "RNN concise": (concise(nn.RNN), SequentialBatches),
+        "GRU from scratch": (scratch("gru"), SequentialBatches),
+        "GRU concise": (concise(nn.GRU), SequentialBatches),
+        "LSTM from scratch": (scratch("lstm"), SequentialBatches),
+        "LSTM concise": (concise(nn.LSTM), SequentialBatches),
+        "Deep LSTM (2 layers)": (concise(nn.LSTM, 2), SequentialBatches),
+        "Bidirectional LSTM": (concise(nn.LSTM, 1, True), SequentialBatches),
+    }
+
+
+def train(model: Model, kind: type[Batches], corpus: Corpus) -> dict[str, float]:
+    """500 epochs; training perplexity is that of the last epoch, as the source reports it."""
+    batches = kind(corpus.train.to(model.device), batch_size=BATCH_SIZE, num_steps=NUM_STEPS)
+    trainer = Trainer(model, batches, knobs=Knobs(learning_rate=1.0, clip_threshold=1.0))
+    started, best = time.perf_counter(), np.inf
+    for _ in range(EPOCHS // 10):
+        trainer.run(10 * batches.num_batches)
+        best = min(best, perplexity(evaluate(model, corpus.held_out.to(model.device))))
+    losses = trainer.history.columns()["loss"]
+    return {
+        "training_perplexity": perplexity(losses[-batches.num_batches :].mean()),
+        "held_out_perplexity": perplexity(evaluate(model, corpus.held_out.to(model.device))),
+        "best_held_out_perplexity": float(best),
+        "tokens_per_second": BATCH_SIZE * NUM_STEPS * len(losses) / trainer.history.columns()["seconds"][-1],
+        "seconds": time.perf_counter() - started,
+        "clipped_fraction": trainer.history.clipped_fraction(),
+    }
+
+
+def main() -> None:
+    """Train every model, print each row as it comes, and write bench/results.json."""
+    corpus, device = load_corpus("time machine", max_train_tokens=10_000), choose_device()
+    counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
+    machine = (
+        f"{platform.machine()}, {torch.get_num_threads()} threads, {device.type}, torch {torch.__version__}, float32"
+    )
+    results = {"date": str(date.today()), "machine": machine, "counted_4_gram": counted, "rows": {}}
+    for name, (model, kind) in models(len(corpus.vocab)).items():
+        results["rows"][name] = row = train(model.to(device), kind, corpus)
+        print(name, {key: round(value, 3) for key, value in row.items()}, flush=True)
+    write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Exercises: what a reader's answer is checked against, and what is said about it.
+
+Before: figures.py.  Next: widgets/, which show what all of this computes.
+
+A check never raises at a reader.  It compares the answer with the library's own, and names the mistake if it is a
+known one.  An open exercise is told apart from a wrong one, so that Run All goes on.
+"""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnlib.baselines import NGram
+from rnnlib.models import Model, RNNModel, parts
+from rnnlib.text import Corpus
+from rnnlib.training import Trainer, evaluate, perplexity
+
+TRIES_BEFORE_HINT, TRIES_BEFORE_SOURCE = 2, 3
+_tries: Counter[str] = Counter()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: "passed", "open" (nothing filled in yet) or "wrong", and why.
+
+    hint: shown, folded, from the second wrong try on.  source: the library's own answer, from the third.
+    """
+
+    result: str
+    message: str
+    hint: str = ""
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return f"{ {'passed': 'Passed', 'open': 'Not yet', 'wrong': 'Not right yet'}[self.result] }: {self.message}"
+
+    def _repr_markdown_(self) -> str:
+        folds = [("A hint", self.hint), ("The library's own source", f"```python\n{self.source}```")]
+        shown = [(title, body) for title, body in folds[: 1 + bool(self.source)] if self.hint]
+        details = "".join(f"\n\n<details><summary>{title}</summary>\n\n{body}\n\n</details>" for title, body in shown)
+        return f"**{repr(self).replace(':', '**:', 1)}{details}"
+
+
+def _verdict(exercise: str, mistake: str | None, praise: str, hint: str, answer: object) -> Verdict:
+    """Passed if there is no mistake; otherwise wrong, with more help from try to try."""
+    if mistake is None:
+        _tries[exercise] = 0
+        return Verdict("passed", praise)
+    _tries[exercise] += 1
+    shown_hint = hint if _tries[exercise] >= TRIES_BEFORE_HINT else ""
+    source = inspect.getsource(answer) if _tries[exercise] >= TRIES_BEFORE_SOURCE else ""  # type: ignore[arg-type]
+    return Verdict("wrong", mistake, shown_hint, source)
+
+
+# ------------------------------------------------------------------------------- notebook 05: model
+
+
+def model(make_model: Callable[[int, int], nn.Module]) -> Verdict:
+    """Check a language model over nn.RNN: make_model(vocab_size, hidden_size) with `rnn`, `output` and `forward`.
+
+    Expected: model(tokens (T, B), state (1, B, H)) -> logits (T, B, V), state after the last step.
+    """
+    V, H, T, B = 6, 5, 4, 3
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(V, (T, B), generator=generator)
+    state = torch.rand(1, B, H, generator=generator)
+    try:
+        built: Any = make_model(V, H)
+        if built.rnn is ... or built.output is ...:
+            return Verdict("open", "fill in the layers and the forward pass; this cell then checks them.")
+        if built.rnn.batch_first:
+            mistake: str | None = "the layer has batch_first=True: it takes time for batch, and tokens here are (T, B)."
+        else:
+            with torch.no_grad():
+                answer = built(tokens, state)
+                if answer is None or answer is ...:
+                    return Verdict("open", "the layers are there; now the forward pass.")
+                mistake = _mistake_in_model(built, answer, tokens, state)
+    except Exception as error:
+        mistake = f"it raised {type(error).__name__}: {error}"
+    hint = (
+        "`F.one_hot(tokens, vocab_size).float()` has the shape (T, B, V), which `nn.RNN` takes as it is; it returns "
+        "the hidden states of all steps, (T, B, H), and the last state. `nn.Linear` works on the last axis."
+    )
+    praise = "the shapes are (T, B, V) and (1, B, H), and every number is that of the library's RNNModel."
+    return _verdict("model", mistake, praise, hint, RNNModel.forward)
+
+
+def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) -> str | None:
+    """The first mistake found in the answer of a reader's model, or None."""
+    V, (T, B), H = built.output.out_features, tokens.shape, state.shape[-1]
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        return "forward must return two things, the logits and the new state; it returned one."
+    logits, new_state = answer
+    one_hot = F.one_hot(tokens, V).float()
+    hidden, expected_state = built.rnn(one_hot, state)
+    expected = built.output(hidden)
+    if logits.shape == (B, V):
+        return f"the logits have the shape (B, V) = ({B}, {V}): only the last step was predicted from, not all T."
+    if logits.shape == (T * B, V):
+        return f"the logits have the shape (T B, V) = ({T * B}, {V}); here time and batch stay apart: (T, B, V)."
+    if logits.shape != expected.shape:
+        return f"the logits have the shape {tuple(logits.shape)}; expected (T, B, V) = ({T}, {B}, {V})."
+    if torch.allclose(logits.sum(-1), torch.ones(T, B), atol=1e-4):
+        return "the logits of every step sum to 1: a softmax was applied, which cross_entropy will apply again."
+    from_zero, _ = built.rnn(one_hot)
+    if torch.allclose(logits, built.output(from_zero), atol=1e-5):
+        return "the state given to forward was not used: the layer started from zeros."
+    if not torch.allclose(logits, expected, atol=1e-5):
+        place = tuple((logits - expected).abs().gt(1e-5).nonzero()[0].tolist())
+        found, right = float(logits[place]), float(expected[place])
+        return f"right shape, wrong values: logits{list(place)} is {found:.4f}; the library has {right:.4f}."
+    if not isinstance(new_state, Tensor) or new_state.shape != expected_state.shape:
+        return f"the state must be that after the last step, of shape (1, B, H) = (1, {B}, {H})."
+    if torch.allclose(new_state, state):
+        return "the state returned is the one that came in; return the one the layer gives back."
+    return None if torch.allclose(new_state, expected_state, atol=1e-5) else "right logits, but another state."
+
+
+# -------------------------------------------------------------------- notebook 05: beat the 4-gram
+
+
+def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int) -> Verdict:
+    """Check that a trainer's network predicts the held-out text better than a counted 4-gram, within a step budget."""
+    if trainer is None or trainer is ...:
+        return Verdict("open", f"train a network for at most {step_budget} steps and hand its trainer in.")
+    counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
+    reached = perplexity(evaluate(trainer.model, corpus.held_out))
+    mistake = _mistake_in_contest(trainer, corpus, step_budget, reached, counted)
+    hint = (
+        "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
+        "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network begins to memorise."
+    )
+    praise = f"held-out perplexity {reached:.2f} after {trainer.num_steps} steps; the counted 4-gram has {counted:.2f}."
+    return _verdict("beats_the_ngram", mistake, praise, hint, Trainer.step)
+
+
+def _mistake_in_contest(
+    trainer: Trainer, corpus: Corpus, step_budget: int, reached: float, counted: float
+) -> str | None:
+    """The first thing wrong with a trainer that is to beat the 4-gram, or None."""
+    tokens = trainer.batches.tokens
+    if trainer.num_steps > step_budget:
+        return f"it trained for {trainer.num_steps} steps; the budget is {step_budget}."
+    if _reads_the_future(trainer.model):
+        return "the network is bidirectional: it reads the very characters that it is to predict."
+    trained_on = corpus.vocab.decode(tokens)
+    if corpus.vocab.decode(corpus.held_out[:200]) in trained_on:
+        return "the held-out text was among the training text, so its perplexity proves nothing."
+    if trainer.num_steps == 0:
+        return "it has not trained yet: trainer.run(steps) does."
+    if reached >= counted:
+        return f"held-out perplexity {reached:.2f}; the counted 4-gram has {counted:.2f}. Lower is better."
+    return None
+
+
+def _reads_the_future(network: Model) -> bool:
+    """Whether changing the last token changes what is predicted before it."""
+    tokens = torch.zeros(5, 1, dtype=torch.int64, device=network.device)
+    changed = tokens.clone()
+    changed[-1] = 1
+    with torch.no_grad():
+        state = network.initial_state(1)
+        first, _ = network(tokens, state)
+        second, _ = network(changed, tuple(parts(state)) if len(parts(state)) == 2 else state)
+    return not torch.allclose(first[:-1], second[:-1], atol=1e-6)

@@ -1,0 +1,186 @@
+"""Checks: the right answer passes, every known mistake is named, an unknown one is shown its first difference."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnlib import checks
+from rnnlib.models import LanguageModel, RNNModel
+from rnnlib.text import Corpus, SequentialBatches
+from rnnlib.training import Knobs, Trainer
+
+
+class RightModel(nn.Module):
+    def __init__(self, vocab_size: int, hidden_size: int):
+        super().__init__()
+        self.vocab_size = vocab_size
+        self.rnn = nn.RNN(vocab_size, hidden_size)
+        self.output = nn.Linear(hidden_size, vocab_size)
+
+    def one_hot(self, tokens: Tensor) -> Tensor:
+        return F.one_hot(tokens, self.vocab_size).float()
+
+    def forward(self, tokens: Tensor, state: Tensor):
+        hidden, state = self.rnn(self.one_hot(tokens), state)
+        return self.output(hidden), state
+
+
+class LastStepOnly(RightModel):
+    def forward(self, tokens, state):
+        hidden, state = self.rnn(self.one_hot(tokens), state)
+        return self.output(hidden[-1]), state
+
+
+class Flattened(RightModel):
+    def forward(self, tokens, state):
+        hidden, state = self.rnn(self.one_hot(tokens), state)
+        return self.output(hidden.flatten(0, 1)), state
+
+
+class Softmaxed(RightModel):
+    def forward(self, tokens, state):
+        hidden, state = self.rnn(self.one_hot(tokens), state)
+        return self.output(hidden).softmax(-1), state
+
+
+class StateIgnored(RightModel):
+    def forward(self, tokens, state):
+        hidden, state = self.rnn(self.one_hot(tokens))
+        return self.output(hidden), state
+
+
+class StateNotPassedOn(RightModel):
+    def forward(self, tokens, state):
+        hidden, _ = self.rnn(self.one_hot(tokens), state)
+        return self.output(hidden), state
+
+
+class OnlyLogits(RightModel):
+    def forward(self, tokens, state):
+        return self.output(self.rnn(self.one_hot(tokens), state)[0])
+
+
+class BatchFirst(RightModel):
+    def __init__(self, vocab_size, hidden_size):
+        super().__init__(vocab_size, hidden_size)
+        self.rnn = nn.RNN(vocab_size, hidden_size, batch_first=True)
+
+
+class Unrelated(RightModel):
+    def forward(self, tokens, state):
+        logits, state = super().forward(tokens, state)
+        return 2 * logits, state
+
+
+class Open(nn.Module):
+    def __init__(self, vocab_size, hidden_size):
+        super().__init__()
+        self.rnn = ...
+        self.output = ...
+
+
+class HalfOpen(RightModel):
+    def forward(self, tokens, state):
+        return ...
+
+
+@pytest.fixture(autouse=True)
+def no_tries_yet():
+    checks._tries.clear()
+
+
+def test_the_right_model_passes_and_so_does_the_librarys() -> None:
+    assert checks.model(RightModel).result == "passed"
+    assert (
+        checks.model(lambda vocab_size, hidden_size: RNNModel(nn.RNN(vocab_size, hidden_size), vocab_size)).result
+        == "passed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (LastStepOnly, "only the last step was predicted from"),
+        (Flattened, "time and batch stay apart"),
+        (Softmaxed, "a softmax was applied"),
+        (StateIgnored, "the layer started from zeros"),
+        (StateNotPassedOn, "the state returned is the one that came in"),
+        (OnlyLogits, "must return two things"),
+        (BatchFirst, "batch_first=True"),
+        (Unrelated, "right shape, wrong values: logits[0, 0, 0] is"),
+        (lambda vocab_size: None, "it raised TypeError"),
+    ],
+)
+def test_mistakes_in_the_model_are_named(wrong, named: str) -> None:
+    verdict = checks.model(wrong)
+    assert verdict.result == "wrong" and named in verdict.message
+
+
+def test_open_exercises_are_told_apart_from_wrong_ones() -> None:
+    assert checks.model(Open).result == "open" and repr(checks.model(Open)).startswith("Not yet:")
+    assert checks.model(HalfOpen).result == "open"
+
+
+def test_help_grows_from_try_to_try_and_goes_after_success() -> None:
+    first, second, third = (checks.model(Softmaxed)._repr_markdown_() for _ in range(3))
+    assert "<details>" not in first
+    assert second.count("<details>") == 1 and "A hint" in second
+    assert third.count("<details>") == 2 and "def forward" in third
+    checks.model(RightModel)
+    assert "<details>" not in checks.model(Softmaxed)._repr_markdown_()
+
+
+class TestContest:
+    """Beating the counted 4-gram."""
+
+    @pytest.fixture
+    def story(self) -> Corpus:
+        """A text in which only the character nine places back tells the next one: hopeless for a 4-gram."""
+        from rnnlib.text import Vocab
+
+        generator = torch.Generator().manual_seed(0)
+        word = torch.randint(4, (9,), generator=generator)
+        noise = torch.randint(4, (3000,), generator=generator)
+        letters = torch.where(torch.rand(3000, generator=generator) < 0.9, word.repeat(400)[:3000], noise)
+        text = "".join("abcd"[index] for index in letters.tolist())
+        vocab = Vocab(text)
+        tokens = vocab.encode(text)
+        return Corpus("made here", vocab, tokens[:2500], tokens[2500:])
+
+    def trained(self, corpus: Corpus, tokens: Tensor, steps: int) -> Trainer:
+        model = LanguageModel("gru", vocab_size=5, hidden_size=32, generator=torch.Generator().manual_seed(0))
+        batches = SequentialBatches(tokens, batch_size=8, num_steps=20)
+        trainer = Trainer(model, batches, optimizer="adam", knobs=Knobs(0.01))
+        trainer.run(steps)
+        return trainer
+
+    def test_a_better_network_passes(self, story: Corpus) -> None:
+        verdict = checks.beats_the_ngram(self.trained(story, story.train, 300), story, step_budget=300)
+        assert verdict.result == "passed", verdict
+
+    @pytest.mark.parametrize(
+        ("steps", "budget", "named"),
+        [
+            (0, 10, "has not trained yet"),
+            (12, 10, "trained for 12 steps; the budget is 10"),
+            (1, 10, "Lower is better"),
+        ],
+    )
+    def test_other_outcomes_are_named(self, story: Corpus, steps: int, budget: int, named: str) -> None:
+        verdict = checks.beats_the_ngram(self.trained(story, story.train, steps), story, step_budget=budget)
+        assert verdict.result == "wrong" and named in verdict.message
+
+    def test_training_on_the_held_out_text_is_noticed(self, story: Corpus) -> None:
+        both = torch.cat([story.train, story.held_out])
+        verdict = checks.beats_the_ngram(self.trained(story, both, 5), story, step_budget=10)
+        assert "held-out text was among the training text" in verdict.message
+
+    def test_reading_the_future_is_noticed(self, story: Corpus) -> None:
+        model = RNNModel(nn.LSTM(5, 8, bidirectional=True), 5)
+        trainer = Trainer(model, SequentialBatches(story.train, batch_size=8, num_steps=20))
+        trainer.run(2)
+        assert "bidirectional" in checks.beats_the_ngram(trainer, story, step_budget=10).message
+
+    def test_nothing_handed_in_is_open(self, story: Corpus) -> None:
+        assert checks.beats_the_ngram(None, story, step_budget=10).result == "open"
