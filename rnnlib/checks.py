@@ -135,7 +135,7 @@ def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int
     mistake = _mistake_in_contest(trainer, corpus, step_budget, reached, counted)
     hint = (
         "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
-        "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network begins to memorise."
+        "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
     )
     praise = f"held-out perplexity {reached:.2f} after {trainer.num_steps} steps; the counted 4-gram has {counted:.2f}."
     return _verdict("beats_the_ngram", mistake, praise, hint, Trainer.step)

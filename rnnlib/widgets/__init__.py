@@ -1,5 +1,6 @@
 """Interactive views, one file each; the only part of rnnlib that needs ipywidgets."""
 
+from rnnlib.widgets.next_character import NextCharacter
 from rnnlib.widgets.training_lab import TrainingLab
 
-__all__ = ["TrainingLab"]
+__all__ = ["NextCharacter", "TrainingLab"]

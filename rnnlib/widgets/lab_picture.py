@@ -7,7 +7,6 @@ they are drawn over a copy of it ("blitting").  Figure and canvas are this objec
 a thread of its own; pyplot could not.
 """
 
-import io
 import math
 from typing import Any
 
@@ -18,7 +17,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
 from rnnlib.figures import (
     BLACK,
@@ -30,6 +28,7 @@ from rnnlib.figures import (
     label_lines,
     perplexity_axes,
     plain_log_axis,
+    png_of,
     thin_out,
 )
 from rnnlib.sessions import FORK, MAIN, Event, Session
@@ -103,9 +102,7 @@ class LabPicture:
         self._canvas.restore_region(self._background)
         for artist in [*self._lines.values(), self._clipped]:
             artist.draw(self._canvas.get_renderer())
-        pixels, buffer = np.asarray(self._canvas.buffer_rgba()), io.BytesIO()
-        Image.fromarray(pixels[..., :3]).save(buffer, "png", compress_level=1)
-        self.png = buffer.getvalue()
+        self.png = png_of(self._canvas)
         return self.png
 
     def _update_lines(self) -> None:

@@ -7,7 +7,6 @@ recorded and sets three traits (picture, text, status), as often as it can for a
 main thread runs the callbacks of the knobs, which only store what was asked for.
 """
 
-import base64
 import html
 import math
 import threading
@@ -22,6 +21,7 @@ from rnnlib.baselines import NGram
 from rnnlib.cells import CELLS
 from rnnlib.sessions import FORK, MAIN, Session, Settings, tokens_per_second
 from rnnlib.widgets.lab_picture import LabPicture
+from rnnlib.widgets.view import View
 
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 CLIP_THRESHOLDS = [(f"{10 ** (exponent / 4):.2g}", 10 ** (exponent / 4)) for exponent in range(-8, 9)]
@@ -30,7 +30,7 @@ FRAMES_TAKE_ONE_PART_IN = 30
 SECONDS_BETWEEN_HEARTBEATS = 1.0
 
 
-class TrainingLab(widgets.VBox):
+class TrainingLab(View):
     """A training session with its knobs and its picture.
 
     Keyword arguments are those of sessions.Settings (text="story", cell="rnn", hidden_size=256, ...), and `prefix`,
@@ -111,12 +111,10 @@ class TrainingLab(widgets.VBox):
         second = widgets.HBox(knobs, layout={"flex_flow": "row wrap"})
         return [first, second, self._status, self._image, self._text]
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """What is stored in a notebook: a constant text and a picture, for a reader without a kernel."""
+    def picture(self) -> bytes:
+        """The session as it is now, as PNG."""
         with self._painting:
-            picture = self._picture.draw()
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": "TrainingLab", "image/png": base64.b64encode(picture).decode()}
+            return self._picture.draw()
 
     # ----------------------------------------------------------------------------------- callbacks
 
@@ -178,8 +176,7 @@ class TrainingLab(widgets.VBox):
         """Show the session as it is now."""
         session = self.session
         session.want_look(5.0)
-        with self._painting:
-            picture = self._picture.draw()
+        picture = self.picture()
         if picture != self._image.value:
             self._image.value = picture
         if session.looks:
