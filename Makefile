@@ -1,0 +1,48 @@
+# The course's commands. GNU make and Python 3.11 or newer are all they need; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: lab test lint unit-tests notebook-tests browser-tests notebooks bench
+
+# Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
+lab: .venv/lab-installed
+	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --allow-root
+
+# Everything, what fails quickest first. The browser tests come last and run alone: they measure.
+test: lint unit-tests notebook-tests browser-tests
+
+lint: .venv/test-installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/notebooks.py check
+
+unit-tests: .venv/test-installed
+	$(BIN)/pytest -n 2 tests/unit tests/house
+
+# --dist loadscope: the cells of a notebook stay together, in one process.
+notebook-tests: .venv/test-installed
+	$(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
+
+browser-tests: .venv/test-installed
+	$(BIN)/pytest tests/browser
+
+# Execute notebooks/src/*.py into notebooks/*.ipynb.
+notebooks: .venv/test-installed
+	$(BIN)/python tools/notebooks.py build
+
+bench: .venv/test-installed
+	$(BIN)/python -m bench
+
+.venv/lab-installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This course needs Python 3.11 or newer; \
+	$(PYTHON) is %d.%d. Name a newer one: make lab PYTHON=python3.13" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(PIP_INSTALL) --editable '.[lab]'
+	touch $@
+
+.venv/test-installed: .venv/lab-installed
+	$(PIP_INSTALL) --editable '.[lab,test]'
+	touch $@

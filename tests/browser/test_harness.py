@@ -1,0 +1,77 @@
+"""The harness itself, on a notebook of two cells: what the other browser tests rely on."""
+
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from jupyter_page import LabPage, jupyterlab_server
+
+SLIDER = """\
+import ipywidgets as widgets
+
+slider = widgets.FloatSlider(value=1.0, min=0.0, max=4.0, step=0.1, description="learning rate")
+label = widgets.Label("not moved yet")
+slider.observe(lambda change: setattr(label, "value", f"moved to {change.new:.1f}"), "value")
+widgets.VBox([slider, label])
+"""
+BACKGROUND = """\
+import threading, time
+
+print("begins")
+threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
+"""
+
+
+def write_notebook(path: Path, *sources: str) -> str:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"name": "python3", "display_name": "Python 3"}  # without one JupyterLab asks for it
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path.name
+
+
+@pytest.fixture
+def tiny_notebook(notebooks_folder: Path) -> str:
+    return write_notebook(notebooks_folder / "tiny.ipynb", SLIDER, BACKGROUND)
+
+
+def test_a_slider_moved_by_keyboard_reaches_kernel_and_page(lab: LabPage, tiny_notebook: str) -> None:
+    lab.open_notebook(tiny_notebook)
+    lab.run_all()
+    lab.wait_until_all_ran(timeout=30)
+
+    lab.focus_slider("learning rate")
+    lab.press("ArrowRight", times=3)
+
+    lab.notebook.get_by_text("moved to 1.3").wait_for(timeout=5000)
+    assert lab.widget_text(".widget-vbox > .widget-label") == "moved to 1.3"
+    answer = lab.execute_in_new_cell("print(round(slider.value, 1))\nlabel.value")
+    assert answer.output == "1.3\n'moved to 1.3'"
+    assert 0 < answer.seconds < 5
+    assert lab.screenshot("harness").stat().st_size > 10_000
+
+
+def test_a_cell_can_be_run_again_by_its_text(lab: LabPage, tiny_notebook: str) -> None:
+    lab.open_notebook(tiny_notebook)
+    assert lab.run_cell_containing("threading").output == "begins\n"
+    with pytest.raises(AssertionError, match="no code cell contains 'nowhere'"):
+        lab.run_cell_containing("nowhere")
+
+
+def test_a_cell_that_raises_is_told(lab: LabPage, notebooks_folder: Path) -> None:
+    lab.open_notebook(write_notebook(notebooks_folder / "raises.ipynb", "1", "{}['lost']", "2"))
+    lab.run_all()
+    with pytest.raises(AssertionError, match="KeyError"):
+        lab.wait_until_all_ran(timeout=30)
+
+
+def test_a_server_that_ends_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    before = set(psutil.Process().children(recursive=True))
+    with jupyterlab_server(tmp_path / "notebooks", tmp_path / "home") as server:
+        new_kernel = urllib.request.Request(f"{server.url}api/kernels?token={server.token}", method="POST")
+        urllib.request.urlopen(new_kernel).close()
+        started = set(psutil.Process().children(recursive=True)) - before
+    assert len(started) >= 2, "the server and its kernel"
+    assert not [process for process in started if process.is_running()]
