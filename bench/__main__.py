@@ -56,7 +56,7 @@ def norms_share() -> float:
     batches = SequentialBatches(torch.randint(V, (10_000,)), batch_size=B, num_steps=T)
     trainer, gradients = Trainer(LanguageModel(vocab_size=V, hidden_size=256), batches), torch.randn(T, B, 256)
     norms = one_torch_thread(norms_over_time)
-    times = in_turns({"step": trainer.step, "norms": lambda: norms(gradients)}, rounds=30)
+    times = in_turns({"step": trainer.step, "norms": lambda: norms([gradients])}, rounds=30)
     return times["norms"] / times["step"]
 
 

@@ -4,17 +4,19 @@ Before: models.py.  Next: training.py, which records these at every step.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 
-def norms_over_time(hidden_gradients: Tensor) -> Tensor:
-    """|dL/dh_t| for every t.  hidden_gradients = dL/dh_1 to dL/dh_T (T, B, H) -> (T,).
+def norms_over_time(hidden_gradients: Sequence[Tensor]) -> Tensor:
+    """|dL/dh_t| for every t, over the whole batch -> (T,).   D2L, section 8.7.
 
-    The norm is taken over the whole batch.  D2L, section 8.7.
+    hidden_gradients: dL/dh_1 to dL/dh_T in one or more pieces side by side along the batch, (T, rows, H) each.
     """
-    return torch.linalg.vector_norm(hidden_gradients, dim=(1, 2))
+    of_pieces = torch.stack([torch.linalg.vector_norm(piece, dim=(1, 2)) for piece in hidden_gradients])
+    return torch.linalg.vector_norm(of_pieces, dim=0)
 
 
 def spectral_radius(matrix: Tensor, *, squarings: int = 10) -> float:

@@ -8,16 +8,24 @@ logits[t, b] rates every possible token after tokens[t, b].  Both find their own
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+import threadpoolctl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib.cells import CELLS, Array, Cell, Workspace
+from rnnlib.cells import CELLS, LSTM, Array, Cell, Workspace
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
 MAX_HIDDEN_SIZE = 4096
+# A thread with less to do would wait for Python's lock more than it computes.
+SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 192, 8
+_pool = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="rows of a batch")
+# NumPy's matrix products stay on one thread each.  Two would wait for each other 70 times a step: half the time on an
+# idle machine, 20 times as long beside a browser.  Threads that take rows of a batch wait once.
+threadpoolctl.threadpool_limits(1, user_api="blas")
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -42,14 +50,14 @@ class Backpropagation(NamedTuple):
 
     loss (): mean cross-entropy per token, in nats.  gradients: dloss/dp for each p of `model.trainable`.
     state: after the last step, cut from the graph.  hidden, hidden_gradients (T, B, H): h_t and dL/dh_t, until the next
-    call uses their memory again; None where the layer keeps them to itself (PyTorch's do).
+    call uses their memory again, in pieces side by side along B; none where a layer of PyTorch keeps them to itself.
     """
 
     loss: Tensor
     gradients: list[Tensor]
     state: State
-    hidden: Tensor | None = None
-    hidden_gradients: Tensor | None = None
+    hidden: tuple[Tensor, ...] = ()
+    hidden_gradients: tuple[Tensor, ...] = ()
 
 
 class Weights(NamedTuple):
@@ -95,7 +103,7 @@ class LanguageModel(nn.Module):
         bound = hidden_size**-0.5
         vector = torch.empty(sum(shape.numel() for shape in self.shapes())).uniform_(-bound, bound, generator=generator)
         self.vector = nn.Parameter(vector.to(device))
-        self._workspace = Workspace()
+        self._workspaces: list[Workspace] = []
 
     def shapes(self) -> list[torch.Size]:
         """The shapes of the five weights, in the order in which they lie in `vector`."""
@@ -146,25 +154,67 @@ class LanguageModel(nn.Module):
         rows = (W_xh + b_h[..., None, :]).index_select(-2, tokens.flatten())
         return rows.view(*self.cell.blocks, *tokens.shape, self.hidden_size)
 
+    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """Forward, loss and backward.  tokens, targets (T, B) int64.
+
+        By hand, without autograd; for an LSTM on a CPU by oneDNN's layer, which is quicker there (bench/RESULTS.md).
+        """
+        if self.cell is LSTM and self.device.type == "cpu":
+            return self._backpropagate_by_layer(tokens, targets, state)
+        return self.backpropagate_by_hand(tokens, targets, state)
+
+    def backpropagate_by_hand(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """The same by cells.py alone.  The rows of a batch do not touch: each thread takes some, gradients add up."""
+        B = tokens.shape[1]
+        rows = range(B)
+        if self.device.type == "cpu" and self.hidden_size >= SMALLEST_HIDDEN_SIZE_FOR_THREADS:
+            rows_per_thread = max(FEWEST_ROWS_PER_THREAD, -(-B // torch.get_num_threads()))
+            pieces = [slice(first, first + rows_per_thread) for first in rows[::rows_per_thread]]
+        else:
+            pieces = [slice(None)]
+        arguments = [
+            (tokens[:, piece], targets[:, piece], _select_rows(state, piece), targets.numel()) for piece in pieces
+        ]
+        while len(self._workspaces) < len(pieces):
+            self._workspaces.append(Workspace())
+        others = [
+            _pool.submit(self._backpropagate_rows, *theirs, workspace)
+            for theirs, workspace in zip(arguments[1:], self._workspaces[1:], strict=False)
+        ]
+        mine = self._backpropagate_rows(*arguments[0], self._workspaces[0])
+        results = [mine, *(other.result() for other in others)]
+        for result in results[1:]:
+            mine.gradients[0].add_(result.gradients[0])
+        h, *c = (torch.cat(part) for part in zip(*(parts(result.state) for result in results), strict=True))
+        return Backpropagation(
+            loss=torch.stack([result.loss for result in results]).sum(),
+            gradients=mine.gradients,
+            state=(h, *c) if c else h,
+            hidden=sum((result.hidden for result in results), ()),
+            hidden_gradients=sum((result.hidden_gradients for result in results), ()),
+        )
+
     @torch.no_grad()
     @one_torch_thread
-    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """Forward, loss and backward by hand, without autograd.  tokens, targets (T, B) int64."""
+    def _backpropagate_rows(
+        self, tokens: Tensor, targets: Tensor, state: State, count: int, workspace: Workspace
+    ) -> Backpropagation:
+        """Some rows of a batch of `count` = T B tokens: their share of the mean loss, and its gradient."""
         (T, B), H = tokens.shape, self.hidden_size
         _, W_hh, _, W_hq, b_q = self.weights
         gradient = torch.empty_like(self.vector)
         dW_xh, dW_hh, db_h, dW_hq, db_q = self.named(gradient)
 
         shares = native(self.input_shares(tokens))
-        way = self.cell.forward(shares, native_state(state), native(W_hh), self._workspace)
+        way = self.cell.forward(shares, native_state(state), native(W_hh), workspace)
         h = way.hidden[1:].reshape(T * B, H)
         logits = torch.as_tensor(h @ native(W_hq)).add_(b_q)
         log_probabilities = torch.log_softmax(logits, dim=1)
-        loss = F.nll_loss(log_probabilities, targets.flatten())
+        loss = F.nll_loss(log_probabilities, targets.flatten(), reduction="sum") / count
 
-        # softmax and cross-entropy together: dL/dlogits = (probabilities - one_hot(targets)) / (T B)
-        d_logits = log_probabilities.exp_().div_(T * B)
-        d_logits.scatter_add_(1, targets.reshape(T * B, 1), d_logits.new_full((T * B, 1), -1 / (T * B)))
+        # softmax and cross-entropy together: dL/dlogits = (probabilities - one_hot(targets)) / count
+        d_logits = log_probabilities.exp_().div_(count)
+        d_logits.scatter_add_(1, targets.reshape(T * B, 1), d_logits.new_full((T * B, 1), -1 / count))
         torch.sum(d_logits, dim=0, out=db_q)
         dW_hq.copy_(torch.as_tensor(h.T @ native(d_logits)))
         direct = (native(d_logits) @ native(W_hq).T).reshape(T, B, H)
@@ -174,10 +224,31 @@ class LanguageModel(nn.Module):
         dW_xh.zero_().index_add_(-2, tokens.flatten(), da)
         dW_hh.copy_(torch.as_tensor(back.W_hh))
         torch.sum(da, dim=-2, out=db_h)
+
         last = torch.as_tensor(way.hidden[-1]).clone()
         state = last if way.cell is None else (last, torch.as_tensor(way.cell[-1]).clone())
         hidden, hidden_gradients = torch.as_tensor(way.hidden[1:]), torch.as_tensor(back.hidden)
-        return Backpropagation(loss, [gradient], state, hidden, hidden_gradients)
+        return Backpropagation(loss, [gradient], state, (hidden,), (hidden_gradients,))
+
+    def _backpropagate_by_layer(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """An LSTM through the layer behind nn.LSTM, by autograd."""
+        V, H = self.vocab_size, self.hidden_size
+        W_xh, W_hh, b_h, W_hq, b_q = (weight.detach() for weight in self.weights)
+        theirs = [W_xh.mT.reshape(4 * H, V), W_hh.mT.reshape(4 * H, H), b_h.reshape(4 * H)]
+        leaves = [weight.requires_grad_() for weight in (*theirs, W_hq.clone(), b_q.clone())]
+        h, c = (part[None] for part in parts(state))
+        one_hot = F.one_hot(tokens, V).to(W_xh.dtype)
+        layer_weights = [*leaves[:3], torch.zeros_like(leaves[2])]  # the second bias, which is not there
+        hidden, h, c = torch.lstm(one_hot, (h, c), layer_weights, True, 1, 0.0, True, False, False)
+        loss = F.cross_entropy(torch.addmm(leaves[4], hidden.flatten(0, 1), leaves[3]), targets.flatten())
+        found = torch.autograd.grad(loss, leaves)
+        gradient = torch.empty_like(self.vector.detach())
+        dW_xh, dW_hh, *others = self.named(gradient)
+        dW_xh.copy_(found[0].view(4, H, V).mT)
+        dW_hh.copy_(found[1].view(4, H, H).mT)
+        for ours, their in zip(others, found[2:], strict=True):
+            ours.copy_(their.view_as(ours))
+        return Backpropagation(loss.detach(), [gradient], (h[0].detach(), c[0].detach()))
 
 
 class _Unrolled(torch.autograd.Function):
@@ -268,6 +339,11 @@ def native(tensor: Tensor) -> Array:
 def native_state(state: State) -> Array:
     """A state whose parts are native arrays."""
     return tuple(native(part) for part in state) if isinstance(state, tuple) else native(state)
+
+
+def _select_rows(state: State, rows: slice) -> State:
+    """The state of some rows of a batch."""
+    return (state[0][rows], state[1][rows]) if isinstance(state, tuple) else state[rows]
 
 
 def parts(state: State) -> tuple[Tensor, ...]:

@@ -63,7 +63,7 @@ def resize(trainer: Trainer, hidden_size: int, *, seed: int = 0) -> None:
         kept = torch.arange(old.hidden_size, device=old.device)
         model = grow(old, hidden_size, generator=torch.Generator().manual_seed(seed))
     elif isinstance(old, LanguageModel):
-        hidden, gradients = _hidden_states_and_gradients(trainer)
+        hidden, gradients = _hidden_states_and_gradients(trainer, old)
         kept = rank_units(hidden, gradients)[:hidden_size].sort().values
         model = shrink(old, kept, hidden)
     else:
@@ -153,14 +153,13 @@ def _corner(large: Tensor, small: Tensor) -> Tensor:
     return large[tuple(slice(0, length) for length in small.shape)]
 
 
-def _hidden_states_and_gradients(trainer: Trainer) -> tuple[Tensor, Tensor]:
+def _hidden_states_and_gradients(trainer: Trainer, model: LanguageModel) -> tuple[Tensor, Tensor]:
     """h_t and dL/dh_t over the next few batches, (N, H) each; nothing is learned from them."""
     hidden, gradients, state = [], [], trainer.state
     for number in range(trainer.num_steps, trainer.num_steps + BATCHES_TO_RANK_UNITS):
         batch = trainer.batches[number]
-        result = trainer.model.backpropagate(batch.tokens, batch.targets, state)
-        assert result.hidden is not None and result.hidden_gradients is not None  # a LanguageModel's never are
-        hidden.append(result.hidden.flatten(0, 1).clone())
-        gradients.append(result.hidden_gradients.flatten(0, 1).clone())
+        result = model.backpropagate_by_hand(batch.tokens, batch.targets, state)
+        hidden.extend(piece.flatten(0, 1).clone() for piece in result.hidden)
+        gradients.extend(piece.flatten(0, 1).clone() for piece in result.hidden_gradients)
         state = result.state
     return torch.cat(hidden), torch.cat(gradients)

@@ -273,7 +273,7 @@ class Trainer:
             torch.where(finite, step.add_(good), good, out=parameter.data)
         for part, new_part in zip(parts(self.state), parts(result.state), strict=True):
             part.copy_(new_part)
-        if result.hidden_gradients is not None:
+        if result.hidden_gradients:
             self.norms_over_time = norms_over_time(result.hidden_gradients)
 
     # ------------------------------------------------------------------------------- checkpoints

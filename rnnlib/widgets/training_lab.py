@@ -52,7 +52,9 @@ class TrainingLab(View):
         self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "250px"})
         self._time_left = widgets.Label()
         super().__init__(self._rows())
+        self.add_class("training-lab")
         self._wake, self._painting = threading.Event(), threading.Lock()
+        self._painted: object = None
         self._paint()
         self._painter = threading.Thread(target=self._keep_painting, name=f"painter {name}", daemon=True)
         self._painter.start()
@@ -173,8 +175,13 @@ class TrainingLab(View):
         self._paint()
 
     def _paint(self) -> None:
-        """Show the session as it is now."""
+        """Show the session as it is now, unless it is shown already."""
         session = self.session
+        problems = (dict(session.diverged), session.refusal, session.error, self._message)
+        now = (session.num_steps, session.running, session.alive, len(session.events), len(session.looks), problems)
+        if now == self._painted:
+            return
+        self._painted = now
         session.want_look(5.0)
         picture = self.picture()
         if picture != self._image.value:

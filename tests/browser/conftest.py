@@ -68,9 +68,9 @@ def server(
 
 
 @pytest.fixture
-def lab(browser: "BrowserContext", server: Server) -> Iterator[LabPage]:
+def lab_page(browser: "BrowserContext", server: Server) -> Iterator[LabPage]:
     """A fresh JupyterLab page; its kernels end with the test."""
-    lab = LabPage(browser.new_page(), server)
-    yield lab
-    lab.end_kernels()
-    lab.page.close()
+    lab_page = LabPage(browser.new_page(), server)
+    yield lab_page
+    lab_page.end_kernels()
+    lab_page.page.close()

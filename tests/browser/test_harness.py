@@ -36,34 +36,34 @@ def tiny_notebook(notebooks_folder: Path) -> str:
     return write_notebook(notebooks_folder / "tiny.ipynb", SLIDER, BACKGROUND)
 
 
-def test_a_slider_moved_by_keyboard_reaches_kernel_and_page(lab: LabPage, tiny_notebook: str) -> None:
-    lab.open_notebook(tiny_notebook)
-    lab.run_all()
-    lab.wait_until_all_ran(timeout=30)
+def test_a_slider_moved_by_keyboard_reaches_kernel_and_page(lab_page: LabPage, tiny_notebook: str) -> None:
+    lab_page.open_notebook(tiny_notebook)
+    lab_page.run_all()
+    lab_page.wait_until_all_ran(timeout=30)
 
-    lab.focus_slider("learning rate")
-    lab.press("ArrowRight", times=3)
+    lab_page.focus_slider("learning rate")
+    lab_page.press("ArrowRight", times=3)
 
-    lab.notebook.get_by_text("moved to 1.3").wait_for(timeout=5000)
-    assert lab.widget_text(".widget-vbox > .widget-label") == "moved to 1.3"
-    answer = lab.execute_in_new_cell("print(round(slider.value, 1))\nlabel.value")
+    lab_page.notebook.get_by_text("moved to 1.3").wait_for(timeout=5000)
+    assert lab_page.widget_text(".widget-vbox > .widget-label") == "moved to 1.3"
+    answer = lab_page.execute_in_new_cell("print(round(slider.value, 1))\nlabel.value")
     assert answer.output == "1.3\n'moved to 1.3'"
     assert 0 < answer.seconds < 5
-    assert lab.screenshot("harness").stat().st_size > 10_000
+    assert lab_page.screenshot("harness").stat().st_size > 10_000
 
 
-def test_a_cell_can_be_run_again_by_its_text(lab: LabPage, tiny_notebook: str) -> None:
-    lab.open_notebook(tiny_notebook)
-    assert lab.run_cell_containing("threading").output == "begins\n"
+def test_a_cell_can_be_run_again_by_its_text(lab_page: LabPage, tiny_notebook: str) -> None:
+    lab_page.open_notebook(tiny_notebook)
+    assert lab_page.run_cell_containing("threading").output == "begins\n"
     with pytest.raises(AssertionError, match="no code cell contains 'nowhere'"):
-        lab.run_cell_containing("nowhere")
+        lab_page.run_cell_containing("nowhere")
 
 
-def test_a_cell_that_raises_is_told(lab: LabPage, notebooks_folder: Path) -> None:
-    lab.open_notebook(write_notebook(notebooks_folder / "raises.ipynb", "1", "{}['lost']", "2"))
-    lab.run_all()
+def test_a_cell_that_raises_is_told(lab_page: LabPage, notebooks_folder: Path) -> None:
+    lab_page.open_notebook(write_notebook(notebooks_folder / "raises.ipynb", "1", "{}['lost']", "2"))
+    lab_page.run_all()
     with pytest.raises(AssertionError, match="KeyError"):
-        lab.wait_until_all_ran(timeout=30)
+        lab_page.wait_until_all_ran(timeout=30)
 
 
 def test_a_server_that_ends_leaves_no_process(tmp_path: Path) -> None:

@@ -30,4 +30,5 @@ def test_the_spectral_radius_of_special_matrices() -> None:
 def test_norms_over_time_are_taken_over_batch_and_units() -> None:
     gradients = torch.zeros(3, 2, 2)
     gradients[1] = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
-    assert norms_over_time(gradients).tolist() == [0, 5, 0]
+    assert norms_over_time([gradients]).tolist() == [0, 5, 0]
+    assert norms_over_time([gradients[:, :1], gradients[:, 1:]]).tolist() == [0, 5, 0]

@@ -111,7 +111,7 @@ def test_hidden_gradients_are_total_derivatives() -> None:
         h.retain_grad()
         hidden.append(h)
     F.cross_entropy((torch.stack(hidden) @ W_hq + b_q).flatten(0, 1), targets.flatten()).backward()
-    found = model.backpropagate(tokens, targets, model.initial_state(2)).hidden_gradients
+    (found,) = model.backpropagate(tokens, targets, model.initial_state(2)).hidden_gradients
     torch.testing.assert_close(found, torch.stack([h.grad for h in hidden]))
 
 
