@@ -7,6 +7,8 @@ logits[t, b] rates every possible token after tokens[t, b].  Both find their own
 """
 
 import functools
+import itertools
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -16,13 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib.cells import CELLS, LSTM, Array, Cell, Workspace
+from rnnlib.cells import CELLS, LSTM, Array, Cell, Workspace, array_library
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
 MAX_HIDDEN_SIZE = 4096
 # A thread with less to do would wait for Python's lock more than it computes.
 SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 192, 8
-_pool = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="rows of a batch")
+CPU_THREADS = torch.get_num_threads()
+_pool = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="rows of a batch")
 # NumPy's matrix products stay on one thread each.  Two would wait for each other 70 times a step: half the time on an
 # idle machine, 20 times as long beside a browser.  Threads that take rows of a batch wait once.
 threadpoolctl.threadpool_limits(1, user_api="blas")
@@ -49,8 +52,8 @@ class Backpropagation(NamedTuple):
     """What one minibatch teaches.
 
     loss (): mean cross-entropy per token, in nats.  gradients: dloss/dp for each p of `model.trainable`.
-    state: after the last step, cut from the graph.  hidden, hidden_gradients (T, B, H): h_t and dL/dh_t, until the next
-    call uses their memory again, in pieces side by side along B; none where a layer of PyTorch keeps them to itself.
+    state: after the last step, cut from the graph.  hidden, hidden_gradients (T, B, H): h_t and dL/dh_t, in pieces side
+    by side along B; none where a layer of PyTorch keeps them to itself.  The next call uses this memory again.
     """
 
     loss: Tensor
@@ -101,20 +104,22 @@ class LanguageModel(nn.Module):
         self.cell: Cell = CELLS[cell]
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
         bound = hidden_size**-0.5
-        vector = torch.empty(sum(shape.numel() for shape in self.shapes())).uniform_(-bound, bound, generator=generator)
+        vector = torch.empty(sum(map(math.prod, self.shapes()))).uniform_(-bound, bound, generator=generator)
         self.vector = nn.Parameter(vector.to(device))
         self._workspaces: list[Workspace] = []
 
-    def shapes(self) -> list[torch.Size]:
+    def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the five weights, in the order in which they lie in `vector`."""
         V, H, blocks = self.vocab_size, self.hidden_size, self.cell.blocks
-        return [torch.Size(shape) for shape in ((*blocks, V, H), (*blocks, H, H), (*blocks, H), (H, V), (V,))]
+        return [(*blocks, V, H), (*blocks, H, H), (*blocks, H), (H, V), (V,)]
 
-    def named(self, vector: Tensor) -> Weights:
+    def named(self, vector: Array) -> Weights:
         """A vector as long as `vector` (the weights, their gradient), as views with the weights' names."""
         shapes = self.shapes()
-        pieces = vector.split([shape.numel() for shape in shapes])
-        return Weights(*(piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)))
+        ends = itertools.accumulate(math.prod(shape) for shape in shapes)
+        return Weights(
+            *(vector[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True))
+        )
 
     @property
     def weights(self) -> Weights:
@@ -149,10 +154,9 @@ class LanguageModel(nn.Module):
         return hidden, (hidden[-1], *cell) if cell else hidden[-1]
 
     def input_shares(self, tokens: Tensor) -> Tensor:
-        """x_t W_xh + b_h for all t, (blocks, T, B, H).  A one-hot x_t times W_xh is a row of W_xh: a look-up."""
+        """x_t W_xh + b_h for all t, (blocks, T, B, H)."""
         W_xh, _, b_h, *_ = self.weights
-        rows = (W_xh + b_h[..., None, :]).index_select(-2, tokens.flatten())
-        return rows.view(*self.cell.blocks, *tokens.shape, self.hidden_size)
+        return look_up(tokens, W_xh + b_h[..., None, :]).view(*self.cell.blocks, *tokens.shape, self.hidden_size)
 
     def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """Forward, loss and backward.  tokens, targets (T, B) int64.
@@ -163,12 +167,13 @@ class LanguageModel(nn.Module):
             return self._backpropagate_by_layer(tokens, targets, state)
         return self.backpropagate_by_hand(tokens, targets, state)
 
+    @one_torch_thread
     def backpropagate_by_hand(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """The same by cells.py alone.  The rows of a batch do not touch: each thread takes some, gradients add up."""
         B = tokens.shape[1]
         rows = range(B)
         if self.device.type == "cpu" and self.hidden_size >= SMALLEST_HIDDEN_SIZE_FOR_THREADS:
-            rows_per_thread = max(FEWEST_ROWS_PER_THREAD, -(-B // torch.get_num_threads()))
+            rows_per_thread = max(FEWEST_ROWS_PER_THREAD, -(-B // CPU_THREADS))
             pieces = [slice(first, first + rows_per_thread) for first in rows[::rows_per_thread]]
         else:
             pieces = [slice(None)]
@@ -183,13 +188,16 @@ class LanguageModel(nn.Module):
         ]
         mine = self._backpropagate_rows(*arguments[0], self._workspaces[0])
         results = [mine, *(other.result() for other in others)]
+        if len(results) == 1:
+            return mine
         for result in results[1:]:
             mine.gradients[0].add_(result.gradients[0])
         h, *c = (torch.cat(part) for part in zip(*(parts(result.state) for result in results), strict=True))
+        new_state: State = (h, c[0]) if c else h
         return Backpropagation(
             loss=torch.stack([result.loss for result in results]).sum(),
             gradients=mine.gradients,
-            state=(h, *c) if c else h,
+            state=new_state,
             hidden=sum((result.hidden for result in results), ()),
             hidden_gradients=sum((result.hidden_gradients for result in results), ()),
         )
@@ -200,35 +208,38 @@ class LanguageModel(nn.Module):
         self, tokens: Tensor, targets: Tensor, state: State, count: int, workspace: Workspace
     ) -> Backpropagation:
         """Some rows of a batch of `count` = T B tokens: their share of the mean loss, and its gradient."""
-        (T, B), H = tokens.shape, self.hidden_size
-        _, W_hh, _, W_hq, b_q = self.weights
-        gradient = torch.empty_like(self.vector)
+        (T, B), H, vector = tokens.shape, self.hidden_size, native(self.vector)
+        library, gradient = array_library(vector), workspace.empty("gradient", vector.shape, vector)
+        W_xh, W_hh, b_h, W_hq, b_q = self.named(vector)
         dW_xh, dW_hh, db_h, dW_hq, db_q = self.named(gradient)
 
-        shares = native(self.input_shares(tokens))
-        way = self.cell.forward(shares, native_state(state), native(W_hh), workspace)
+        shares = workspace.empty("shares", (*self.cell.blocks, T * B, H), vector)
+        look_up(tokens, W_xh + b_h[..., None, :], out=shares)
+        shares = shares.reshape(*self.cell.blocks, T, B, H)
+        way = self.cell.forward(shares, native_state(state), W_hh, workspace)
         h = way.hidden[1:].reshape(T * B, H)
-        logits = torch.as_tensor(h @ native(W_hq)).add_(b_q)
-        log_probabilities = torch.log_softmax(logits, dim=1)
+        log_probabilities = torch.log_softmax(torch.as_tensor(h @ W_hq + b_q), dim=1)
         loss = F.nll_loss(log_probabilities, targets.flatten(), reduction="sum") / count
 
         # softmax and cross-entropy together: dL/dlogits = (probabilities - one_hot(targets)) / count
-        d_logits = log_probabilities.exp_().div_(count)
-        d_logits.scatter_add_(1, targets.reshape(T * B, 1), d_logits.new_full((T * B, 1), -1 / count))
-        torch.sum(d_logits, dim=0, out=db_q)
-        dW_hq.copy_(torch.as_tensor(h.T @ native(d_logits)))
-        direct = (native(d_logits) @ native(W_hq).T).reshape(T, B, H)
+        probabilities = log_probabilities.exp_()
+        probabilities.scatter_add_(1, targets.reshape(T * B, 1), probabilities.new_full((T * B, 1), -1))
+        d_logits = native(probabilities.mul_(1 / count))
+        library.matmul(h.T, d_logits, out=dW_hq)
+        db_q[:] = d_logits.sum(0)
+        direct = workspace.empty("direct", (T * B, H), vector)
+        library.matmul(d_logits, W_hq.T, out=direct)
 
-        back = self.cell.backward(way, direct, native(W_hh))
-        da = torch.as_tensor(back.inputs).flatten(-3, -2)
-        dW_xh.zero_().index_add_(-2, tokens.flatten(), da)
-        dW_hh.copy_(torch.as_tensor(back.W_hh))
-        torch.sum(da, dim=-2, out=db_h)
+        back = self.cell.backward(way, direct.reshape(T, B, H), W_hh)
+        da = back.inputs.reshape(*self.cell.blocks, T * B, H)
+        torch.as_tensor(dW_xh).zero_().index_add_(-2, tokens.flatten(), torch.as_tensor(da))
+        dW_hh[:] = back.W_hh
+        db_h[:] = da.sum(-2)
 
         last = torch.as_tensor(way.hidden[-1]).clone()
         state = last if way.cell is None else (last, torch.as_tensor(way.cell[-1]).clone())
         hidden, hidden_gradients = torch.as_tensor(way.hidden[1:]), torch.as_tensor(back.hidden)
-        return Backpropagation(loss, [gradient], state, (hidden,), (hidden_gradients,))
+        return Backpropagation(loss, [torch.as_tensor(gradient)], state, (hidden,), (hidden_gradients,))
 
     def _backpropagate_by_layer(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """An LSTM through the layer behind nn.LSTM, by autograd."""
@@ -329,6 +340,12 @@ class RNNModel(nn.Module):
 
 
 Model = LanguageModel | RNNModel
+
+
+def look_up(tokens: Tensor, table: Array, out: Array | None = None) -> Tensor:
+    """One-hot tokens times a table (blocks, V, H): row `token` of each block for every token, (blocks, T B, H)."""
+    place = None if out is None else torch.as_tensor(out)
+    return torch.index_select(torch.as_tensor(table), -2, tokens.flatten(), out=place)
 
 
 def native(tensor: Tensor) -> Array:

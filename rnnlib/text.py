@@ -183,7 +183,7 @@ class Batches:
         self.tokens, self.batch_size, self.num_steps, self.seed = tokens, batch_size, num_steps, seed
         # An offset takes up to T - 1 tokens from the front, and the last token is only ever a target.
         self.num_batches = (len(tokens) - num_steps) // (batch_size * num_steps)
-        self._steps = torch.arange(num_steps, device=tokens.device)[:, None]
+        self._steps = torch.arange(num_steps + 1, device=tokens.device)[:, None]
         self._epoch = -1
 
     def __getitem__(self, number: int) -> Batch:
@@ -194,8 +194,8 @@ class Batches:
             offset = torch.randint(self.num_steps, (), generator=generator)
             self._starts = (offset + self.starts(generator)).to(self.tokens.device)
             self._epoch = epoch
-        positions = self._starts[place] + self._steps  # (T, B)
-        return Batch(self.tokens[positions], self.tokens[positions + 1], self.rows_continue and place > 0)
+        sequences = self.tokens[self._starts[place] + self._steps]  # (T + 1, B)
+        return Batch(sequences[:-1], sequences[1:], self.rows_continue and place > 0)
 
     rows_continue: bool
     """Whether each row goes on where the same row of the batch before ended."""

@@ -9,7 +9,7 @@ import math
 import pickle
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,9 +96,10 @@ class SGD:
     def __init__(self, parameters: Sequence[Tensor]):
         self.memory: list[Tensor] = []
 
-    def steps(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> list[Tensor]:
-        """What to add to each parameter."""
-        return [gradient * -learning_rate for gradient in gradients]
+    def update(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
+        """Change the parameters in place."""
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.addcmul_(gradient, learning_rate, value=-1)
 
 
 class Adam:
@@ -111,17 +112,16 @@ class Adam:
         zeros = [torch.zeros_like(parameter) for _ in range(2) for parameter in parameters]
         self.memory = [*zeros, torch.zeros((), device=parameters[0].device)]
 
-    def steps(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> list[Tensor]:
-        """What to add to each parameter."""
+    def update(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
+        """Change the parameters in place."""
         *means, count = self.memory
         count += 1
-        steps = []
-        for gradient, m, v in zip(gradients, means[: len(gradients)], means[len(gradients) :], strict=True):
+        running = zip(means[: len(gradients)], means[len(gradients) :], strict=True)
+        for parameter, gradient, (m, v) in zip(parameters, gradients, running, strict=True):
             m.lerp_(gradient, 0.1)
             v.lerp_(gradient * gradient, 0.001)
             unbiased_m, unbiased_v = m / (1 - 0.9**count), v / (1 - 0.999**count)
-            steps.append(unbiased_m / (unbiased_v.sqrt() + 1e-8) * -learning_rate)
-        return steps
+            parameter.addcmul_(unbiased_m / (unbiased_v.sqrt() + 1e-8), learning_rate, value=-1)
 
 
 CHECKPOINT_FORMAT = "rnnlib checkpoint 1"
@@ -198,10 +198,8 @@ class Trainer:
 
     def use_model(self, model: Model, optimizer: SGD | Adam) -> None:
         """Go on with another model (of another size, say), from an empty hidden state."""
-        shape = (self.batches.num_steps, self.batches.batch_size)
         self.model, self.optimizer = model, optimizer
         self.norms_over_time: Tensor | None = None
-        self._tokens, self._targets = torch.zeros(2, *shape, dtype=torch.int64, device=model.device).unbind()
         self._good = [parameter.detach().clone() for parameter in model.trainable]
         self._capture = Capture(self._learn) if model.device.type == "cuda" else None
         self.state: State = model.initial_state(self.batches.batch_size)
@@ -221,9 +219,8 @@ class Trainer:
         batch = self.batches[self.num_steps]
         if not batch.continues:
             self.clear_state()
-        self._tokens.copy_(batch.tokens)
-        self._targets.copy_(batch.targets)
-        (self._capture or self._learn)()
+        learn = self._capture or self._learn
+        learn(batch.tokens, batch.targets)
         self.num_steps += 1
         self.seconds += time.perf_counter() - started
         self.history.append(self._loss, self._norm, self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds)
@@ -237,9 +234,15 @@ class Trainer:
         self.raise_if_diverged()
 
     def raise_if_diverged(self) -> None:
-        """FloatingPointError if the last step's loss or gradient was not finite.  Waits for a GPU."""
+        """FloatingPointError if the last step's loss or gradient was not finite; the weights go back to good ones.
+
+        Waits for a GPU.
+        """
         if self.num_steps and not math.isfinite(self._loss + self._norm):
             self.clear_state()
+            with torch.no_grad():
+                for parameter, good in zip(self.model.trainable, self._good, strict=True):
+                    parameter.copy_(good)
             raise FloatingPointError(
                 f"the loss is {float(self._loss):.3g} and the gradient norm {float(self._norm):.3g} at step "
                 f"{self.num_steps}; the weights are those of the last step with finite numbers. "
@@ -252,9 +255,9 @@ class Trainer:
         for part in parts(self.state):
             part.zero_()
 
-    def _learn(self) -> None:
-        """One step on self._tokens and self._targets, without asking for any number on the way."""
-        self._update(self.model.backpropagate(self._tokens, self._targets, self.state))
+    def _learn(self, tokens: Tensor, targets: Tensor) -> None:
+        """One step, without asking for any number on the way."""
+        self._update(self.model.backpropagate(tokens, targets, self.state))
 
     @torch.no_grad()
     @one_torch_thread
@@ -265,12 +268,11 @@ class Trainer:
             clip_by_norm(result.gradients, self._threshold, self._norm)
         else:
             clip_by_value(result.gradients, self._threshold)
-        # Weights with a finite loss and gradient are good: keep them, and step from them.  Others are dropped.
+        # Weights with a finite loss and gradient are good: keep a copy for `raise_if_diverged`.
         finite = torch.isfinite(self._loss + self._norm)
-        steps = self.optimizer.steps(result.gradients, self._learning_rate)
-        for parameter, good, step in zip(self.model.trainable, self._good, steps, strict=True):
+        for parameter, good in zip(self.model.trainable, self._good, strict=True):
             torch.where(finite, parameter, good, out=good)
-            torch.where(finite, step.add_(good), good, out=parameter.data)
+        self.optimizer.update(self.model.trainable, result.gradients, self._learning_rate)
         for part, new_part in zip(parts(self.state), parts(result.state), strict=True):
             part.copy_(new_part)
         if result.hidden_gradients:
@@ -327,26 +329,30 @@ class Trainer:
 
 
 class Capture:
-    """Runs a function of fixed tensors on a GPU as one CUDA graph: three calls to warm up, then replays.
+    """Runs a function of two tensors on a GPU as one CUDA graph: three calls to warm up, then replays.
 
+    The graph reads its inputs where it was captured, so each call copies them there.
     Source: PyTorch documentation, "CUDA semantics: CUDA Graphs".
     """
 
-    def __init__(self, function: Any):
+    def __init__(self, function: Callable[[Tensor, Tensor], None]):
         self.function, self.calls = function, 0
         self.graph, self.stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
 
-    def __call__(self) -> None:
+    def __call__(self, tokens: Tensor, targets: Tensor) -> None:
         self.calls += 1
         if self.calls <= 3:
             self.stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self.stream):
-                self.function()
+                self.function(tokens, targets)
             torch.cuda.current_stream().wait_stream(self.stream)
             return
         if self.calls == 4:
+            self.tokens, self.targets = tokens.clone(), targets.clone()
             with torch.cuda.graph(self.graph):
-                self.function()
+                self.function(self.tokens, self.targets)
+        self.tokens.copy_(tokens)
+        self.targets.copy_(targets)
         self.graph.replay()
 
 
