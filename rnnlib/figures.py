@@ -105,7 +105,7 @@ def perplexity_curves(
 def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[str], before: str) -> None:
     """The distribution over the next character, likeliest first, as bars.  probabilities, tokens (V,)."""
     order = np.argsort(probabilities)[::-1]
-    names = ["␣" if tokens[index] == " " else tokens[index] for index in order]
+    names = [{" ": "␣", "<unk>": "?"}.get(tokens[index], tokens[index]) for index in order]
     ax.bar(range(len(order)), probabilities[order], color=BLUE)
     ax.set_xticks(range(len(order)), names)
     ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")

@@ -158,12 +158,19 @@ class LanguageModel(nn.Module):
         W_xh, _, b_h, *_ = self.weights
         return look_up(tokens, W_xh + b_h[..., None, :]).view(*self.cell.blocks, *tokens.shape, self.hidden_size)
 
-    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """Forward, loss and backward.  tokens, targets (T, B) int64.
+    @property
+    def torch_threads(self) -> int:
+        """How many threads torch should have while this model trains.  Changing it at every step would be slow."""
+        return CPU_THREADS if self.is_trained_by_layer else 1
 
-        By hand, without autograd; for an LSTM on a CPU by oneDNN's layer, which is quicker there (bench/RESULTS.md).
-        """
-        if self.cell is LSTM and self.device.type == "cpu":
+    @property
+    def is_trained_by_layer(self) -> bool:
+        """Whether PyTorch's layer trains this model faster than cells.py: oneDNN's LSTM on a CPU (bench/RESULTS.md)."""
+        return self.cell is LSTM and self.device.type == "cpu"
+
+    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """Forward, loss and backward, by whatever is fastest.  tokens, targets (T, B) int64."""
+        if self.is_trained_by_layer:
             return self._backpropagate_by_layer(tokens, targets, state)
         return self.backpropagate_by_hand(tokens, targets, state)
 
@@ -277,9 +284,11 @@ class _Unrolled(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, d_hidden: Tensor, *d_cell: Tensor) -> tuple[Tensor | None, ...]:
-        (W_hh,) = ctx.saved_tensors
+        if ctx.way is None:
+            raise RuntimeError("this graph was gone through before; run the model again instead of retain_graph=True.")
+        (W_hh,), way, ctx.way = ctx.saved_tensors, ctx.way, None  # the backward pass uses the way up
         direct = (native(gradient.clone()) for gradient in (d_hidden.contiguous(), *d_cell))
-        back = ctx.cell.backward(ctx.way, next(direct), native(W_hh), *direct)
+        back = ctx.cell.backward(way, next(direct), native(W_hh), *direct)
         initial = (back.initial_hidden,) if back.initial_cell is None else (back.initial_hidden, back.initial_cell)
         return None, *(torch.as_tensor(array) for array in (back.inputs, back.W_hh, *initial))
 
@@ -307,6 +316,11 @@ class RNNModel(nn.Module):
         self.num_directions = 2 if rnn_layer.bidirectional else 1
         device = rnn_layer.weight_hh_l0.device
         self.output = nn.Linear(self.num_directions * self.hidden_size, vocab_size, device=device)
+
+    @property
+    def torch_threads(self) -> int:
+        """How many threads torch should have while this model trains."""
+        return CPU_THREADS
 
     @property
     def trainable(self) -> list[Tensor]:

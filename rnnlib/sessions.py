@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from rnnlib.gradients import spectral_radius
+from rnnlib.gradients import norms_over_time, spectral_radius
 from rnnlib.models import LanguageModel, check_hidden_size
 from rnnlib.resizing import resize
 from rnnlib.sampling import check_prefix, write
@@ -371,6 +371,10 @@ class Session:
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
         self.looks.append(Look(self.num_steps, held_out, radius, text))
+        if self.model.is_trained_by_layer:  # which keeps dL/dh_t to itself
+            batch = main.batches[main.num_steps]
+            by_hand = self.model.backpropagate_by_hand(batch.tokens, batch.targets, main.state)
+            main.norms_over_time = norms_over_time(by_hand.hidden_gradients)
         now = time.monotonic()
         # the first look after a change warms caches up: only the quicker of the last two has to be paid for
         self._look_seconds = (self._look_seconds[1], now - started)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnlib.gradients import norms_over_time
-from rnnlib.models import Backpropagation, LanguageModel, Model, RNNModel, State, one_torch_thread, parts
+from rnnlib.models import Backpropagation, LanguageModel, Model, RNNModel, State, parts
 from rnnlib.text import Batches, write_whole
 
 # Gradients that vanish become denormal numbers, which a CPU multiplies up to 40 times more slowly than zeros.
@@ -215,6 +215,7 @@ class Trainer:
 
     def step(self) -> None:
         """One minibatch.  Does not wait for a GPU."""
+        torch.set_num_threads(self.model.torch_threads)
         started = time.perf_counter()
         batch = self.batches[self.num_steps]
         if not batch.continues:
@@ -227,11 +228,15 @@ class Trainer:
 
     def run(self, steps: int) -> None:
         """So many steps.  Stops early at a loss that is not finite, with FloatingPointError; see `diverged`."""
-        for _ in range(steps):
-            self.step()
-            if self.model.device.type == "cpu" or self.num_steps % 100 == 0:
-                self.raise_if_diverged()
-        self.raise_if_diverged()
+        threads = torch.get_num_threads()
+        try:
+            for _ in range(steps):
+                self.step()
+                if self.model.device.type == "cpu" or self.num_steps % 100 == 0:
+                    self.raise_if_diverged()
+            self.raise_if_diverged()
+        finally:
+            torch.set_num_threads(threads)
 
     def raise_if_diverged(self) -> None:
         """FloatingPointError if the last step's loss or gradient was not finite; the weights go back to good ones.
@@ -260,7 +265,6 @@ class Trainer:
         self._update(self.model.backpropagate(tokens, targets, self.state))
 
     @torch.no_grad()
-    @one_torch_thread
     def _update(self, result: Backpropagation) -> None:
         """Clip, step, and carry the state."""
         self._loss, self._norm = result.loss, global_norm(result.gradients)
@@ -410,7 +414,6 @@ def describe_batches(batches: Batches) -> dict[str, Any]:
 
 
 @torch.no_grad()
-@one_torch_thread
 def evaluate(model: Model, tokens: Tensor, *, batch_size: int = 32) -> float:
     """Mean cross-entropy (nats per token) of a model on a text (n,) it was not trained on.
 

@@ -33,7 +33,7 @@ from rnnlib.figures import (
 )
 from rnnlib.sessions import FORK, MAIN, Event, Session
 
-STEPS_OF_CLIPPED_FRACTION = 200
+STEPS_OF_CLIPPED_COUNT = 200
 SHORT_NAMES = {"learning_rate": "rate", "clip_threshold": "clip", "hidden_size": "H", "clip_by": "clip by"}
 
 
@@ -123,9 +123,9 @@ class LabPicture:
         norms = session.trainers[MAIN].norms_over_time
         if norms is not None:
             lines["over time"].set_data(np.arange(1, len(norms) + 1), norms.cpu().numpy())
-        recent = history.clipped_fraction(max(0, len(history) - STEPS_OF_CLIPPED_FRACTION))
-        counted = min(len(history), STEPS_OF_CLIPPED_FRACTION)
-        self._clipped.set_text(f"clipped in {recent:.0%} of the last {counted}" if len(history) else "")
+        counted = min(len(history), STEPS_OF_CLIPPED_COUNT)
+        clipped = round(counted * history.clipped_fraction(len(history) - counted)) if counted else 0
+        self._clipped.set_text(f"clipped: {clipped} of the last {counted} steps" if counted else "")
 
     def _limits(self) -> tuple[tuple[float, float], ...]:
         """Limits that hold all lines and move rarely: growing in large steps, never shrinking while data grow."""

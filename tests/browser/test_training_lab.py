@@ -6,7 +6,6 @@ import time
 
 import pytest
 from jupyter_page import LabPage
-from playwright.sync_api import expect
 
 NOTEBOOK = "05_concise_implementation.ipynb"
 # Remember when each change was applied: the next training step is the first to use it.
@@ -15,80 +14,129 @@ import time
 applied, apply = [], lab.session._apply
 def watched(changes):
     apply(changes)
-    applied.extend((knob, time.time()) for knob, _ in changes)
+    applied.extend(time.time() for knob, _ in changes if knob != "look")
 lab.session._apply = watched
 """
 KNOBS = """
 import json
 knobs = lab.session.trainers["main"].knobs
-print(json.dumps({"step": lab.session.num_steps, "running": lab.session.running, "hidden_size": lab.session.model.hidden_size,
-                  "learning_rate": knobs.learning_rate, "clip_threshold": knobs.clip_threshold,
-                  "events": [[event.step, event.knob, event.old, event.new] for event in lab.session.events]}))
+print(json.dumps({"step": lab.session.num_steps, "running": lab.session.running, "applied": applied,
+                  "hidden_size": lab.session.model.hidden_size, "learning_rate": knobs.learning_rate,
+                  "clip_threshold": knobs.clip_threshold, "events": len(lab.session.events)}))
 """
 
 
 class LabInPage:
-    """The first training lab of the notebook, used as a reader uses it."""
+    """The first training lab of the notebook, used as a reader without a mouse uses it."""
 
     def __init__(self, page: LabPage):
         self.page = page
         self.root = page.notebook.locator(".training-lab").first
 
     def press_button(self, name: str) -> None:
-        """By keyboard: focus the button and press Enter."""
         self.root.get_by_role("button", name=name, exact=True).focus()
         self.page.press("Enter")
 
+    def slider(self, label: str):
+        return self.root.locator(".widget-slider", has=self.page.page.get_by_text(label, exact=True))
+
     def press_on_slider(self, label: str, key: str) -> float:
         """Press a key on a slider's handle; the time at which it was pressed."""
-        slider = self.root.locator(".widget-slider", has=self.page.page.get_by_text(label, exact=True))
-        slider.locator(".noUi-handle").focus()
+        self.slider(label).locator(".noUi-handle").focus()
         pressed_at = time.time()
         self.page.press(key)
         return pressed_at
 
     def readout(self, label: str) -> str:
         """The value that the page shows beside a slider."""
-        slider = self.root.locator(".widget-slider", has=self.page.page.get_by_text(label, exact=True))
-        return slider.locator(".widget-readout").inner_text()
+        return self.slider(label).locator(".widget-readout").inner_text()
 
-    def kernel(self) -> dict:
-        """What the kernel knows."""
-        return json.loads(self.page.execute_in_new_cell(KNOBS).output)
+    def status(self) -> str:
+        return self.root.locator(".widget-html").first.inner_text()
 
     def picture(self) -> str:
         """Where the browser has the picture from; changes with every frame."""
         return self.root.locator("img").get_attribute("src")
 
+    def kernel(self) -> dict:
+        """What the kernel says, in a cell of its own."""
+        return json.loads(self.page.execute_in_new_cell(KNOBS).output)
 
-@pytest.fixture(scope="module")
-def first_picture_seconds() -> list[float]:
-    return []
 
-
-def test_every_knob_changes_the_running_training(lab_page: LabPage) -> None:
+@pytest.fixture
+def lab(lab_page: LabPage) -> LabInPage:
+    """Notebook 05, run from the top, its first lab in view."""
     lab_page.open_notebook(NOTEBOOK)
     lab_page.run_all()
     lab_page.wait_until_all_ran(timeout=240)
     lab = LabInPage(lab_page)
     lab.root.scroll_into_view_if_needed()
     lab_page.execute_in_new_cell(WATCH_CHANGES)
+    return lab
 
+
+def test_every_knob_changes_the_running_training(lab: LabInPage) -> None:
     lab.press_button("Start")
-    expect(lab.root.get_by_text("training")).to_have_count(2)  # the status and the picture's heading do not count
+    lab.page.page.wait_for_timeout(1000)
     before, picture = lab.kernel(), lab.picture()
-    assert before["running"]
+    assert before["running"] and "training at step" in lab.status()
+
     lab.press_on_slider("Hidden size", "ArrowRight")
     lab.press_on_slider("Hidden size", "ArrowRight")
     lab.press_on_slider("Learning rate", "ArrowLeft")
     lab.press_on_slider("Clipping threshold", "ArrowLeft")
-    lab_page.page.wait_for_timeout(1500)
+    lab.page.page.wait_for_timeout(2000)
     after = lab.kernel()
-    assert after["running"] and after["step"] > before["step"]
+    assert after["running"] and after["step"] > before["step"] and after["events"] >= 3
     assert (before["hidden_size"], after["hidden_size"]) == (128, 256) and lab.readout("Hidden size") == "256"
     assert after["learning_rate"] < before["learning_rate"]
     assert float(lab.readout("Learning rate")) == pytest.approx(after["learning_rate"], rel=0.01)
     assert after["clip_threshold"] < before["clip_threshold"]
     assert float(lab.readout("Clipping threshold")) == pytest.approx(after["clip_threshold"], rel=0.05)
-    assert lab.picture() != picture
-    lab_page.screenshot("lab_while_training")
+    assert lab.picture() != picture and "RNN with 256 hidden units" in lab.status()
+
+    # Another cell still answers while the network trains.
+    answer = lab.page.execute_in_new_cell("sum(range(10))")
+    assert answer.output == "45" and answer.seconds < 3
+
+    # From a key press to the training step that uses it, RNN 256.
+    pressed = []
+    for key in ["ArrowLeft", "ArrowRight"] * 5:
+        pressed.append(lab.press_on_slider("Learning rate", key))
+        lab.page.page.wait_for_timeout(300)
+    applied = lab.kernel()["applied"][-len(pressed) :]
+    delays = [1000 * (then - now) for now, then in zip(pressed, applied, strict=True)]
+    print(
+        f"\nslider to next training step, RNN 256: median {statistics.median(delays):.0f} ms, most {max(delays):.0f} ms"
+    )
+    assert all(delay > 0 for delay in delays)
+    lab.page.screenshot("lab_while_training")
+
+    lab.press_button("Fork")
+    lab.press_on_slider("Learning rate", "Home")
+    lab.page.page.wait_for_timeout(3000)
+    lab.page.screenshot("lab_with_fork")
+
+    lab.press_button("Pause")
+    lab.page.page.wait_for_timeout(1000)
+    paused = lab.kernel()
+    lab.page.page.wait_for_timeout(500)
+    assert not paused["running"] and lab.kernel()["step"] == paused["step"] and "paused at step" in lab.status()
+    lab.press_button("Reset")
+    lab.page.page.wait_for_timeout(1000)
+    assert lab.kernel()["step"] == 0 and "paused at step 0" in lab.status()
+    lab.page.screenshot("lab_after_reset")
+
+
+def test_running_the_cell_again_and_interrupting_leave_one_lab_at_work(lab: LabInPage) -> None:
+    lab.press_button("Start")
+    lab.page.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    lab.page.page.wait_for_timeout(500)
+    assert lab.kernel()["running"]  # an interrupt is for cells; the session has its own buttons
+    lab.page.run_cell_containing("lab = TrainingLab(hidden_size=128)")
+    threads = "import threading; print(sorted(t.name for t in threading.enumerate() if t.name.endswith(' lab')))"
+    answer = lab.page.execute_in_new_cell(threads).output
+    assert answer == "['painter full lab', 'painter lab', 'session full lab', 'session lab']\n"
+    lab.press_button("Start")
+    lab.page.page.wait_for_timeout(500)
+    assert "training at step" in lab.status()

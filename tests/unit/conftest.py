@@ -6,6 +6,8 @@ from hypothesis import settings
 
 from rnnlib.text import Corpus, Vocab
 
+# pytest-xdist keeps all cores busy already.
+torch.set_num_threads(1)
 # A busy machine is slow now and then; the same examples every time, so that a failure can be repeated.
 settings.register_profile("course", deadline=None, derandomize=True)
 settings.load_profile("course")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnnlib import models
 from rnnlib.cells import CELLS
 from rnnlib.models import LanguageModel, RNNModel, parts
 
@@ -80,7 +81,38 @@ def test_backpropagation_by_hand_equals_autograd_through_the_model(
     logits, _ = model(tokens, state)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     (expected,) = torch.autograd.grad(loss, model.trainable)
-    torch.testing.assert_close(model.backpropagate(tokens, targets, state).gradients[0], expected)
+    by_hand = model.backpropagate_by_hand(tokens, targets, state)
+    fastest = model.backpropagate(tokens, targets, state)
+    for found in (by_hand, fastest):
+        torch.testing.assert_close(found.gradients[0], expected)
+        torch.testing.assert_close(found.loss, loss.detach())
+    for part, other in zip(parts(by_hand.state), parts(fastest.state), strict=True):
+        torch.testing.assert_close(part, other)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("B", [1, 8, 19])
+def test_threads_that_share_a_batch_find_the_gradient_of_one(cell: str, B: int, monkeypatch) -> None:
+    monkeypatch.setattr(models, "CPU_THREADS", 3)
+    model = scratch_model(cell, 192, 0)
+    tokens, targets = random_tokens(5, B, 0)
+    shared = model.backpropagate_by_hand(tokens, targets, model.initial_state(B))
+    shared_gradient, pieces = shared.gradients[0].clone(), len(shared.hidden)
+    monkeypatch.setattr(models, "SMALLEST_HIDDEN_SIZE_FOR_THREADS", 1000)
+    alone = model.backpropagate_by_hand(tokens, targets, model.initial_state(B))
+    assert pieces == {1: 1, 8: 1, 19: 3}[B] and len(alone.hidden) == 1
+    torch.testing.assert_close(shared_gradient, alone.gradients[0])
+    torch.testing.assert_close(shared.loss, alone.loss)
+    for part, other in zip(parts(shared.state), parts(alone.state), strict=True):
+        torch.testing.assert_close(part, other)
+
+
+def test_a_graph_cannot_be_gone_through_twice() -> None:
+    model = scratch_model("gru", 4, 0)
+    logits, _ = model(random_tokens(3, 2, 0)[0], model.initial_state(2))
+    logits.sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="gone through before"):
+        logits.sum().backward()
 
 
 @pytest.mark.parametrize("cell", CELLS)

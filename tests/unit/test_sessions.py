@@ -252,6 +252,14 @@ def test_looks_are_taken_while_somebody_watches_and_at_the_end(session: Session)
     assert 0 < look.held_out_loss < 4 and 0 < look.spectral_radius < 10
 
 
+def test_an_lstm_shows_its_norms_over_time_too(session: Session) -> None:
+    session.set(cell="lstm")
+    session.want_look(60)
+    session.run(3)
+    norms = session.trainers[MAIN].norms_over_time
+    assert norms is not None and norms.shape == (10,) and (norms > 0).all()
+
+
 def test_waiting_too_long_says_so(session: Session) -> None:
     session.start()
     with pytest.raises(TimeoutError, match="still training after 0.1 seconds"):
