@@ -20,6 +20,7 @@
 
 # %%
 import torch
+
 from rnnlib import baselines, checks, figures, models, sampling, text, training
 from rnnlib.widgets import NextCharacter, TrainingLab
 

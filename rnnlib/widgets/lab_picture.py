@@ -158,6 +158,7 @@ class LabPicture:
                     xytext=(3, 0), textcoords="offset points", fontsize=10, color=GREY, gid="mark",
                 )  # fmt: skip
             self._canvas.draw()
+            self._figure.set_layout_engine("none")  # the first drawing has found room for all labels
             self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
 

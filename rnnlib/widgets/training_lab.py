@@ -25,9 +25,8 @@ from rnnlib.widgets.view import View
 
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 CLIP_THRESHOLDS = [(f"{10 ** (exponent / 4):.2g}", 10 ** (exponent / 4)) for exponent in range(-8, 9)]
-LEAST_SECONDS_BETWEEN_FRAMES = 0.1
+LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 1.0
 FRAMES_TAKE_ONE_PART_IN = 30
-SECONDS_BETWEEN_HEARTBEATS = 1.0
 
 
 class TrainingLab(View):
@@ -159,7 +158,6 @@ class TrainingLab(View):
 
     def _keep_painting(self) -> None:
         """Paint while something changes; end when the session does (another lab has replaced this one)."""
-        pause = LEAST_SECONDS_BETWEEN_FRAMES
         while self.session.alive:
             self._wake.clear()
             started = time.thread_time()
@@ -167,11 +165,10 @@ class TrainingLab(View):
                 self._paint()
             except Exception as error:
                 self._status.value = _paragraph(f"The picture could not be drawn: {error}", alert=True)
-            pause = max(LEAST_SECONDS_BETWEEN_FRAMES, (time.thread_time() - started) * FRAMES_TAKE_ONE_PART_IN)
-            if self.session.running:
-                time.sleep(pause)
-            else:
-                self._wake.wait(SECONDS_BETWEEN_HEARTBEATS)
+            pause = (time.thread_time() - started) * FRAMES_TAKE_ONE_PART_IN
+            self._wake.wait(min(max(pause, LEAST_SECONDS_BETWEEN_FRAMES), MOST_SECONDS_BETWEEN_FRAMES))
+            if self._wake.is_set():
+                time.sleep(LEAST_SECONDS_BETWEEN_FRAMES)  # a knob was turned: let it have its effect
         self._paint()
 
     def _paint(self) -> None:
