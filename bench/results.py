@@ -32,9 +32,9 @@ def models(vocab_size: int) -> dict[str, tuple[Model, type[Batches]]]:
         generator = torch.Generator().manual_seed(0)
         return LanguageModel(cell, vocab_size=vocab_size, hidden_size=HIDDEN_SIZE, generator=generator)
 
-    def concise(layer: type[nn.RNNBase], num_layers: int = 1, bidirectional: bool = False) -> Model:
+    def concise(layer: type[nn.RNNBase], num_layers: int = 1) -> Model:
         torch.manual_seed(0)
-        return RNNModel(layer(vocab_size, HIDDEN_SIZE, num_layers, bidirectional=bidirectional), vocab_size)
+        return RNNModel(layer(vocab_size, HIDDEN_SIZE, num_layers), vocab_size)
 
     return {
         "RNN from scratch, sequential": (scratch("rnn"), SequentialBatches),
@@ -45,7 +45,6 @@ def models(vocab_size: int) -> dict[str, tuple[Model, type[Batches]]]:
         "LSTM from scratch": (scratch("lstm"), SequentialBatches),
         "LSTM concise": (concise(nn.LSTM), SequentialBatches),
         "Deep LSTM (2 layers)": (concise(nn.LSTM, 2), SequentialBatches),
-        "Bidirectional LSTM": (concise(nn.LSTM, 1, True), SequentialBatches),
     }
 
 
@@ -78,7 +77,6 @@ PRINTED = {
     "LSTM from scratch": "1.3 at 17,736",
     "LSTM concise": "1.1 at 234,815",
     "Deep LSTM (2 layers)": "1.0 at 186,006",
-    "Bidirectional LSTM": "",
 }
 
 

@@ -87,8 +87,8 @@ def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name:
     if ngram_perplexity is not None:
         ax.axhline(ngram_perplexity, color=BLACK, linestyle="--", linewidth=1.2)
         ax.annotate(
-            f"{ngram_name}: {ngram_perplexity:.2f}", (0.99, ngram_perplexity), xycoords=("axes fraction", "data"),
-            xytext=(0, 3), textcoords="offset points", ha="right", va="bottom", fontsize=12,
+            f"{ngram_name}: {ngram_perplexity:.2f}", (0.01, ngram_perplexity), xycoords=("axes fraction", "data"),
+            xytext=(0, -3), textcoords="offset points", va="top", fontsize=12,
         )  # fmt: skip
 
 

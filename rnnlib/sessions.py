@@ -22,7 +22,7 @@ from rnnlib.training import OPTIMIZERS, Knobs, Trainer, choose_device, evaluate,
 SESSION_FORMAT = "rnnlib session 1"
 MAIN, FORK = "main", "fork"
 STEPS_BETWEEN_LOOKS_AT_A_GPU = 50
-SHARE_OF_TIME_FOR_LOOKING = 1 / 40
+SHARE_OF_TIME_FOR_LOOKING = 1 / 60
 _sessions: dict[str, "Session"] = {}
 
 

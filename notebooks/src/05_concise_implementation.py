@@ -211,10 +211,27 @@ for name, trainer in trainers.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 500 epochs, beside the printed figures
 #
-# RESULTS_TABLE
+# The same settings on the first 10,000 characters of The Time Machine, as the source has them. `python -m bench.results` repeats it.
+#
+# | model | printed: training, tokens/s | ours: training, tokens/s | held out: best | held out: at the end |
+# | --- | --- | --- | --- | --- |
+# | RNN from scratch, sequential | 1.0 at 67,213 | 1.24 at 138,266 | 10.0 | 133.2 |
+# | RNN from scratch, random | 1.5 at 65,222 | 1.49 at 153,067 | 9.8 | 41.7 |
+# | RNN concise | 1.3 at 404,414 | 1.23 at 107,576 | 9.8 | 138.7 |
+# | GRU from scratch | 1.1 at 19,912 | 1.04 at 63,834 | 8.4 | 179.9 |
+# | GRU concise | 1.0 at 109,424 | 1.04 at 40,880 | 8.6 | 173.7 |
+# | LSTM from scratch | 1.3 at 17,736 | 1.04 at 63,974 | 8.6 | 152.8 |
+# | LSTM concise | 1.1 at 234,815 | 1.04 at 60,503 | 8.7 | 113.5 |
+# | Deep LSTM (2 layers) | 1.0 at 186,006 | 1.05 at 26,580 | 8.9 | 81.3 |
 
 # %% [markdown]
-# RESULTS_TEXT
+# *Ours: one run each on a CPU with two cores, float32, 2026-11-23. Printed: one unnamed GPU.*
+#
+# Training perplexities lie near the printed ones. The two right columns are what the printed table does not show: held-out
+# perplexity is best after a few epochs, and at the end every network is worse than a blind guess, which has 28. A 4-gram counted on
+# the same 10,000 characters has 7.78: no network of this table reaches it, even at its best.
+#
+# From scratch and concise agree line by line. An LSTM from scratch trains by the same layer of oneDNN as the concise one on a CPU.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Learning or memorising?
@@ -360,12 +377,20 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# How far did the GRU above come in 1,500 steps? It was small. And watch the held-out curve in the lab: more training is not always
-# better.
+# The GRU above is small, and 1,500 steps are too many: watch the held-out curve in the lab. Let the learning rate fall on the way.
 # </details>
 # <details><summary>A solution</summary>
 #
-# SOLUTION
+# A GRU with 384 units, in steps of falling learning rate; it stops before it begins to memorise. Held-out perplexity 3.67 after 500
+# steps, against 3.72.
+#
+# ```python
+# model = models.LanguageModel("gru", vocab_size=V, hidden_size=384, generator=torch.Generator().manual_seed(0))
+# my_trainer = training.Trainer(model, text.SequentialBatches(corpus.train), optimizer="adam")
+# for steps, learning_rate in ((300, 0.005), (100, 0.003), (100, 0.001)):
+#     my_trainer.set(learning_rate=learning_rate)
+#     my_trainer.run(steps)
+# ```
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}

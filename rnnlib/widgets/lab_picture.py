@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from rnnlib.figures import (
     BLACK,
@@ -62,6 +62,7 @@ class LabPicture:
         label_lines(self._norm, [("before clipping", BLUE), ("threshold", ORANGE)])
         T = self._session.settings.num_steps
         self._over_time.set_yscale("log")
+        self._over_time.yaxis.set_minor_formatter(NullFormatter())
         self._over_time.set(xlabel="time step t", ylabel=r"$|\partial L/\partial h_t|$", xlim=(1, T), ylim=(1e-6, 1))
         self._radius.axhline(1, color=BLACK, linestyle="--", linewidth=1.2)
         self._radius.set(xlabel="training step", ylabel=r"spectral radius of $W_{hh}$", ylim=(0, 2))
@@ -133,7 +134,7 @@ class LabPicture:
         last_step = 100 * 1.5 ** math.ceil(math.log(max(longest, 100) / 100, 1.5))
         V = len(self._session.corpus.vocab)
         perplexity = _spanning([self._lines[name] for name in ("training", "fork", "held out")], (2, V))
-        low, high = min(perplexity[0], 0.9 * self._ngram_perplexity), perplexity[1]
+        low, high = min(perplexity[0], 0.75 * self._ngram_perplexity), perplexity[1]
         norm = _spanning([self._lines["norm"], self._lines["threshold"]], (0.1, 2))
         over_time = _spanning([self._lines["over time"]], (1e-4, 1e-1), factor=10)
         radii = [look.spectral_radius for look in self._session.looks if math.isfinite(look.spectral_radius)]
@@ -152,14 +153,25 @@ class LabPicture:
                     artist.remove()
                 for mark in marks:
                     ax.axvline(mark.step, color=GREY, linewidth=0.8, gid="mark")
-            for number, mark in enumerate(marks):
+            for mark, row in _rows_without_overlap(marks, least_distance=0.2 * steps[1]):
                 self._perplexity.annotate(
-                    describe(mark), (mark.step, 0.93 - 0.09 * (number % 4)), xycoords=("data", "axes fraction"),
+                    describe(mark), (mark.step, 0.93 - 0.09 * row), xycoords=("data", "axes fraction"),
                     xytext=(3, 0), textcoords="offset points", fontsize=10, color=GREY, gid="mark",
                 )  # fmt: skip
             self._canvas.draw()
             self._figure.set_layout_engine("none")  # the first drawing has found room for all labels
             self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+
+
+def _rows_without_overlap(marks: tuple[Event, ...], least_distance: float, rows: int = 4) -> list[tuple[Event, int]]:
+    """The marks that have room for a label, newest first, each with the first row on which no other label is near."""
+    labelled: list[tuple[Event, int]] = []
+    for mark in reversed(marks):
+        taken = {row for other, row in labelled if other.step - mark.step < least_distance}
+        free = [row for row in range(rows) if row not in taken]
+        if free:
+            labelled.append((mark, free[0]))
+    return labelled
 
 
 def describe(event: Event) -> str:

@@ -3,7 +3,7 @@
 Before: lab_picture.py.
 
 Three threads, each with one job.  The session's thread trains.  The painter, below, reads what the session has
-recorded and sets three traits (picture, text, status), as often as it can for a thirtieth of its time.  The kernel's
+recorded and sets three traits (picture, text, status), as often as it can for a fiftieth of its time.  The kernel's
 main thread runs the callbacks of the knobs, which only store what was asked for.
 """
 
@@ -25,8 +25,8 @@ from rnnlib.widgets.view import View
 
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 CLIP_THRESHOLDS = [(f"{10 ** (exponent / 4):.2g}", 10 ** (exponent / 4)) for exponent in range(-8, 9)]
-LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 1.0
-FRAMES_TAKE_ONE_PART_IN = 30
+LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 2.0
+FRAMES_TAKE_ONE_PART_IN = 50
 
 
 class TrainingLab(View):

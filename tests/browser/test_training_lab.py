@@ -115,8 +115,10 @@ def test_every_knob_changes_the_running_training(lab: LabInPage) -> None:
     lab.page.screenshot("lab_while_training")
 
     lab.press_button("Fork")
-    lab.press_on_slider("Learning rate", "Home")
-    lab.page.page.wait_for_timeout(3000)
+    lab.press_on_slider("Clipping threshold", "Home")
+    lab.page.page.wait_for_timeout(8000)
+    lab.root.evaluate("lab => lab.scrollIntoView()")
+    lab.page.page.wait_for_timeout(500)
     lab.page.screenshot("lab_with_fork")
 
     lab.press_button("Pause")

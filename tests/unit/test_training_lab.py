@@ -13,7 +13,7 @@ from PIL import Image
 from rnnlib.figures import thin_out
 from rnnlib.sessions import MAIN, Event
 from rnnlib.widgets import TrainingLab
-from rnnlib.widgets.lab_picture import describe
+from rnnlib.widgets.lab_picture import _rows_without_overlap, describe
 from rnnlib.widgets.training_lab import CLIP_THRESHOLDS
 
 SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
@@ -177,3 +177,12 @@ def test_events_are_described_in_a_few_words() -> None:
     assert describe(Event(3, "learning_rate", 1.0, 0.25)) == "rate 0.25"
     assert describe(Event(3, "clip_threshold", 1.0, math.inf)) == "clip off"
     assert describe(Event(3, "hidden_size", 16, 24)) == "H 24" and describe(Event(3, "fork", None, True)) == "fork"
+
+
+def test_labels_of_events_never_share_a_place() -> None:
+    marks = tuple(Event(step, "learning_rate", 1.0, 0.5) for step in (0, 1, 2, 3, 4, 5, 50, 100, 101))
+    labelled = _rows_without_overlap(marks, least_distance=20)
+    assert [mark.step for mark, _ in labelled] == [101, 100, 50, 5, 4, 3, 2]
+    for mark, row in labelled:
+        assert not any(other is not mark and other_row == row and abs(other.step - mark.step) < 20
+                       for other, other_row in labelled)  # fmt: skip
