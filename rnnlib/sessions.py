@@ -3,6 +3,7 @@
 Before: resizing.py.  Next: figures.py draws what a session has recorded.
 """
 
+import atexit
 import math
 import threading
 import time
@@ -96,6 +97,7 @@ class Session:
         _sessions[name] = self
         self._thread = threading.Thread(target=self._work, name=f"session {name}", daemon=True)
         self._thread.start()
+        atexit.register(self.stop)  # Python must not end while a thread is inside torch
 
     def _begin(self) -> None:
         """Fresh networks, nothing recorded."""
@@ -203,6 +205,7 @@ class Session:
             self._condition.notify_all()
         if threading.current_thread() is not self._thread:
             self._thread.join()
+        atexit.unregister(self.stop)
         if _sessions.get(self.name) is self:
             del _sessions[self.name]
 

@@ -173,7 +173,8 @@ def budget_faults(notebook: NotebookNode) -> list[str]:
 
 
 def count_words(text: str) -> int:
-    """The words that are read as words: no code blocks, no HTML tags, no image; a formula counts as one."""
+    """The words that are read as words: no code blocks, tables, HTML tags or images; a formula counts as one."""
+    text = re.sub(r"^\|.*$", " ", text, flags=re.M)
     text = re.sub(r"```.*?```|<[^>]+>|!\[[^]]*\]\([^)]*\)", " ", text, flags=re.S)
     text = re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$", "formula", text, flags=re.S)
     return len(re.findall(r"\w[\w'’.-]*", text))

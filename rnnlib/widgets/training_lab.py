@@ -7,6 +7,7 @@ recorded and sets three traits (picture, text, status), as often as it can for a
 main thread runs the callbacks of the knobs, which only store what was asked for.
 """
 
+import atexit
 import html
 import math
 import threading
@@ -57,6 +58,7 @@ class TrainingLab(View):
         self._paint()
         self._painter = threading.Thread(target=self._keep_painting, name=f"painter {name}", daemon=True)
         self._painter.start()
+        atexit.register(self.stop)
 
     # ------------------------------------------------------------------------------------- layout
 
@@ -155,6 +157,7 @@ class TrainingLab(View):
         self.session.stop()
         self._wake.set()
         self._painter.join()
+        atexit.unregister(self.stop)
 
     def _keep_painting(self) -> None:
         """Paint while something changes; end when the session does (another lab has replaced this one)."""

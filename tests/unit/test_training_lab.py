@@ -3,6 +3,8 @@
 import base64
 import io
 import math
+import subprocess
+import sys
 import threading
 import time
 
@@ -186,3 +188,9 @@ def test_labels_of_events_never_share_a_place() -> None:
     for mark, row in labelled:
         assert not any(other is not mark and other_row == row and abs(other.step - mark.step) < 20
                        for other, other_row in labelled)  # fmt: skip
+
+
+def test_python_ends_cleanly_while_a_lab_trains() -> None:
+    code = f"from rnnlib.widgets import TrainingLab; lab = TrainingLab(**{SMALL}); lab.session.start()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
