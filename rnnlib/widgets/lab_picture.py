@@ -43,9 +43,10 @@ class LabPicture:
     def __init__(self, session: Session, ngram_perplexity: float):
         self._session, self._ngram_perplexity = session, ngram_perplexity
         with matplotlib.rc_context(FONT):
-            self._figure = Figure(figsize=(10.4, 6.0), dpi=100, layout="constrained")
+            self._figure = Figure(figsize=(10.4, 6.0), dpi=100)
             self._canvas = FigureCanvasAgg(self._figure)
-            grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1))
+            margins = {"left": 0.08, "right": 0.985, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
+            grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1), **margins)
             self._perplexity = self._figure.add_subplot(grid[0, 0])
             self._norm = self._figure.add_subplot(grid[1, 0], sharex=self._perplexity)
             self._over_time = self._figure.add_subplot(grid[0, 1])
@@ -69,8 +70,8 @@ class LabPicture:
         # Lines are animated: drawn by `draw`, not with the background.
         line = self._animated_line
         self._lines = {
-            "training": line(self._perplexity, BLUE),
             "fork": line(self._perplexity, GREEN),
+            "training": line(self._perplexity, BLUE),
             "held out": line(self._perplexity, ORANGE, marker="o", markersize=3),
             "norm": line(self._norm, BLUE),
             "threshold": line(self._norm, ORANGE, linewidth=2.0),
@@ -122,8 +123,8 @@ class LabPicture:
         lines["held out"].set_data(look_steps, [math.exp(min(look.held_out_loss, 30)) for look in looks])
         lines["radius"].set_data(look_steps, [look.spectral_radius for look in looks])
         norms = session.trainers[MAIN].norms_over_time
-        if norms is not None:
-            lines["over time"].set_data(np.arange(1, len(norms) + 1), norms.cpu().numpy())
+        shown = np.empty(0) if norms is None else norms.cpu().numpy()
+        lines["over time"].set_data(np.arange(1, len(shown) + 1), shown)
         counted = min(len(history), STEPS_OF_CLIPPED_COUNT)
         clipped = round(counted * history.clipped_fraction(len(history) - counted)) if counted else 0
         self._clipped.set_text(f"clipped: {clipped} of the last {counted} steps" if counted else "")
@@ -159,7 +160,6 @@ class LabPicture:
                     xytext=(3, 0), textcoords="offset points", fontsize=10, color=GREY, gid="mark",
                 )  # fmt: skip
             self._canvas.draw()
-            self._figure.set_layout_engine("none")  # the first drawing has found room for all labels
             self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
 

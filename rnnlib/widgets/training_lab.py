@@ -186,11 +186,7 @@ class TrainingLab(View):
         picture = self.picture()
         if picture != self._image.value:
             self._image.value = picture
-        if session.looks:
-            look = session.looks[-1]
-            text = f"At step {look.step} it writes: <b>{html.escape(session.prefix)}</b>"
-            written = html.escape(look.text.removeprefix(session.prefix))
-            self._text.value = f'<p style="font-size:16px;line-height:1.4">{text}{written}</p>'
+        self._text.value = self._describe_text()
         self._status.value = self._describe_status()
         asked = session.steps_asked if self.steps.value else 0
         made = session.num_steps - self._first_step
@@ -201,6 +197,13 @@ class TrainingLab(View):
         if session.running and speed > 0:
             left += f", {(asked - made) * per_step / speed:.0f} s left"
         self._time_left.value = left if asked else ""
+
+    def _describe_text(self) -> str:
+        if not self.session.looks:
+            return ""
+        look, prefix = self.session.looks[-1], self.session.prefix
+        written = f"<b>{html.escape(prefix)}</b>{html.escape(look.text.removeprefix(prefix))}"
+        return f'<p style="font-size:16px;line-height:1.4">At step {look.step} it writes: {written}</p>'
 
     def _describe_status(self) -> str:
         session, main = self.session, self.session.trainers[MAIN]
