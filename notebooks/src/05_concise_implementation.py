@@ -225,7 +225,8 @@ for name, trainer in trainers.items():
 # | Deep LSTM (2 layers) | 1.0 at 186,006 | 1.05 at 26,580 | 8.9 | 81.3 |
 
 # %% [markdown]
-# *Ours: one run each on a CPU with two cores, float32, 2026-11-23. Printed: one unnamed GPU.*
+# *Ours: one run each on a shared machine with two CPU cores, float32, 2026-11-23; other work ran at times, so the speeds are lower
+# bounds. Printed: one unnamed GPU.*
 #
 # Training perplexities lie near the printed ones. The two right columns are what the printed table does not show: held-out
 # perplexity is best after a few epochs, and at the end every network is worse than a blind guess, which has 28. A 4-gram counted on
