@@ -90,7 +90,7 @@ class Session:
         first_words = self.corpus.vocab.decode(self.corpus.train[:40]).split()[:2]
         self.prefix, self.temperature = " ".join(first_words) if prefix is None else prefix, 0.5
         check_prefix(self.prefix, self.corpus.vocab)
-        self._condition = threading.Condition()
+        self._condition, self._stopping = threading.Condition(), False
         self._begin()
         if name in _sessions:
             _sessions[name].stop()
@@ -107,7 +107,7 @@ class Session:
         self.diverged = dict[str, str]()
         self.error: Exception | None = None
         self.refusal = ""
-        self.running, self._stopping, self._last_step, self.steps_asked = False, False, 0, 0
+        self.running, self._last_step, self.steps_asked = False, 0, 0
         self._changes, self._busy = list[tuple[str, Any]](), False
         self._look_wanted_until, self._next_look, self._look_seconds = 0.0, 0.0, (0.01, 0.01)
 
@@ -141,7 +141,9 @@ class Session:
     # --------------------------------------------------------------------------- what a reader does
 
     def start(self, steps: int = 100_000) -> None:
-        """Train in the background for so many steps, or until `pause`."""
+        """Train in the background for so many steps, or until `pause`.  Raises RuntimeError after `stop`."""
+        if not self.alive:
+            raise RuntimeError("this session has ended; run the cell that made it again.")
         with self._condition:
             self._last_step, self.steps_asked = self.num_steps + steps, steps
             self.running, self.error = True, None

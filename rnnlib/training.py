@@ -227,7 +227,7 @@ class Trainer:
         self.history.append(self._loss, self._norm, self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds)
 
     def run(self, steps: int) -> None:
-        """So many steps.  Stops early at a loss that is not finite, with FloatingPointError; see `diverged`."""
+        """So many steps.  Stops early at a loss that is not finite, with FloatingPointError: `raise_if_diverged`."""
         threads = torch.get_num_threads()
         try:
             for _ in range(steps):

@@ -43,7 +43,7 @@ lab
 # radius of $W_{hh}$.*
 #
 # **Try this.** Press Start. (1) Move the learning rate: the curve *bends*, because only future steps change. (2) Double the hidden
-# size: it does not jump at all, since new units begin with no say. (3) Halve it: now it jumps. Every change leaves a grey mark.
+# size: it does not jump at all, since new units begin with no say. (3) Halve it: now it steps up a little. Every change leaves a grey mark.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three layers, one interface
@@ -416,8 +416,8 @@ full_lab
 # %% [markdown]
 # *The same view for a GRU; here the spectral radius is that of the candidate's $W_{hn}$.*
 #
-# **Try this.** (1) Clipping off, learning rate 10: the gradient norm leaves the picture, and the lab stops with the last good weights.
-# Lower one knob, press Start: rescued. (2) Switch the cell to LSTM with everything else the same, and compare the top right panels.
+# **Try this.** (1) Clipping off, learning rate 10: perplexity shoots past that of a blind guess and the gradient norm past 10,000.
+# Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the top right panels.
 # (3) Press Save; `Session.replay` of that file gives the same numbers again.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -228,6 +228,14 @@ def test_a_session_of_the_same_name_replaces_the_earlier_one(session: Session) -
     assert "session test" not in [thread.name for thread in threading.enumerate()]
 
 
+def test_a_session_that_has_ended_stays_ended(session: Session) -> None:
+    session.stop()
+    with pytest.raises(RuntimeError, match="this session has ended"):
+        session.start()
+    session.reset()
+    assert not session.alive and not session.running
+
+
 def test_an_interrupt_pauses_the_session(session: Session, monkeypatch) -> None:
     session.start()
 
