@@ -1,26 +1,21 @@
 """What a network expects next: the distribution over the next character, bent by temperature and top-k.
 
-Before: lab_picture.py.  Next: training_lab.py.
+Before: knob_view.py.
 """
 
-import html
-
 import ipywidgets as widgets
-import matplotlib
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from rnnlib.figures import FONT, next_character_bars, png_of
+from rnnlib.figures import Drawing, next_character_bars, panels
 from rnnlib.models import Model
 from rnnlib.sampling import check_prefix, next_token_probabilities, write
 from rnnlib.text import Vocab
-from rnnlib.widgets.view import View
+from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, float_slider, int_slider
 
 LENGTH = 120
 
 
-class NextCharacter(View):
+class NextCharacter(KnobView):
     """Bars for P(next character | prefix), and a text drawn with the same temperature and top-k.
 
     The same seed draws every text, so that a change in the text comes from the knobs alone.
@@ -28,19 +23,18 @@ class NextCharacter(View):
 
     def __init__(self, model: Model, vocab: Vocab, prefix: str):
         self._model, self._vocab = model, vocab
-        wide = {"style": {"description_width": "110px"}, "layout": widgets.Layout(width="420px")}
-        self.prefix = widgets.Text(value=prefix, description="Prefix", continuous_update=False, **wide)
-        self.temperature = widgets.FloatSlider(value=1, min=0, max=2, step=0.1, description="Temperature", **wide)
-        self.top_k = widgets.IntSlider(value=len(vocab), min=1, max=len(vocab), description="Top k", **wide)
-        self._image, self._text = widgets.Image(format="png"), widgets.HTML()
-        super().__init__([self.prefix, widgets.HBox([self.temperature, self.top_k]), self._image, self._text])
-        self._show()
-        for knob in (self.prefix, self.temperature, self.top_k):
-            knob.observe(lambda change: self._show(), "value")
+        layout = widgets.Layout(width="420px")
+        self.prefix = widgets.Text(
+            value=prefix, description="Prefix", continuous_update=False, style=SLIDER_STYLE, layout=layout
+        )
+        self.temperature = float_slider("Temperature", 1, 0, 2, 0.1)
+        self.top_k = int_slider("Top k", len(vocab), 1, len(vocab))
+        super().__init__([self.prefix], [self.temperature, self.top_k])
 
     @property
     def probabilities(self) -> torch.Tensor:
         """P(next character | prefix) for each token (V,), as the knobs bend it."""
+        check_prefix(self.prefix.value, self._vocab)
         tokens = self._vocab.encode(self.prefix.value)[:, None].to(self._model.device)
         with torch.no_grad():
             logits, _ = self._model(tokens, self._model.initial_state(1))
@@ -48,27 +42,14 @@ class NextCharacter(View):
             logits[-1, 0].cpu(), temperature=self.temperature.value, top_k=self.top_k.value
         )  # fmt: skip
 
-    def picture(self) -> bytes:
-        """The bars as PNG."""
-        with matplotlib.rc_context(FONT):
-            figure = Figure(figsize=(9, 3), dpi=100, layout="constrained")
-            canvas = FigureCanvasAgg(figure)
-            before = self.prefix.value[-20:]
-            next_character_bars(figure.add_subplot(), self.probabilities.numpy(), self._vocab.tokens, before)
-            canvas.draw()
-        return png_of(canvas)
+    def drawing(self) -> Drawing:
+        """The bars."""
+        drawing, (ax,) = panels(height=3)
+        next_character_bars(ax, self.probabilities.numpy(), self._vocab.tokens, self.prefix.value[-20:])
+        return drawing
 
-    def _show(self) -> None:
-        prefix = self.prefix.value
-        try:
-            check_prefix(prefix, self._vocab)
-        except ValueError as error:
-            self._text.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
-            return
+    def words(self) -> str:
+        """The text that the network writes."""
         options = {"temperature": self.temperature.value, "top_k": self.top_k.value}
         generator = torch.Generator().manual_seed(0)
-        text = write(self._model, self._vocab, prefix, LENGTH, **options, generator=generator)
-        self._image.value = self.picture()
-        self._text.value = (
-            f'<p style="font-size:16px"><b>{html.escape(prefix)}</b>{html.escape(text[len(prefix) :])}</p>'
-        )
+        return write(self._model, self._vocab, self.prefix.value, LENGTH, **options, generator=generator)

@@ -29,14 +29,14 @@ def test_greedy_and_one_of_one_put_everything_on_one_character(view: NextCharact
 
 
 def test_moving_a_knob_changes_picture_and_text(view: NextCharacter) -> None:
-    picture, text = view._image.value, view._text.value
+    picture, text = view._image.value, view._words.value
     view.temperature.value = 0.3
-    assert view._image.value != picture and view._text.value != text
+    assert view._image.value != picture and view._words.value != text
 
 
 def test_a_prefix_with_unknown_characters_is_told_and_loses_nothing(view: NextCharacter) -> None:
     picture = view._image.value
     view.prefix.value = "Abc!"
-    assert "characters the network never saw" in view._text.value and view._image.value == picture
+    assert "characters the network never saw" in view._words.value and view._image.value == picture
     view.prefix.value = "a"
-    assert "never saw" not in view._text.value
+    assert "never saw" not in view._words.value

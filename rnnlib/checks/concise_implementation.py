@@ -1,15 +1,9 @@
-"""Exercises: what a reader's answer is checked against, and what is said about it.
+"""The checks of notebook 05: build a language model over PyTorch's layer; beat the counted 4-gram.
 
-Before: figures.py.  Next: widgets/, which show what all of this computes.
-
-A check never raises at a reader.  It compares the answer with the library's own, and names the mistake if it is a
-known one.  An open exercise is told apart from a wrong one, so that Run All goes on.
+Before: verdict.py.
 """
 
-import inspect
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,48 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib.baselines import NGram
+from rnnlib.checks.verdict import Verdict, verdict
 from rnnlib.models import Model, RNNModel
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer, evaluate, perplexity
-
-TRIES_BEFORE_HINT, TRIES_BEFORE_SOURCE = 2, 3
-_tries: Counter[str] = Counter()
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found: "passed", "open" (nothing filled in yet) or "wrong", and why.
-
-    hint: shown, folded, from the second wrong try on.  source: the library's own answer, from the third.
-    """
-
-    result: str
-    message: str
-    hint: str = ""
-    source: str = ""
-
-    def __repr__(self) -> str:
-        return f"{ {'passed': 'Passed', 'open': 'Not yet', 'wrong': 'Not right yet'}[self.result] }: {self.message}"
-
-    def _repr_markdown_(self) -> str:
-        folds = [("A hint", self.hint), ("The library's own source", f"```python\n{self.source}```")]
-        shown = [(title, body) for title, body in folds[: 1 + bool(self.source)] if self.hint]
-        details = "".join(f"\n\n<details><summary>{title}</summary>\n\n{body}\n\n</details>" for title, body in shown)
-        return f"**{repr(self).replace(':', '**:', 1)}{details}"
-
-
-def _verdict(exercise: str, mistake: str | None, praise: str, hint: str, answer: object) -> Verdict:
-    """Passed if there is no mistake; otherwise wrong, with more help from try to try."""
-    if mistake is None:
-        _tries[exercise] = 0
-        return Verdict("passed", praise)
-    _tries[exercise] += 1
-    shown_hint = hint if _tries[exercise] >= TRIES_BEFORE_HINT else ""
-    source = inspect.getsource(answer) if _tries[exercise] >= TRIES_BEFORE_SOURCE else ""  # type: ignore[arg-type]
-    return Verdict("wrong", mistake, shown_hint, source)
-
-
-# ------------------------------------------------------------------------------- notebook 05: model
 
 
 def model(make_model: Callable[[int, int], nn.Module]) -> Verdict:
@@ -89,7 +45,7 @@ def model(make_model: Callable[[int, int], nn.Module]) -> Verdict:
         "the hidden states of all steps, (T, B, H), and the last state. `nn.Linear` works on the last axis."
     )
     praise = "the shapes are (T, B, V) and (1, B, H), and every number is that of the library's RNNModel."
-    return _verdict("model", mistake, praise, hint, RNNModel.forward)
+    return verdict("model", mistake, praise=praise, hint=hint, answer=RNNModel.forward)
 
 
 def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) -> str | None:
@@ -123,9 +79,6 @@ def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) ->
     return None if torch.allclose(new_state, expected_state, atol=1e-5) else "right logits, but another state."
 
 
-# -------------------------------------------------------------------- notebook 05: beat the 4-gram
-
-
 def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int) -> Verdict:
     """Check that a trainer's network predicts the held-out text better than a counted 4-gram, within a step budget."""
     if trainer is None or trainer is ...:
@@ -138,7 +91,7 @@ def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int
         "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
     )
     praise = f"held-out perplexity {reached:.2f} after {trainer.num_steps} steps; the counted 4-gram has {counted:.2f}."
-    return _verdict("beats_the_ngram", mistake, praise, hint, Trainer.step)
+    return verdict("beats_the_ngram", mistake, praise=praise, hint=hint, answer=Trainer.step)
 
 
 def _mistake_in_contest(

@@ -85,11 +85,6 @@ class HalfOpen(RightModel):
         return ...
 
 
-@pytest.fixture(autouse=True)
-def no_tries_yet():
-    checks._tries.clear()
-
-
 def test_the_right_model_passes_and_so_does_the_librarys() -> None:
     assert checks.model(RightModel).result == "passed"
     assert (

@@ -1,0 +1,12 @@
+"""Exercises: what a reader's answer is checked against, and what is said about it.  One file for each notebook.
+
+Before: figures.py.  Next: widgets/, which show what all of this computes.
+
+A check never raises at a reader.  It compares the answer with the library's own, and names the mistake if it is a
+known one.  An open exercise is told apart from a wrong one, so that Run All goes on.
+"""
+
+from rnnlib.checks.concise_implementation import beats_the_ngram, model
+from rnnlib.checks.verdict import Verdict
+
+__all__ = ["Verdict", "beats_the_ngram", "model"]
