@@ -11,11 +11,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080", "#000000"
+COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 FONT: dict[Any, Any] = {
     "font.size": 12,
     "axes.spines.top": False,
@@ -78,7 +80,7 @@ def plain_log_axis(ax: Axes) -> None:
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def label_lines(ax: Axes, labels: Sequence[tuple[str, str]]) -> None:
@@ -118,3 +120,107 @@ def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[st
     ax.bar(range(len(order)), probabilities[order], color=BLUE)
     ax.set_xticks(range(len(order)), names)
     ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")
+
+
+# ----------------------------------------------------------------------------------------- letters
+
+LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
+LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
+
+
+def letter_axes(drawing: Figure, rows: int, columns: int, *, left: int, top: int) -> Axes:
+    """Axes in which one unit is one letter: rows x columns of them.  left, top: dots from the drawing's corner."""
+    width, height = drawing.get_size_inches() * 100
+    size = (columns * LETTER_WIDTH / width, rows * LINE_HEIGHT / height)
+    ax = drawing.add_axes((left / width, 1 - top / height - size[1], *size))
+    ax.set(xlim=(0, columns), ylim=(rows, 0), frame_on=False)
+    ax.axis("off")
+    return ax
+
+
+def letters(ax: Axes, lines: Sequence[str], shades: np.ndarray | None = None) -> None:
+    """Lines of letters on axes of `letter_axes`; shades (rows, columns, 4) is the colour behind each, RGBA."""
+    rows, columns = int(ax.get_ylim()[0]), int(ax.get_xlim()[1])
+    if shades is not None:
+        ax.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", interpolation="nearest")
+    for row, line in enumerate(lines):
+        ax.text(0, row + 0.5, line, family="monospace", fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
+
+
+def partition(
+    drawing: Figure, text: str, starts: Sequence[int], num_steps: int, *, columns: int = 60, kind: str = ""
+) -> None:
+    """Where the rows of one minibatch lie in a text, and the minibatch itself.
+
+    starts: where each row begins in the text; every row is num_steps letters long, and its targets one letter on.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    shades = np.zeros((len(lines), columns, 4))
+    for color, start in zip(COLORS, starts, strict=False):
+        for place in range(start, start + num_steps):
+            shades[place // columns, place % columns] = to_rgba(color, 0.35)
+    ax = letter_axes(drawing, len(lines), columns, left=30, top=34)
+    letters(ax, lines, shades)
+    ax.set_title(f"the text, and where the batch is in it ({kind})", loc="left", fontsize=12)
+    for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
+        place = (start % columns + 0.1, start // columns + 0.08)
+        ax.text(*place, str(row), color=color, fontsize=9, fontweight="bold", va="center")
+    top = 34 + len(lines) * LINE_HEIGHT + 46
+    for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
+        rows = [text[start + shift : start + shift + num_steps] for start in starts]
+        shades = np.array([[to_rgba(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
+        ax = letter_axes(drawing, len(rows), num_steps, left=90 + 420 * column, top=top)
+        letters(ax, rows, shades)
+        ax.set_title(title, loc="left", fontsize=12)
+        for row in range(len(rows)):
+            ax.text(-0.4, row + 0.5, f"row {row}", ha="right", va="center", fontsize=12, color=COLORS[row])
+
+
+# -------------------------------------------------------------------------------------- perplexity
+
+
+def surprise_bars(drawing: Drawing, axes: Sequence[Axes], probabilities: np.ndarray, names: Sequence[str]) -> None:
+    """A distribution (n,), and how surprising each of its outcomes is: 1/p, whose geometric mean is the perplexity."""
+    possible = probabilities > 0
+    entropy = -np.sum(probabilities[possible] * np.log(probabilities[possible]))
+    for ax, heights in zip(axes, (probabilities, 1 / np.where(possible, probabilities, np.nan)), strict=True):
+        ax.bar(range(len(names)), heights, color=BLUE)
+        ax.set_xticks(range(len(names)), names)
+        ax.set_xlabel("next character")
+    axes[0].set(ylim=(0, 1), ylabel="probability p")
+    axes[1].set(ylim=(1, 200), ylabel="surprise 1/p")
+    plain_log_axis(axes[1])
+    axes[1].axhline(np.exp(entropy), color=ORANGE, linewidth=2)
+    label_lines(axes[1], [(f"perplexity {np.exp(entropy):.2f}", ORANGE)])
+
+
+def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen: tuple[int, int]) -> None:
+    """Held-out perplexity of counted n-grams against the amount of text counted.
+
+    amounts (m,); perplexities (orders, m), orders from 1 on; chosen: which row and column is marked.
+    """
+    order, place = chosen
+    for row, curve in enumerate(perplexities):
+        color, width = (ORANGE, 2.5) if row == order else (GREY, 1.2)
+        ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)
+    # names at the right end, pushed apart where lines end close together
+    heights = np.log(perplexities[:, -1])
+    by_height = np.argsort(heights)
+    for lower, upper in zip(by_height, by_height[1:], strict=False):
+        heights[upper] = max(heights[upper], heights[lower] + 0.13)
+    for row, height in enumerate(heights):
+        color = ORANGE if row == order else GREY
+        ax.text(amounts[-1] * 1.06, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, va="center")
+    ax.plot(amounts[place], perplexities[order, place], "o", color=ORANGE, markersize=10, zorder=4)
+    ax.set_xscale("log")
+    plain_log_axis(ax)
+    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0], amounts[-1] * 1.6))
+    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+    ax.set_yticks([3, 5, 10, 20])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def zipf(ax: Axes, counts: np.ndarray) -> None:
+    """How often each word or character occurs, most frequent first, on logarithmic axes.  counts (n,), sorted."""
+    ax.loglog(range(1, len(counts) + 1), counts, ".", color=BLUE)
+    ax.set(xlabel="rank", ylabel="how often it occurs")
