@@ -139,7 +139,7 @@ def _sum_at_the_right(ax: Axes, rows: Sequence[tuple[Numbers, str, str]]) -> Non
 # ---------------------------------------------------------------------------------- unrolled graph
 
 X_OF_STEP, DISTANCE = 130, 260
-H_ROW, O_ROW, L_ROW, X_ROW = 300, 160, 55, 440
+H_ROW, O_ROW, L_ROW, X_ROW = 300, 160, 55, 450
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,9 @@ def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradien
     for numbers, color, left in ((values, BLACK, 30), (gradient, PURPLE, 92)):
         if numbers is not None:
             written = "\n".join(f"{number:+.2f}" for number in numbers)
-            below = y + (14 if len(numbers) == 4 else 0)
+            below = y + (26 if len(numbers) == 4 else 0)
             ax.text(
                 _x(t) + left, below, written, color=color, family="monospace", fontsize=12, linespacing=1.05,
+                fontweight="bold" if color == PURPLE else "normal",
                 va="top" if len(numbers) == 4 else "center", zorder=5, bbox={"color": "white", "pad": 1, "alpha": 0.8},
             )  # fmt: skip

@@ -33,7 +33,8 @@ class OneStep(KnobView):
         """The step's result in numbers."""
         t, walk = self.t.value, self.walk
         if self.way.value == FORWARD:
-            return f"Step {t}: the state goes from {_row(walk.h[t - 1])} to {_row(walk.h[t])}; output {_row(walk.o[t - 1])}."
+            before, after, output = (_row(numbers) for numbers in (walk.h[t - 1], walk.h[t], walk.o[t - 1]))
+            return f"Step {t}: the state goes from {before} to {after}; the output is {output}."
         return (
             f"Step {t}: direct {_row(walk.direct[t - 1])} plus later {_row(walk.later[t - 1])} "
             f"is the total derivative {_row(walk.total[t - 1])}."
@@ -71,7 +72,8 @@ class UnrolledGraph(KnobView):
             "x": f"x_{t} enters step {t}: x_{t} W_xh is {_row(walk.from_input[t - 1])}.",
             "h": f"The state enters step {t}: with h_{t - 1} W_hh, b_h and tanh, h_{t} is {_row(walk.h[t])}.",
             "o": f"Output: o_{t} = h_{t} W_hq + b_q is {_row(walk.o[t - 1])}.",
-            "L": f"Loss: L_{t} is half the squared distance of o_{t} from {_row(walk.y[t - 1])}: {walk.losses[t - 1]:.2f}.",
+            "L": f"Loss: L_{t} is half the squared distance of o_{t} from the target {_row(walk.y[t - 1])}, "
+            f"{walk.losses[t - 1]:.2f}.",
             "dL": f"From L_{t} back to o_{t}: dL/do_{t} = o_{t} - y_{t} is {_row(walk.do[t - 1])}.",
             "do": f"From o_{t} back to h_{t}: the direct term, dL/do_{t} W_hq^T, is {_row(walk.direct[t - 1])}.",
             "dh": f"From h_{t + 1} back to h_{t}: da_{t + 1} W_hh^T, {_row(walk.later[t - 1])}, is added: "
