@@ -27,6 +27,7 @@ FONT: dict[Any, Any] = {
     "grid.alpha": 0.25,
 }
 MAX_POINTS = 400
+DOTS_OF_A_BOLD_LETTER = 10.7
 
 
 class _Renderers(threading.local):
@@ -107,7 +108,7 @@ def label_lines(ax: Axes, labels: Sequence[tuple[str, str]]) -> None:
     place = 0.0
     for text, color in labels:
         ax.text(place, 1.03, text, color=color, transform=ax.transAxes, fontsize=12, fontweight="bold")
-        place += 0.022 * (len(text) + 2)
+        place += DOTS_OF_A_BOLD_LETTER * (len(text) + 2) / ax.bbox.width
 
 
 def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name: str = "counted 4-gram") -> None:
@@ -243,3 +244,77 @@ def zipf(ax: Axes, counts: np.ndarray) -> None:
     """How often each word or character occurs, most frequent first, on logarithmic axes.  counts (n,), sorted."""
     ax.loglog(range(1, len(counts) + 1), counts, ".", color=BLUE)
     ax.set(xlabel="rank", ylabel="how often it occurs")
+
+
+# ----------------------------------------------------------------------------------- hidden states
+
+
+def activation_letters(
+    drawing: Drawing, text: str, activations: np.ndarray, *, columns: int = 60, top: int = 34
+) -> None:
+    """A text whose letters are shaded by what a unit held after reading them: blue above 0, orange below.
+
+    activations (n,), -1 to 1, one for each letter.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    shades = np.zeros((len(lines), columns, 4))
+    for place, activation in enumerate(activations):
+        color = BLUE if activation > 0 else ORANGE
+        shades[place // columns, place % columns] = to_rgba(color, 0.75 * min(abs(float(activation)), 1.0))
+    letters(letter_axes(drawing, len(lines), columns, left=30, top=top), lines, shades)
+
+
+def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length: int = 10) -> None:
+    """Hidden states in the plane, (n, 2), and the path through the last `length` of them up to `position`."""
+    ax.plot(*points.T, ".", color=GREY, alpha=0.4, markersize=4)
+    first = max(0, position - length + 1)
+    path = points[first : position + 1]
+    ax.plot(*path.T, color=BLUE, linewidth=1.2, alpha=0.6)
+    for place, (x, y) in zip(range(first, position + 1), path, strict=True):
+        is_last = place == position
+        letter = "␣" if text[place] == " " else text[place]
+        ax.text(x, y, letter, color=ORANGE if is_last else BLUE, ha="center", va="center",
+                fontsize=20 if is_last else 14, fontweight="bold")  # fmt: skip
+    ax.set(xlabel="first main direction", ylabel="second")
+
+
+# ------------------------------------------------------------------------------------ gradient map
+
+
+def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
+    """|dL_t/dh_k| as an image: row t, column k, on a logarithmic scale over so many decades below the largest."""
+    T, largest = len(norms), norms.max()
+    shown = np.where(norms > 0, norms, np.nan) / (largest if largest > 0 else 1)
+    with np.errstate(divide="ignore"):
+        image = ax.imshow(
+            np.log10(shown), cmap="cividis", vmin=-decades, vmax=0, extent=(0.5, T + 0.5, T + 0.5, 0.5), aspect="auto"
+        )
+    ax.set(xlabel="hidden state k", ylabel="loss of step t")
+    ax.grid(False)
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[-decades, 0], fraction=0.05, pad=0.03)
+    bar.ax.set_yticklabels([f"$10^{{{-decades:g}}}$", "1"])
+    ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1", loc="left", fontsize=12)
+
+
+def norms_by_lag(ax: Axes, norms: np.ndarray) -> None:
+    """The mean of |dL_t/dh_k| over all t against the lag t - k, divided by that of lag 0."""
+    T = len(norms)
+    means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
+    ax.semilogy(range(T), np.maximum(means / max(means[0], 1e-30), 1e-12), ".-", color=BLUE)
+    ax.set(xlabel="lag t - k", ylim=(1e-8, 2))
+    ax.set_title("mean over each lag, that of lag 0 is 1", loc="left", fontsize=12)
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def against_length(
+    ax: Axes, lengths: Sequence[int], curves: Mapping[str, Sequence[float]], ylabel: str, *, log: bool = True
+) -> None:
+    """One curve for each named row of values against the number of time steps T, names above the axes."""
+    for color, values in zip(COLORS, curves.values(), strict=False):
+        ax.plot(lengths, values, ".-", color=color, linewidth=1.6, markersize=8)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(lengths, [str(length) for length in lengths])
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_locator(NullLocator())
+    ax.set(xlabel="time steps T", ylabel=ylabel)

@@ -108,6 +108,12 @@ class LanguageModel(nn.Module):
         self.vector = nn.Parameter(vector.to(device))
         self._workspaces: list[Workspace] = []
 
+    def copy(self) -> "LanguageModel":
+        """A model of its own with the same weights."""
+        twin = LanguageModel(self.cell.name, vocab_size=self.vocab_size, hidden_size=self.hidden_size)
+        twin.vector = nn.Parameter(self.vector.detach().clone())
+        return twin
+
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the five weights, in the order in which they lie in `vector`."""
         V, H, blocks = self.vocab_size, self.hidden_size, self.cell.blocks
