@@ -94,9 +94,10 @@ def step_forward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
         (o, r"$o_t=h_t\,W_{hq}+b_q$", ORANGE),
     ]
     _sum_at_the_right(ax, rows)
-    number_table(ax, 480, 272, network.W_xh, "$W_{xh}$", GREEN)
-    number_table(ax, 480, 372, network.W_hh, "$W_{hh}$", GREY)
-    number_table(ax, 800, 372, network.W_hq, "$W_{hq}$", ORANGE)
+    number_table(ax, 480, 272, network.W_xh, "$W_{xh}$  (U)", GREEN)
+    number_table(ax, 480, 372, network.W_hh, "$W_{hh}$  (W)", GREY)
+    number_table(ax, 820, 372, network.W_hq, "$W_{hq}$ (V)", ORANGE)
+    number_table(ax, 820, 478, network.b_q, "$b_q$", ORANGE)
     return drawing
 
 
@@ -107,16 +108,16 @@ def step_backward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
     da_after = way.da[t] if t < len(way.x) else np.zeros(len(network.W_hh))
     edges(ax, (60, 200), _column(2, 430), _column(4, 250), network.W_hq.T)
     edges(ax, (60, 200), _column(4, 160), _column(4, 250), network.W_hh.T)
-    nodes(ax, 60, _column(4, 160), da_after, r"$\partial L/\partial a_{t+1}$", GREY)
-    nodes(ax, 60, _column(2, 430), way.do[t - 1], r"$\partial L/\partial o_t$", ORANGE)
-    nodes(ax, 200, _column(4, 250), way.total[t - 1], r"$\partial L/\partial h_t$", BLUE)
-    nodes(ax, 340, _column(4, 250), way.da[t - 1], r"$\partial L/\partial a_t$", GREEN)
+    nodes(ax, 60, _column(4, 160), da_after, "$dL/da_{t+1}$", GREY)
+    nodes(ax, 60, _column(2, 430), way.do[t - 1], "$dL/do_t$", ORANGE)
+    nodes(ax, 200, _column(4, 250), way.total[t - 1], "$dL/dh_t$", BLUE)
+    nodes(ax, 340, _column(4, 250), way.da[t - 1], "$dL/da_t$", GREEN)
     rows = [
-        (way.direct[t - 1], r"direct: $\partial L/\partial o_t\;W_{hq}^\top$", ORANGE),
-        (way.later[t - 1], r"$+$ later: $\partial L/\partial a_{t+1}\;W_{hh}^\top$", GREY),
-        (way.total[t - 1], r"$=\;\partial L/\partial h_t$", BLUE),
+        (way.direct[t - 1], r"direct: $dL/do_t\;W_{hq}^\top$", ORANGE),
+        (way.later[t - 1], r"$+$ later: $dL/da_{t+1}\;W_{hh}^\top$", GREY),
+        (way.total[t - 1], r"$=\;dL/dh_t$", BLUE),
         (1 - way.h[t] ** 2, r"times $1-h_t^2$", GREY),
-        (way.da[t - 1], r"$=\;\partial L/\partial a_t$", GREEN),
+        (way.da[t - 1], r"$=\;dL/da_t$", GREEN),
     ]
     _sum_at_the_right(ax, rows)
     number_table(ax, 480, 272, way.h[t - 1], "$h_{t-1}$", GREY)
@@ -230,3 +231,34 @@ def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradien
                 fontweight="bold" if color == PURPLE else "normal",
                 va="top" if len(numbers) == 4 else "center", zorder=5, bbox={"color": "white", "pad": 1, "alpha": 0.8},
             )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------- what goes in and out
+
+
+def inputs_and_outputs() -> Drawing:
+    """Three ways to use the same unrolled network: one to many, many to one, many to many."""
+    drawing, ax = canvas(1000, 300)
+    uses = [
+        ("one to many: a picture gets a caption", (0,), (0, 1, 2)),
+        ("many to one: a review is good or bad", (0, 1, 2), (2,)),
+        ("many to many: a language model", (0, 1, 2), (0, 1, 2)),
+    ]
+    for place, (title, inputs, outputs) in enumerate(uses):
+        left = 60 + place * 335
+        ax.text(left - 28, 30, title, fontsize=12)
+        for step in range(3):
+            x = left + step * 90
+            for y, color, there in ((245, GREEN, step in inputs), (165, BLUE, True), (85, ORANGE, step in outputs)):
+                if there:
+                    ax.scatter([x], [y], s=800, color="white", edgecolors=color, linewidths=2, zorder=3)
+                    name = {245: "x", 165: "h", 85: "o"}[y]
+                    ax.text(x, y, name, ha="center", va="center_baseline", fontsize=14, zorder=4)
+            arrow = {"arrowstyle": "-|>", "shrinkA": 15, "shrinkB": 15, "mutation_scale": 14}
+            if step in inputs:
+                ax.annotate("", (x, 165), (x, 245), arrowprops={**arrow, "color": GREEN})
+            if step in outputs:
+                ax.annotate("", (x, 85), (x, 165), arrowprops={**arrow, "color": ORANGE})
+            if step < 2:
+                ax.annotate("", (x + 90, 165), (x, 165), arrowprops={**arrow, "color": BLUE})
+    return drawing

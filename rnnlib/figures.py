@@ -240,10 +240,12 @@ def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def zipf(ax: Axes, counts: np.ndarray) -> None:
-    """How often each word or character occurs, most frequent first, on logarithmic axes.  counts (n,), sorted."""
-    ax.loglog(range(1, len(counts) + 1), counts, ".", color=BLUE)
+def zipf(ax: Axes, counts: Mapping[str, Sequence[int]]) -> None:
+    """How often each item occurs, most frequent first, on logarithmic axes: one row of dots for each named counts."""
+    for color, occurrences in zip(COLORS, counts.values(), strict=False):
+        ax.loglog(range(1, len(occurrences) + 1), sorted(occurrences, reverse=True), ".", color=color, markersize=5)
     ax.set(xlabel="rank", ylabel="how often it occurs")
+    label_lines(ax, list(zip(counts, COLORS, strict=False)))
 
 
 # ----------------------------------------------------------------------------------- hidden states

@@ -6,8 +6,9 @@ Before: models.py.  Next: training.py, which records these at every step.
 import itertools
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -98,6 +99,52 @@ def main_plane(hidden: Tensor) -> Tensor:
 # ----------------------------------------------------------------------------------------- truncation
 
 
+class HeldMemory:
+    """Counts what autograd holds for a way back, in a `with` block: `bytes` now, `most_bytes` at one moment.
+
+    A tensor held by several operations counts once.  What is freed, by a backward pass or because nothing refers to
+    its graph any more, counts no more.   PyTorch documentation, "Saved tensors".
+    """
+
+    def __init__(self) -> None:
+        self.bytes = self.most_bytes = 0
+        self._holders: Counter[int] = Counter()
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: _Held(tensor, self), lambda held: held.tensor
+        )
+
+    def __enter__(self) -> "HeldMemory":
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._hooks.__exit__(*error)
+
+    def hold(self, tensor: Tensor) -> None:
+        """One operation more holds this tensor."""
+        self._holders[tensor.data_ptr()] += 1
+        if self._holders[tensor.data_ptr()] == 1:
+            self.bytes += tensor.nbytes
+            self.most_bytes = max(self.most_bytes, self.bytes)
+
+    def let_go(self, tensor: Tensor) -> None:
+        """One operation less holds it."""
+        self._holders[tensor.data_ptr()] -= 1
+        if self._holders[tensor.data_ptr()] == 0:
+            self.bytes -= tensor.nbytes
+
+
+class _Held:
+    """A tensor as autograd keeps it; lives as long as the operation that needs it."""
+
+    def __init__(self, tensor: Tensor, memory: HeldMemory):
+        self.tensor, self._memory = tensor, memory
+        memory.hold(tensor)
+
+    def __del__(self) -> None:
+        self._memory.let_go(self.tensor)
+
+
 class Truncated(NamedTuple):
     """What one pass of (truncated) backpropagation through time gave and took.
 
@@ -138,15 +185,9 @@ def truncated_bptt(
         raise ValueError(f"truncation is shown for the RNN; this model's cell is {model.cell.name}.")
     T, started = len(tokens), time.perf_counter()
     cuts = [0, *(t for t in range(1, T) if factors[t] == 0), T]
-    gradient, most_bytes = torch.zeros_like(model.vector), 0
+    gradient, memory = torch.zeros_like(model.vector), HeldMemory()
     for first, last in itertools.pairwise(cuts):
-        held: dict[int, int] = {}
-
-        def hold(tensor: Tensor, held: dict[int, int] = held) -> Tensor:
-            held[tensor.data_ptr()] = tensor.nbytes
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        with memory:
             weights = model.weights
             shares = model.input_shares(tokens[first:last])
             h, hidden = state.detach(), []
@@ -158,5 +199,5 @@ def truncated_bptt(
             logits = torch.stack(hidden) @ weights.W_hq + weights.b_q
             loss = F.cross_entropy(logits.flatten(0, 1), targets[first:last].flatten(), reduction="sum")
         gradient += torch.autograd.grad(loss / tokens.numel(), model.vector)[0]
-        state, most_bytes = h, max(most_bytes, sum(held.values()))
-    return Truncated(gradient, most_bytes, time.perf_counter() - started)
+        state = h
+    return Truncated(gradient, memory.most_bytes, time.perf_counter() - started)

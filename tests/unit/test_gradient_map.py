@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnnlib.cells import RNN
-from rnnlib.gradients import cut_after, cut_at_random, gradient_map, main_plane, truncated_bptt
+from rnnlib.gradients import HeldMemory, cut_after, cut_at_random, gradient_map, main_plane, truncated_bptt
 from rnnlib.models import LanguageModel
 
 
@@ -116,3 +116,19 @@ def test_the_main_plane_keeps_distances_of_points_that_lie_in_a_plane() -> None:
     assert main_plane(torch.ones(1, 3)).shape == (1, 2)
     with pytest.raises(ValueError, match="H at least 2"):
         main_plane(torch.ones(4, 1))
+
+
+def test_held_memory_counts_what_a_backward_pass_frees() -> None:
+    a, b = (torch.ones(10, requires_grad=True) for _ in range(2))
+    with HeldMemory() as memory:
+        product = a * b  # holds a and b
+        assert memory.bytes == 80
+        square = product * product  # holds product, twice
+        assert memory.bytes == memory.most_bytes == 120
+    square.sum().backward()
+    assert memory.bytes == 0 and memory.most_bytes == 120
+    with memory:
+        product = a * b
+    assert memory.bytes == 80
+    del product
+    assert memory.bytes == 0
