@@ -54,7 +54,8 @@ def nodes(ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, 
     ax.scatter([x] * len(ys), ys, s=1500, color=pale, edgecolors=color, linewidths=1.5, zorder=3)
     for y, value in zip(ys, values, strict=True):
         ax.text(x, y, f"{value:+.2f}", ha="center", va="center_baseline", fontsize=12, zorder=4)
-    ax.text(x, min(ys) - 42, title, ha="center", va="center", fontsize=14, color=color)
+    behind = {"color": "white", "pad": 1}
+    ax.text(x, min(ys) - 44, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
 
 
 def edges(ax: Axes, x: Sequence[float], ys_from: Sequence[float], ys_to: Sequence[float], weights: Numbers) -> None:

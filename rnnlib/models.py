@@ -325,8 +325,9 @@ class RNNModel(nn.Module):
 
     @property
     def torch_threads(self) -> int:
-        """How many threads torch should have while this model trains."""
-        return CPU_THREADS
+        """How many threads torch should have while this model trains: small layers gain nothing from a second one."""
+        threads_pay = isinstance(self.rnn, nn.LSTM) or self.hidden_size >= SMALLEST_HIDDEN_SIZE_FOR_THREADS
+        return CPU_THREADS if threads_pay else 1
 
     @property
     def trainable(self) -> list[Tensor]:
