@@ -36,7 +36,9 @@ class Partitions(KnobView):
     @property
     def starts(self) -> torch.Tensor:
         """Where each row of the minibatch begins in the text, (B,)."""
-        return self._batches[self.kind.value].rows_begin(self.batch.value)
+        batches = self._batches[self.kind.value]
+        epoch, place = divmod(self.batch.value, batches.num_batches)
+        return batches.rows_begin(epoch)[place]
 
     def drawing(self) -> Drawing:
         """The text above, tokens and targets below."""
