@@ -6,13 +6,12 @@ Before: walkthrough.py, whose numbers these are.  Coordinates are dots, from the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
-from rnnlib.figures import BLACK, BLUE, FONT, GREEN, GREY, ORANGE, PURPLE, Drawing
+from rnnlib.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, house_style
 from rnnlib.walkthrough import Numbers, SmallNetwork, Walk
 
 CHARACTER = 0.602 * 12 / 0.72  # dots that a letter of 12 points is wide
@@ -21,7 +20,7 @@ CELL_WIDTH, CELL_HEIGHT = 6 * CHARACTER, 23
 
 def canvas(width: int, height: int) -> tuple[Drawing, Axes]:
     """A drawing of so many dots, and axes whose unit is a dot."""
-    with matplotlib.rc_context(FONT):
+    with house_style():
         drawing = Drawing(figsize=(width / 100, height / 100), dpi=100)
         ax = drawing.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(height, 0))

@@ -3,11 +3,10 @@
 Before: step_through.py.
 """
 
-import matplotlib
 import numpy as np
 import torch
 
-from rnnlib.figures import BLUE, FONT, LINE_HEIGHT, ORANGE, Drawing, activation_letters, trajectory
+from rnnlib.figures import BLUE, LINE_HEIGHT, ORANGE, Drawing, activation_letters, house_style, trajectory
 from rnnlib.gradients import main_plane
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab
@@ -38,7 +37,7 @@ class HiddenStates(KnobView):
         lines = -(-len(self.text) // COLUMNS)
         top = 20 + lines * LINE_HEIGHT
         height = top + 345
-        with matplotlib.rc_context(FONT):
+        with house_style():
             drawing = Drawing(figsize=(9, height / 100), dpi=100)
             activations, position = self.hidden[:, self.unit.value], self.position.value
             activation_letters(drawing, self.text, activations, columns=COLUMNS, top=10)

@@ -10,7 +10,6 @@ a thread of its own; pyplot could not.
 import math
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,10 +20,10 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from rnnlib.figures import (
     BLACK,
     BLUE,
-    FONT,
     GREEN,
     GREY,
     ORANGE,
+    house_style,
     label_lines,
     perplexity_axes,
     plain_log_axis,
@@ -42,7 +41,7 @@ class LabPicture:
 
     def __init__(self, session: Session, ngram_perplexity: float):
         self._session, self._ngram_perplexity = session, ngram_perplexity
-        with matplotlib.rc_context(FONT):
+        with house_style():
             self._figure = Figure(figsize=(10.4, 6.0), dpi=100)
             self._canvas = FigureCanvasAgg(self._figure)
             margins = {"left": 0.08, "right": 0.985, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
@@ -143,7 +142,7 @@ class LabPicture:
         return (0, last_step), (low, high), norm, over_time, radius
 
     def _draw_background(self, marks: tuple[Event, ...]) -> None:
-        with matplotlib.rc_context(FONT):
+        with house_style():
             steps, perplexity, norm, over_time, radius = self._limits()
             self._perplexity.set(xlim=steps, ylim=perplexity)
             self._norm.set_ylim(norm)

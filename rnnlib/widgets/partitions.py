@@ -3,10 +3,9 @@
 Before: knob_view.py.
 """
 
-import matplotlib
 import torch
 
-from rnnlib.figures import FONT, LINE_HEIGHT, Drawing, partition
+from rnnlib.figures import LINE_HEIGHT, Drawing, house_style, partition
 from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
 
@@ -45,7 +44,7 @@ class Partitions(KnobView):
         num_steps = self._batches["sequential"].num_steps
         lines = -(-len(self._text) // COLUMNS)
         rows = len(self.starts)
-        with matplotlib.rc_context(FONT):
+        with house_style():
             drawing = Drawing(figsize=(9, (100 + (lines + rows) * LINE_HEIGHT) / 100), dpi=100)
             partition(drawing, self._text, self.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
         return drawing

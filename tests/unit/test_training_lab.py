@@ -76,7 +76,7 @@ def test_the_picture_moves_while_it_trains(lab: TrainingLab) -> None:
     before = pixels(lab._image.value)
     lab.session.run(200)
     until(lambda: not np.array_equal(pixels(lab._image.value), before))
-    assert before.shape == (600, 1040, 3)
+    assert before.shape == (600, 1040, 4)
 
 
 def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
@@ -90,7 +90,7 @@ def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
 
 def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
     lab.session.run(300)
-    lab._lab_picture.draw()
+    lab.picture()
     columns = lab.session.trainers[MAIN].history.columns()
     steps, perplexities = lab._lab_picture._lines["training"].get_data()
     assert list(steps) == list(range(1, 301))
@@ -106,7 +106,7 @@ def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
     lab.session.run(20)
     lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
     lab.session.run(30)
-    lab._lab_picture.draw()
+    lab.picture()
     for name, line in lab._lab_picture._lines.items():
         y = np.asarray(line.get_ydata(), dtype=float)
         low, high = line.axes.get_ylim()
@@ -118,7 +118,7 @@ def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: Train
     lab.session.run(50)
     bundle = lab._repr_mimebundle_()
     assert bundle["text/plain"] == "TrainingLab"
-    assert pixels(base64.b64decode(bundle["image/png"])).shape == (600, 1040, 3)
+    assert pixels(base64.b64decode(bundle["image/png"])).shape == (600, 1040, 4)
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
