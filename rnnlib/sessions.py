@@ -112,19 +112,10 @@ class Session:
         self._look_wanted_until, self._next_look, self._look_seconds = 0.0, 0.0, (0.01, 0.01)
 
     def _fresh_trainer(self, settings: Settings) -> Trainer:
-        kinds = {"sequential": SequentialBatches, "random": RandomBatches}
-        if settings.batches not in kinds:
-            raise ValueError(f'batches must be "sequential" or "random"; they are {settings.batches!r}.')
-        sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
-        batches = kinds[settings.batches](self.corpus.train.to(self.device), **sizes)
-        knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
-        model = self._fresh_model(settings.cell, settings.hidden_size)
-        return Trainer(model, batches, knobs=knobs, optimizer=settings.optimizer)
+        return fresh_trainer(settings, self.corpus)
 
     def _fresh_model(self, cell: str, hidden_size: int) -> LanguageModel:
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        sizes = {"vocab_size": len(self.corpus.vocab), "hidden_size": hidden_size}
-        return LanguageModel(cell, **sizes, device=self.device, generator=generator)
+        return fresh_model(replace(self.settings, cell=cell, hidden_size=hidden_size), self.corpus)
 
     @property
     def alive(self) -> bool:
@@ -392,3 +383,24 @@ def tokens_per_second(trainer: Trainer, last_steps: int = 50) -> float:
     per_step = trainer.batches.batch_size * trainer.batches.num_steps
     elapsed = seconds[-1] - seconds[0] if len(seconds) > 1 else 0.0
     return per_step * (len(seconds) - 1) / elapsed if elapsed > 0 else math.nan
+
+
+# ------------------------------------------------------------------------- from settings to networks
+
+
+def fresh_trainer(settings: Settings, corpus: Corpus) -> Trainer:
+    """A trainer at step 0.  Raises ValueError, in one sentence, for settings that cannot be."""
+    kinds = {"sequential": SequentialBatches, "random": RandomBatches}
+    if settings.batches not in kinds:
+        raise ValueError(f'batches must be "sequential" or "random"; they are {settings.batches!r}.')
+    sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
+    batches = kinds[settings.batches](corpus.train.to(choose_device(settings.device)), **sizes)
+    knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
+    return Trainer(fresh_model(settings, corpus), batches, knobs=knobs, optimizer=settings.optimizer)
+
+
+def fresh_model(settings: Settings, corpus: Corpus) -> LanguageModel:
+    """A network with the weights that the settings' seed gives it."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    sizes = {"vocab_size": len(corpus.vocab), "hidden_size": settings.hidden_size}
+    return LanguageModel(settings.cell, **sizes, device=choose_device(settings.device), generator=generator)
