@@ -4,7 +4,7 @@ Before: sessions.py.  Next: checks/.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 
@@ -40,7 +40,7 @@ def sweep(
     clip_thresholds: Sequence[float],
     steps: int,
     executor: Executor | None = None,
-) -> Iterator[Run]:
+) -> Generator[Run]:
     """Train a network for every pair of learning rate and threshold; yields each run as soon as it is known.
 
     All else is as in `settings`, seed included: every network begins with the same weights and sees the same batches.
@@ -64,7 +64,7 @@ def sweep(
     return _spread(networks, corpus, steps, executor)
 
 
-def _spread(networks: Sequence[Settings], corpus: Corpus, steps: int, executor: Executor) -> Iterator[Run]:
+def _spread(networks: Sequence[Settings], corpus: Corpus, steps: int, executor: Executor) -> Generator[Run]:
     futures = [executor.submit(train, network, corpus, steps) for network in networks]
     try:
         for future in as_completed(futures):
