@@ -258,10 +258,14 @@ class Session:
         """A new, paused session that went through all of a saved one: its seed and events give the same numbers."""
         content = read_content(path, SESSION_FORMAT)
         session = cls(Settings(**content["settings"]), name=name)
-        for event in content["events"]:
-            session._advance(event["step"])
-            session._apply([(event["knob"], event["new"])])
-        session._advance(content["num_steps"])
+        try:
+            for event in content["events"]:
+                session._advance(event["step"])
+                session._apply([(event["knob"], event["new"])])
+            session._advance(content["num_steps"])
+        except BaseException:
+            session.stop()
+            raise
         return session
 
     @classmethod
@@ -273,6 +277,8 @@ class Session:
         session.trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
         session.events = [Event(**event) for event in content["events"]]
         session.num_steps = content["num_steps"]
+        for saved_name, trainer in session.trainers.items():
+            session._check(saved_name, trainer)
         return session
 
     # -------------------------------------------------------------------------- the background thread
