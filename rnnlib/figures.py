@@ -78,11 +78,24 @@ def thin_out(values: np.ndarray, max_points: int = MAX_POINTS) -> tuple[np.ndarr
 
 
 def plain_log_axis(ax: Axes) -> None:
-    """A logarithmic y-axis labelled 2, 5, 10, 20 and not 10^1."""
+    """A logarithmic y-axis labelled 2, 5, 10, 20 and not 10^1; over more than three decades 1, 10, 100, 1e3, 1e4."""
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_locator(PlainLogLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def plain_number(value: float) -> str:
+    """200, 0.5, but 1e5: short enough for an axis."""
+    return f"{value:g}" if value < 1e4 else f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+class PlainLogLocator(LogLocator):
+    """Places 1, 2 and 5 of every decade while there is room, else whole decades."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        self.set_params(subs=(1, 2, 5) if vmax < 1e3 * vmin else (1,))
+        return super().tick_values(vmin, vmax)
 
 
 def label_lines(ax: Axes, labels: Sequence[tuple[str, str]]) -> None:
