@@ -49,9 +49,9 @@ lab
 #
 # | question | knob | look at |
 # | --- | --- | --- |
-# | Do long steps make noise, or does noise make long steps? | Learning rate down, then up | top left |
-# | Which network hears a late error early in the text? | Cell: RNN, GRU, LSTM | top right |
-# | When is a gradient too long? | Clipping threshold, far left | bottom left |
+# | Does the curve tremble because of the text, or because of your steps? | Learning rate, down | top left |
+# | In which network does a late error reach the early steps? | Cell: RNN, GRU, LSTM | top right |
+# | How far down must a threshold go before it slows the network? | Clipping threshold | both left |
 # | What does a network lose with half its units? | Hidden size | top left |
 
 # %% [markdown] slideshow={"slide_type": "slide"}

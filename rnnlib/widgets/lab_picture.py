@@ -45,7 +45,7 @@ class LabPicture:
         with matplotlib.rc_context(FONT):
             self._figure = Figure(figsize=(10.4, 6.0), dpi=100)
             self._canvas = FigureCanvasAgg(self._figure)
-            margins = {"left": 0.08, "right": 0.985, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
+            margins = {"left": 0.08, "right": 0.98, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
             grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1), **margins)
             self._perplexity = self._figure.add_subplot(grid[0, 0])
             self._norm = self._figure.add_subplot(grid[1, 0], sharex=self._perplexity)

@@ -55,12 +55,13 @@ def learning_map(lab_page: LabPage) -> MapInPage:
     lab_page.wait_until_all_ran(timeout=120)
     print(f"\nRun All of notebook 06: {time.monotonic() - started:.0f} s")
     learning_map = MapInPage(lab_page)
-    learning_map.root.scroll_into_view_if_needed()
     return learning_map
 
 
 def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(learning_map: MapInPage) -> None:
     learning_map.wait_for_words("42 of 42 networks, all trained")
+    learning_map.root.evaluate("map => map.scrollIntoView({block: 'center'})")
+    learning_map.page.page.wait_for_timeout(500)
     learning_map.page.screenshot("map_complete")
 
     learning_map.press_button("Start")
@@ -109,7 +110,10 @@ def test_a_session_saved_by_the_button_is_verified(learning_map: MapInPage) -> N
     """Challenge 3, by keyboard: train, turn a knob, save, hand in."""
     page = learning_map.page
     lab = page.notebook.locator(".training-lab").first
-    lab.scroll_into_view_if_needed()
+    lab.evaluate("lab => lab.scrollIntoView()")
+    page.page.wait_for_timeout(1000)
+    assert page.execute_in_new_cell("lab.session.events + sick.session.events").output == "[]"  # nothing was touched
+    lab.evaluate("lab => lab.scrollIntoView()")
     for name in ("Start", "Pause", "Save"):
         lab.get_by_role("button", name=name, exact=True).focus()
         page.press("Enter")

@@ -166,6 +166,17 @@ def test_every_control_has_a_name_and_thresholds_are_logarithmic(lab: TrainingLa
     np.testing.assert_allclose(ratios, ratios[0])
 
 
+@pytest.mark.parametrize("rate", [0.0001, 0.003, 1.0, 2.0, 8.0, 100.0])
+def test_the_learning_rate_begins_at_a_place_of_its_slider(rate: float) -> None:
+    lab = TrainingLab(name="test lab", learning_rate=rate, **SMALL)
+    slider = lab.learning_rate
+    places = (math.log10(rate) - slider.min) / slider.step
+    assert slider.value == rate and abs(places - round(places)) < 1e-6 and slider.min < -2.9
+    slider.value = rate * (1 + 1e-15)  # as a page may send it back
+    lab.stop()
+    assert lab.session.events == [] and lab.session.trainers[MAIN].knobs.learning_rate == rate
+
+
 def test_thinning_out_keeps_the_mean_of_every_step() -> None:
     values = np.arange(1000.0)
     steps, means = thin_out(values, max_points=7)
