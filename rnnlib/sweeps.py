@@ -44,9 +44,9 @@ def sweep(
     """Train a network for every pair of learning rate and threshold; yields each run as soon as it is known.
 
     All else is as in `settings`, seed included: every network begins with the same weights and sees the same batches.
-    executor: where they train.  By default here, one after another, which is quickest for small networks on a CPU.
-    A ProcessPoolExecutor trains one on each core; the executor of a Dask cluster (`client.get_executor()`) or of MPI
-    (`mpi4py.futures.MPIPoolExecutor()`) one on each core of many machines, which need rnnlib but not the text.
+    executor: where they train.  By default here, one after another.  A ProcessPoolExecutor trains one on each core; the
+    executor of a Dask cluster (`client.get_executor()`) or of MPI (`mpi4py.futures.MPIPoolExecutor()`) one on each core
+    of many machines, which need rnnlib but not the text.
     The numbers are the same everywhere, as far as the machines' arithmetic is.
 
     Closing the iterator drops what has not begun.  Raises ValueError, in one sentence, for what cannot be trained.

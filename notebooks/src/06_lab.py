@@ -42,7 +42,7 @@ lab
 #
 # <details><summary>What we found after the fork</summary>
 #
-# 20 steps later blue is ahead, 6.5 to 6.8: shorter steps make less noise. 500 steps later green is, 4.7 to 5.8: it has walked further.
+# 20 steps later blue is ahead, 6.5 to 6.7: shorter steps make less noise. 500 steps later green is, 4.8 to 5.8: it has walked further.
 # </details>
 #
 # **Try this.** Change one thing at a time, and write your guess down before you do.
@@ -50,7 +50,7 @@ lab
 # | question | knob | look at |
 # | --- | --- | --- |
 # | Does the curve tremble because of the text, or because of your steps? | Learning rate, down | top left |
-# | In which network does a late error reach the early steps? | Cell: RNN, GRU, LSTM | top right |
+# | Why does the curve over time fall at its very end, with every cell? | Cell | top right |
 # | How far down must a threshold go before it slows the network? | Clipping threshold | both left |
 # | What does a network lose with half its units? | Hidden size | top left |
 

@@ -41,7 +41,7 @@ from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView
 LEARNING_RATES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 CLIP_THRESHOLDS = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0, math.inf)
 SMALL_NETWORK: dict[str, Any] = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "device": "cpu"}
-LEAST_SECONDS_BETWEEN_PICTURES = 0.25
+LEAST_SECONDS_BETWEEN_PICTURES = 0.4
 _maps: dict[str, "LearningMap"] = {}
 
 

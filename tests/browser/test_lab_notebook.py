@@ -26,6 +26,12 @@ class MapInPage:
         self.root.get_by_role("button", name=name, exact=True).focus()
         self.page.press("Enter")
 
+    def show(self) -> None:
+        """Scroll to the map: JupyterLab lets a page scroll only to what has the keyboard."""
+        self.root.get_by_role("button", name="Start", exact=True).focus()
+        self.root.evaluate("map => map.scrollIntoView({block: 'center'})")
+        self.page.page.wait_for_timeout(500)
+
     def press_on_slider(self, label: str, key: str, times: int = 1) -> None:
         slider = self.root.locator(".widget-slider", has=self.page.page.get_by_text(label, exact=True))
         slider.locator(".noUi-handle").focus()
@@ -60,8 +66,7 @@ def learning_map(lab_page: LabPage) -> MapInPage:
 
 def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(learning_map: MapInPage) -> None:
     learning_map.wait_for_words("42 of 42 networks, all trained")
-    learning_map.root.evaluate("map => map.scrollIntoView({block: 'center'})")
-    learning_map.page.page.wait_for_timeout(500)
+    learning_map.show()
     learning_map.page.screenshot("map_complete")
 
     learning_map.press_button("Start")

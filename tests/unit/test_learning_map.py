@@ -69,7 +69,7 @@ def test_the_map_fills_in_while_the_reader_does_something_else() -> None:
     until(lambda: len(executor.tasks) == 6)
     assert np.isnan(view.perplexities).all() and "0 of 6 networks, training" in view._words.value
     before = pixels(view._image.value)
-    time.sleep(0.3)  # the next run is drawn at once
+    time.sleep(0.5)  # the next run is drawn at once
     executor.do_next()
     until(lambda: "1 of 6 networks" in view._words.value)
     assert np.isfinite(view.perplexities).sum() == 1 and not np.array_equal(pixels(view._image.value), before)
