@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlib import checks
+from rnnlib import checks, models
 from rnnlib.sessions import SESSION_FORMAT, Session, Settings
 from rnnlib.training import read_content, write_content
 
@@ -255,22 +255,47 @@ def test_a_missing_file_is_named_and_none_at_all_is_open(tmp_path) -> None:
     assert checks.handed_in(None).result == "open" and checks.handed_in(...).result == "open"
 
 
+def other_rounding(growth: float):
+    """A tiny difference at every step, larger from step to step."""
+
+    def change(content: dict) -> None:
+        for trainer in content["trainers"].values():
+            trainer["history"]["loss"] *= 1 + torch.from_numpy(1e-7 * growth ** np.arange(60.0))
+
+    return change
+
+
 def test_the_rounding_of_another_machine_is_told_apart_from_tampering(changed) -> None:
-    def rounded(content: dict) -> None:
-        """As if every loss had been rounded a little differently."""
-        for trainer in content["trainers"].values():
-            trainer["history"]["loss"] *= 1 + 3e-7
+    verdict = checks.handed_in(changed(other_rounding(growth=1.0)))
+    assert verdict.result == "passed" and "the same numbers up to rounding" in verdict.message
+    verdict = checks.handed_in(changed(other_rounding(growth=1.35)))
+    assert verdict.result == "wrong" and "were changed" not in verdict.message
+    assert "drifts away from the one found here, by more than 1% at step 40" in verdict.message
 
-    def drifting(content: dict) -> None:
-        """A difference that grows by a third from step to step."""
-        growth = torch.from_numpy(1e-7 * 1.35 ** np.arange(60.0))
-        for trainer in content["trainers"].values():
-            trainer["history"]["loss"] *= 1 + growth
 
-    verdict = checks.handed_in(changed(rounded))
-    assert verdict.result == "passed" and "up to the rounding of another machine" in verdict.message
-    verdict = checks.handed_in(changed(drifting))
-    assert verdict.result == "wrong" and "drifts away" in verdict.message and "from step 32 on" in verdict.message
+@pytest.mark.parametrize("knobs", [{"learning_rate": 1.0}, {"learning_rate": 16.0, "clip_threshold": math.inf}])
+def test_a_machine_that_adds_in_another_order_accuses_nobody(tmp_path, monkeypatch, knobs: dict) -> None:
+    session = Session(Settings(**{**SMALL, "batch_size": 16}, **knobs), name="elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(models, "SMALLEST_HIDDEN_SIZE_FOR_THREADS", 1)
+        session.run(100)
+    session.save(tmp_path / "elsewhere.session")
+    session.stop()
+    verdict = checks.handed_in(tmp_path / "elsewhere.session")
+    if knobs["learning_rate"] == 1.0:
+        assert "the same numbers up to rounding" in verdict.message
+    else:
+        assert "drifts away" in verdict.message and "another kind, or a GPU, rounds differently" in verdict.message
+
+
+def test_a_run_that_diverges_at_another_step_here_accuses_nobody(tmp_path) -> None:
+    session = Session(Settings(**SMALL, learning_rate=1e37, clip_threshold=math.inf), name="elsewhere")
+    session.run(20)
+    session.diverged.clear()  # as if its numbers had still been finite where it was trained
+    session.num_steps += 5
+    session.save(tmp_path / "elsewhere.session")
+    session.stop()
+    assert "here its training diverges at step" in checks.handed_in(tmp_path / "elsewhere.session").message
 
 
 def test_help_grows_from_try_to_try(tmp_path) -> None:
