@@ -15,6 +15,7 @@ test: lint unit-tests notebook-tests browser-tests
 lint: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/notebooks.py check

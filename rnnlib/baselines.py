@@ -36,8 +36,8 @@ class NGram:
         return grams, gram_counts, contexts, np.add.reduceat(gram_counts, first), followers
 
     def _numbers(self, tokens: np.ndarray, length: int) -> np.ndarray:
-        """Each window of `length` tokens read as one number in base V, (n - length + 1,)."""
-        windows = np.lib.stride_tricks.sliding_window_view(tokens, length)
+        """Each window of `length` tokens (..., n) read as one number in base V, (..., n - length + 1)."""
+        windows = np.lib.stride_tricks.sliding_window_view(tokens, length, axis=-1)
         return windows @ self.vocab_size ** np.arange(length - 1, -1, -1)
 
     def probabilities(self, tokens: Tensor) -> np.ndarray:
@@ -47,17 +47,28 @@ class NGram:
         """
         text = tokens.cpu().numpy()
         probability = np.full(len(text), 1 / self.vocab_size)
-        for length, (grams, gram_counts, contexts, context_counts, followers) in enumerate(self._tables, start=1):
-            if len(text) < length:
-                break
-            numbers = self._numbers(text, length)
-            n_gram = _look_up(numbers, grams, gram_counts)
-            n_context = _look_up(numbers // self.vocab_size, contexts, context_counts)
-            k_context = _look_up(numbers // self.vocab_size, contexts, followers)
-            lower = probability[length - 1 :]
-            seen = n_context > 0
-            lower[seen] = (n_gram[seen] + k_context[seen] * lower[seen]) / (n_context[seen] + k_context[seen])
+        for length in range(1, min(self.order, len(text)) + 1):
+            numbers, lower = self._numbers(text, length), probability[length - 1 :]
+            lower[:] = self._interpolate(length, numbers, lower)
         return probability
+
+    def next_probabilities(self, context: Tensor) -> np.ndarray:
+        """P(x | context) for every token x, (V,), float64.  context (m,): its last n - 1 tokens count."""
+        before, every_token = context.cpu().numpy(), np.arange(self.vocab_size)
+        probability = np.full(self.vocab_size, 1 / self.vocab_size)
+        for length in range(1, min(self.order, len(before) + 1) + 1):
+            last = before[len(before) - length + 1 :]
+            grams = np.concatenate([np.tile(last, (self.vocab_size, 1)), every_token[:, None]], axis=1)
+            probability = self._interpolate(length, self._numbers(grams, length)[:, 0], probability)
+        return probability
+
+    def _interpolate(self, length: int, numbers: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        """The formula above for n-grams of this length, given P(x | c') of each; all (m,)."""
+        grams, gram_counts, contexts, context_counts, followers = self._tables[length - 1]
+        n_gram = _look_up(numbers, grams, gram_counts)
+        n_context = _look_up(numbers // self.vocab_size, contexts, context_counts)
+        k_context = _look_up(numbers // self.vocab_size, contexts, followers)
+        return np.where(n_context > 0, (n_gram + k_context * lower) / np.maximum(n_context + k_context, 1), lower)
 
     def perplexity(self, tokens: Tensor) -> float:
         """exp of the mean of -log P over a text: 1 for a perfect prediction, V for a blind guess."""

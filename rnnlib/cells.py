@@ -175,15 +175,17 @@ class GRU:
         library, h, da, dh = array_library(W_hh), way.hidden, way.gates, direct
         T, B, H = dh.shape
         W_hh_transposed = transposed(W_hh)
+        (r, z, n), h_n = da, way.extra
+        # what need not wait for dh, for all t at once
+        dn_of_dh = (1 - z) * (1 - n * n)
+        dz_of_dh = (h[:-1] - n) * z * (1 - z)
+        dr_of_dn = h_n * r * (1 - r)
         for t in reversed(range(T)):
-            (r, z, n), h_n = da[:, t], way.extra[t]
-            kept = dh[t] * z
-            let_in = dh[t] - kept  # dh (1 - z)
-            dn = let_in * (1 - n * n)
-            library.multiply(let_in * z, h[t] - n, out=z)
-            library.multiply(dn, r, out=n)
-            library.multiply(n * h_n, 1 - r, out=r)  # the gates' memory now holds dr, dz, dn r
-            h_n[:] = dn
+            kept, dn = dh[t] * z[t], h_n[t]
+            library.multiply(dh[t], dn_of_dh[t], out=dn)
+            library.multiply(dh[t], dz_of_dh[t], out=z[t])
+            library.multiply(dn, r[t], out=n[t])
+            library.multiply(dn, dr_of_dn[t], out=r[t])  # the gates' memory now holds dr, dz, dn r
             passed_back = library.matmul(da[:, t], W_hh_transposed).sum(0)
             passed_back += kept
             if t > 0:

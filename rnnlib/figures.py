@@ -5,6 +5,7 @@ Before: sessions.py.  Next: checks.py.  Colours are those of Okabe and Ito (2008
 
 import io
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,14 +13,15 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LogNorm
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080", "#000000"
+COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 FONT: dict[Any, Any] = {
     "font.size": 12,
     "axes.spines.top": False,
@@ -28,15 +30,34 @@ FONT: dict[Any, Any] = {
     "grid.alpha": 0.25,
 }
 MAX_POINTS = 400
+DOTS_OF_A_BOLD_LETTER = 10.7
+
+
+class _Renderers(threading.local):
+    """The renderers of a thread, by size.  One remembers formulas, which take 5 ms each to read anew."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], RendererAgg] = {}
+
+    def of_size(self, width: int, height: int, dpi: float) -> RendererAgg:
+        """The renderer for so many dots, wiped clean."""
+        if (width, height) not in self._known:
+            self._known[width, height] = RendererAgg(width, height, dpi)
+        self._known[width, height].clear()
+        return self._known[width, height]
+
+
+_renderers = _Renderers()
 
 
 class Drawing(Figure):
     """A figure that a notebook shows where it stands at the end of a cell."""
 
     def _repr_png_(self) -> bytes:
-        canvas = FigureCanvasAgg(self)
-        canvas.draw()
-        return png_of(canvas)
+        width, height = (round(inches * self.dpi) for inches in self.get_size_inches())
+        renderer = _renderers.of_size(width, height, self.dpi)
+        self.draw(renderer)
+        return png_of(renderer)
 
     def __repr__(self) -> str:
         return "Drawing"
@@ -58,8 +79,8 @@ def panels(columns: int = 1, *, width: float = 9, height: float = 3.4) -> tuple[
         return drawing, [drawing.add_subplot(1, columns, place + 1) for place in range(columns)]
 
 
-def png_of(canvas: FigureCanvasAgg) -> bytes:
-    """What is drawn on a canvas, as PNG; weakly compressed, which takes a quarter of the time."""
+def png_of(canvas: FigureCanvasAgg | RendererAgg) -> bytes:
+    """What is drawn on a canvas or by a renderer, as PNG; weakly compressed, which takes a quarter of the time."""
     buffer = io.BytesIO()
     Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "png", compress_level=1)
     return buffer.getvalue()
@@ -82,7 +103,7 @@ def plain_log_axis(ax: Axes) -> None:
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(PlainLogLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def plain_number(value: float) -> str:
@@ -103,7 +124,7 @@ def label_lines(ax: Axes, labels: Sequence[tuple[str, str]]) -> None:
     place = 0.0
     for text, color in labels:
         ax.text(place, 1.03, text, color=color, transform=ax.transAxes, fontsize=12, fontweight="bold")
-        place += 0.022 * (len(text) + 2)
+        place += DOTS_OF_A_BOLD_LETTER * (len(text) + 2) / ax.bbox.width
 
 
 def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name: str = "counted 4-gram") -> None:
@@ -135,6 +156,186 @@ def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[st
     ax.bar(range(len(order)), probabilities[order], color=BLUE)
     ax.set_xticks(range(len(order)), names)
     ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")
+
+
+# ----------------------------------------------------------------------------------------- letters
+
+LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
+LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
+
+
+def letter_axes(drawing: Figure, rows: int, columns: int, *, left: int, top: int) -> Axes:
+    """Axes in which one unit is one letter: rows x columns of them.  left, top: dots from the drawing's corner."""
+    width, height = drawing.get_size_inches() * 100
+    size = (columns * LETTER_WIDTH / width, rows * LINE_HEIGHT / height)
+    ax = drawing.add_axes((left / width, 1 - top / height - size[1], *size))
+    ax.set(xlim=(0, columns), ylim=(rows, 0), frame_on=False)
+    ax.axis("off")
+    return ax
+
+
+def letters(ax: Axes, lines: Sequence[str], shades: np.ndarray | None = None) -> None:
+    """Lines of letters on axes of `letter_axes`; shades (rows, columns, 4) is the colour behind each, RGBA."""
+    rows, columns = int(ax.get_ylim()[0]), int(ax.get_xlim()[1])
+    if shades is not None:
+        ax.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", interpolation="nearest")
+    for row, line in enumerate(lines):
+        ax.text(0, row + 0.5, line, family="monospace", fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
+
+
+def partition(
+    drawing: Figure, text: str, starts: Sequence[int], num_steps: int, *, columns: int = 60, kind: str = ""
+) -> None:
+    """Where the rows of one minibatch lie in a text, and the minibatch itself.
+
+    starts: where each row begins in the text; every row is num_steps letters long, and its targets one letter on.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    shades = np.zeros((len(lines), columns, 4))
+    for color, start in zip(COLORS, starts, strict=False):
+        for place in range(start, start + num_steps):
+            shades[place // columns, place % columns] = to_rgba(color, 0.35)
+    ax = letter_axes(drawing, len(lines), columns, left=30, top=34)
+    letters(ax, lines, shades)
+    ax.set_title(f"the text, and where the batch is in it ({kind})", loc="left", fontsize=12)
+    for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
+        x, y = start % columns + 0.1, start // columns + 0.08
+        ax.text(x, y, str(row), color=color, fontsize=9, fontweight="bold", va="center")
+    top = 34 + len(lines) * LINE_HEIGHT + 46
+    for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
+        rows = [text[start + shift : start + shift + num_steps] for start in starts]
+        shades = np.array([[to_rgba(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
+        ax = letter_axes(drawing, len(rows), num_steps, left=90 + 420 * column, top=top)
+        letters(ax, rows, shades)
+        ax.set_title(title, loc="left", fontsize=12)
+        for row in range(len(rows)):
+            ax.text(-0.4, row + 0.5, f"row {row}", ha="right", va="center", fontsize=12, color=COLORS[row])
+
+
+# -------------------------------------------------------------------------------------- perplexity
+
+
+def surprise_bars(drawing: Drawing, axes: Sequence[Axes], probabilities: np.ndarray, names: Sequence[str]) -> None:
+    """A distribution (n,), and how surprising each of its outcomes is: 1/p, whose geometric mean is the perplexity."""
+    possible = probabilities > 0
+    entropy = -np.sum(probabilities[possible] * np.log(probabilities[possible]))
+    for ax, heights in zip(axes, (probabilities, 1 / np.where(possible, probabilities, np.nan)), strict=True):
+        ax.bar(range(len(names)), heights, color=BLUE)
+        ax.set_xticks(range(len(names)), names)
+        ax.set_xlabel("next character")
+    axes[0].set(ylim=(0, 1), ylabel="probability p")
+    axes[1].set(ylim=(1, 200), ylabel="surprise 1/p")
+    plain_log_axis(axes[1])
+    axes[1].axhline(np.exp(entropy), color=ORANGE, linewidth=2)
+    label_lines(axes[1], [(f"perplexity {np.exp(entropy):.2f}", ORANGE)])
+
+
+def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen: tuple[int, int]) -> None:
+    """Held-out perplexity of counted n-grams against the amount of text counted.
+
+    amounts (m,); perplexities (orders, m), orders from 1 on; chosen: which row and column is marked.
+    """
+    order, place = chosen
+    for row, curve in enumerate(perplexities):
+        color, width = (ORANGE, 2.5) if row == order else (GREY, 1.2)
+        ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)
+    # names at the right end, pushed apart where lines end close together
+    heights = np.log(perplexities[:, -1])
+    by_height = np.argsort(heights)
+    for lower, upper in zip(by_height, by_height[1:], strict=False):
+        heights[upper] = max(heights[upper], heights[lower] + 0.13)
+    for row, height in enumerate(heights):
+        color = ORANGE if row == order else GREY
+        ax.text(amounts[-1] * 1.06, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, va="center")
+    ax.plot(amounts[place], perplexities[order, place], "o", color=ORANGE, markersize=10, zorder=4)
+    ax.set_xscale("log")
+    plain_log_axis(ax)
+    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0], amounts[-1] * 1.6))
+    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+    ax.set_yticks([3, 5, 10, 20])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def zipf(ax: Axes, counts: Mapping[str, Sequence[int]]) -> None:
+    """How often each item occurs, most frequent first, on logarithmic axes: one row of dots for each named counts."""
+    for color, occurrences in zip(COLORS, counts.values(), strict=False):
+        ax.loglog(range(1, len(occurrences) + 1), sorted(occurrences, reverse=True), ".", color=color, markersize=5)
+    ax.set(xlabel="rank", ylabel="how often it occurs")
+    label_lines(ax, list(zip(counts, COLORS, strict=False)))
+
+
+# ----------------------------------------------------------------------------------- hidden states
+
+
+def activation_letters(
+    drawing: Drawing, text: str, activations: np.ndarray, *, columns: int = 60, top: int = 34
+) -> None:
+    """A text whose letters are shaded by what a unit held after reading them: blue above 0, orange below.
+
+    activations (n,), -1 to 1, one for each letter.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    shades = np.zeros((len(lines), columns, 4))
+    for place, activation in enumerate(activations):
+        color = BLUE if activation > 0 else ORANGE
+        shades[place // columns, place % columns] = to_rgba(color, 0.75 * min(abs(float(activation)), 1.0))
+    letters(letter_axes(drawing, len(lines), columns, left=30, top=top), lines, shades)
+
+
+def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length: int = 10) -> None:
+    """Hidden states in the plane, (n, 2), and the path through the last `length` of them up to `position`."""
+    ax.plot(*points.T, ".", color=GREY, alpha=0.4, markersize=4)
+    first = max(0, position - length + 1)
+    path = points[first : position + 1]
+    ax.plot(*path.T, color=BLUE, linewidth=1.2, alpha=0.6)
+    for place, (x, y) in zip(range(first, position + 1), path, strict=True):
+        is_last = place == position
+        letter = "␣" if text[place] == " " else text[place]
+        ax.text(x, y, letter, color=ORANGE if is_last else BLUE, ha="center", va="center",
+                fontsize=20 if is_last else 14, fontweight="bold")  # fmt: skip
+    ax.set(xlabel="first main direction", ylabel="second")
+
+
+# ------------------------------------------------------------------------------------ gradient map
+
+
+def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
+    """|dL_t/dh_k| as an image: row t, column k, on a logarithmic scale over so many decades below the largest."""
+    T, largest = len(norms), norms.max()
+    shown = np.where(norms > 0, norms, np.nan) / (largest if largest > 0 else 1)
+    with np.errstate(divide="ignore"):
+        image = ax.imshow(
+            np.log10(shown), cmap="cividis", vmin=-decades, vmax=0, extent=(0.5, T + 0.5, T + 0.5, 0.5), aspect="auto"
+        )
+    ax.set(xlabel="hidden state k", ylabel="loss of step t")
+    ax.grid(False)
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[-decades, 0], fraction=0.05, pad=0.03)
+    bar.ax.set_yticklabels([f"$10^{{{-decades:g}}}$", "1"])
+    ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1", loc="left", fontsize=12)
+
+
+def norms_by_lag(ax: Axes, norms: np.ndarray) -> None:
+    """The mean of |dL_t/dh_k| over all t against the lag t - k, divided by that of lag 0."""
+    T = len(norms)
+    means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
+    ax.semilogy(range(T), np.maximum(means / max(means[0], 1e-30), 1e-12), ".-", color=BLUE)
+    ax.set(xlabel="lag t - k", ylim=(1e-8, 2))
+    ax.set_title("mean over each lag, that of lag 0 is 1", loc="left", fontsize=12)
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def against_length(
+    ax: Axes, lengths: Sequence[int], curves: Mapping[str, Sequence[float]], ylabel: str, *, log: bool = True
+) -> None:
+    """One curve for each named row of values against the number of time steps T, names above the axes."""
+    for color, values in zip(COLORS, curves.values(), strict=False):
+        ax.plot(lengths, values, ".-", color=color, linewidth=1.6, markersize=8)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(lengths, [str(length) for length in lengths])
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_locator(NullLocator())
+    ax.set(xlabel="time steps T", ylabel=ylabel)
 
 
 # ------------------------------------------------------------------------------- maps of many networks

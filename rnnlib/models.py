@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+import numpy
 import threadpoolctl
 import torch
 from torch import Tensor, nn
@@ -107,6 +108,12 @@ class LanguageModel(nn.Module):
         vector = torch.empty(sum(map(math.prod, self.shapes()))).uniform_(-bound, bound, generator=generator)
         self.vector = nn.Parameter(vector.to(device))
         self._workspaces: list[Workspace] = []
+
+    def copy(self) -> "LanguageModel":
+        """A model of its own with the same weights."""
+        twin = LanguageModel(self.cell.name, vocab_size=self.vocab_size, hidden_size=self.hidden_size)
+        twin.vector = nn.Parameter(self.vector.detach().clone())
+        return twin
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the five weights, in the order in which they lie in `vector`."""
@@ -211,6 +218,7 @@ class LanguageModel(nn.Module):
 
     @torch.no_grad()
     @one_torch_thread
+    @numpy.errstate(all="ignore")  # numbers that are not finite are for the trainer to tell
     def _backpropagate_rows(
         self, tokens: Tensor, targets: Tensor, state: State, count: int, workspace: Workspace
     ) -> Backpropagation:
@@ -225,17 +233,20 @@ class LanguageModel(nn.Module):
         shares = shares.reshape(*self.cell.blocks, T, B, H)
         way = self.cell.forward(shares, native_state(state), W_hh, workspace)
         h = way.hidden[1:].reshape(T * B, H)
-        log_probabilities = torch.log_softmax(torch.as_tensor(h @ W_hq + b_q), dim=1)
-        loss = F.nll_loss(log_probabilities, targets.flatten(), reduction="sum") / count
-
-        # softmax and cross-entropy together: dL/dlogits = (probabilities - one_hot(targets)) / count
-        probabilities = log_probabilities.exp_()
-        probabilities.scatter_add_(1, targets.reshape(T * B, 1), probabilities.new_full((T * B, 1), -1))
-        d_logits = native(probabilities.mul_(1 / count))
-        library.matmul(h.T, d_logits, out=dW_hq)
-        db_q[:] = d_logits.sum(0)
+        # softmax and cross-entropy together, a column for each token: dL/dlogits = (softmax(logits) - one_hot) / count
+        logits = W_hq.T @ h.T + b_q[:, None]
+        logits -= library.amax(logits, 0)
+        d_logits = library.exp(logits)
+        total = d_logits.sum(0)
+        right = native(targets.flatten()), library.arange(T * B, device=vector.device)
+        loss = (library.log(total) - logits[right]).sum() / count
+        d_logits /= total
+        d_logits[right] -= 1
+        d_logits /= count
+        dW_hq[:] = (d_logits @ h).T
+        db_q[:] = d_logits.sum(1)
         direct = workspace.empty("direct", (T * B, H), vector)
-        library.matmul(d_logits, W_hq.T, out=direct)
+        library.matmul(d_logits.T, W_hq.T, out=direct)
 
         back = self.cell.backward(way, direct.reshape(T, B, H), W_hh)
         da = back.inputs.reshape(*self.cell.blocks, T * B, H)
@@ -246,7 +257,9 @@ class LanguageModel(nn.Module):
         last = torch.as_tensor(way.hidden[-1]).clone()
         state = last if way.cell is None else (last, torch.as_tensor(way.cell[-1]).clone())
         hidden, hidden_gradients = torch.as_tensor(way.hidden[1:]), torch.as_tensor(back.hidden)
-        return Backpropagation(loss, [torch.as_tensor(gradient)], state, (hidden,), (hidden_gradients,))
+        return Backpropagation(
+            torch.as_tensor(loss), [torch.as_tensor(gradient)], state, (hidden,), (hidden_gradients,)
+        )
 
     def _backpropagate_by_layer(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """An LSTM through the layer behind nn.LSTM, by autograd."""
@@ -319,8 +332,9 @@ class RNNModel(nn.Module):
 
     @property
     def torch_threads(self) -> int:
-        """How many threads torch should have while this model trains."""
-        return CPU_THREADS
+        """How many threads torch should have while this model trains: small layers gain nothing from a second one."""
+        threads_pay = isinstance(self.rnn, nn.LSTM) or self.hidden_size >= SMALLEST_HIDDEN_SIZE_FOR_THREADS
+        return CPU_THREADS if threads_pay else 1
 
     @property
     def trainable(self) -> list[Tensor]:

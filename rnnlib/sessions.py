@@ -77,6 +77,8 @@ class Session:
     "main" follows the knobs; "fork", if there is one, started from main's weights and keeps the knobs it had then.
     Every method returns at once, except `wait` and `run`.  Changes are applied between two steps and remembered as
     events.  A session with the same `name` as an earlier one replaces it: the earlier one stops.
+
+    snapshot: a copy of "main" as it was at the last look, which no running step touches.
     """
 
     def __init__(self, settings: Settings | None = None, *, name: str = "lab", prefix: str | None = None):
@@ -104,6 +106,7 @@ class Session:
         trainer = self._fresh_trainer(self.settings)
         self.trainers = {MAIN: trainer}
         self.num_steps, self.events, self.looks = 0, list[Event](), list[Look]()
+        self.snapshot = self.model.copy()
         self.diverged = dict[str, str]()
         self.error: Exception | None = None
         self.refusal = ""
@@ -373,6 +376,7 @@ class Session:
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
         self.looks.append(Look(self.num_steps, held_out, radius, text))
+        self.snapshot = self.model.copy()
         if self.model.is_trained_by_layer:  # which keeps dL/dh_t to itself
             batch = main.batches[main.num_steps]
             by_hand = self.model.backpropagate_by_hand(batch.tokens, batch.targets, main.state)

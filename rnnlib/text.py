@@ -187,15 +187,20 @@ class Batches:
         self._steps = torch.arange(num_steps + 1, device=tokens.device)[:, None]
         self._epoch = -1
 
+    def rows_begin(self, epoch: int) -> Tensor:
+        """Where in the text each row of each minibatch of an epoch begins, (num_batches, B)."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        offset = torch.randint(self.num_steps, (), generator=generator)
+        return offset + self.starts(generator)
+
     def __getitem__(self, number: int) -> Batch:
         """Minibatch `number`, counted through all epochs: 0, 1, 2, ..."""
         epoch, place = divmod(number, self.num_batches)
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            offset = torch.randint(self.num_steps, (), generator=generator)
-            self._starts = (offset + self.starts(generator)).to(self.tokens.device)
+            begin = self.rows_begin(epoch).to(self.tokens.device)
+            self._sequences = self.tokens[begin[:, None] + self._steps]  # (num_batches, T + 1, B)
             self._epoch = epoch
-        sequences = self.tokens[self._starts[place] + self._steps]  # (T + 1, B)
+        sequences = self._sequences[place]
         return Batch(sequences[:-1], sequences[1:], self.rows_continue and place > 0)
 
     rows_continue: bool

@@ -42,7 +42,7 @@ lab
 #
 # <details><summary>What we found after the fork</summary>
 #
-# 20 steps later blue is ahead, 6.5 to 6.7: shorter steps make less noise. 500 steps later green is, 4.8 to 5.8: it has walked further.
+# 20 steps later blue is ahead, 6.5 to 6.8: shorter steps make less noise. 500 steps later green is, 4.8 to 5.8: it has walked further.
 # </details>
 #
 # **Try this.** Change one thing at a time, and write your guess down before you do.
@@ -195,7 +195,7 @@ checks.handed_in("saved/better.session")
 #
 # One limit: *bit for bit* holds on one kind of machine. Another kind, or a GPU, rounds differently, by about one part in $10^7$. We scaled
 # all first weights by that much. After 1,500 steps at learning rate 1 the losses differed by less than 1 in 10,000; at learning rate 8,
-# clipped at 0.25, by 60 percent within 50 steps. The check tells such a drift from a jump, accuses nobody of it, and says where to verify.
+# clipped at 0.25, by more than half within 50. The check tells such a drift from a jump, accuses nobody of it, and says where to verify.
 
 # %% [markdown]
 # <details><summary>For instructors: a whole folder</summary>
@@ -223,7 +223,7 @@ sick
 # *Perplexity, 29 at first, is above 40 at the third step and above a billion at the fifth. Its gradients were no longer than 3 until then:
 # a learning rate of 8 is enough.*
 #
-# Too late to lower the rate: at rate 1 from here on, it is still worse than a blind guess 600 steps later. So turn **one** knob *before
+# Too late to lower the rate: at rate 1 from here on, it is no better than a blind guess 600 steps later. So turn **one** knob *before
 # the first step*, such that the training perplexity is below 10 after 200 steps. The map above knows two ways. Steps can be too short,
 # too.
 

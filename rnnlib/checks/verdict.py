@@ -56,6 +56,7 @@ def verdict(exercise: str, mistake: str | None, *, praise: str, hint: str, answe
 
 
 def check_function(
+    exercise: str,
     function: Callable[..., Any],
     *,
     right: Callable[..., Any],
@@ -68,6 +69,7 @@ def check_function(
 ) -> Verdict:
     """Compare a reader's function with the right one on several inputs, the most general ones first.
 
+    exercise: under which name wrong tries are counted.
     mistakes: what is said -> a function that makes this mistake; the first that gives what the reader's gives is named.
     results: what the function returns, one name for each thing.  Every call gets a fresh copy of its input.
     """
@@ -85,7 +87,7 @@ def check_function(
             makers = (said for said, wrong in mistakes.items() if _same(found, wrong(*copy.deepcopy(arguments))))
             mistake = next(makers, None) or _first_difference(found, expected, results)
             break
-    return verdict(function.__name__, mistake, praise=praise, hint=hint, answer=answer)
+    return verdict(exercise, mistake, praise=praise, hint=hint, answer=answer)
 
 
 def _tensors(result: Any) -> tuple[Tensor, ...]:

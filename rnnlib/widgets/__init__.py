@@ -1,7 +1,25 @@
 """Interactive views, one file each; the only part of rnnlib that needs ipywidgets."""
 
+from rnnlib.widgets.gradient_map_view import GradientMap
+from rnnlib.widgets.hidden_states import HiddenStates
 from rnnlib.widgets.learning_map import LearningMap
 from rnnlib.widgets.next_character import NextCharacter
+from rnnlib.widgets.partitions import Partitions
+from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
+from rnnlib.widgets.step_through import OneStep, UnrolledGraph
 from rnnlib.widgets.training_lab import TrainingLab
+from rnnlib.widgets.truncation import Truncation
 
-__all__ = ["LearningMap", "NextCharacter", "TrainingLab"]
+__all__ = [
+    "CountedBaselines",
+    "GradientMap",
+    "HiddenStates",
+    "LearningMap",
+    "NextCharacter",
+    "OneStep",
+    "Partitions",
+    "PerplexityOfADistribution",
+    "TrainingLab",
+    "Truncation",
+    "UnrolledGraph",
+]

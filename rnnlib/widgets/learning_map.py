@@ -150,7 +150,8 @@ class LearningMap(KnobView):
         except Exception as error:  # a thread must not die silently: `wait` raises it, the view tells it
             self.error = error
         self.running = False
-        self.redraw()
+        if threading.main_thread().is_alive():  # at the kernel's end nobody looks, and its connections are closing
+            self.redraw()
 
     def _train(self, runs: Iterator[Run]) -> None:
         """Store every run as it comes, and draw now and then."""

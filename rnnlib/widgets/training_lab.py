@@ -1,17 +1,10 @@
 """The live lab: a network trains while its reader turns the knobs, and shows at once what that does.
 
-Before: lab_picture.py.
-
-Three threads, each with one job.  The session's thread trains.  The painter, below, reads what the session has
-recorded and sets three traits (picture, text, status), as often as it can for a fiftieth of its time.  The kernel's
-main thread runs the callbacks of the knobs, which only store what was asked for.
+Before: live_view.py, lab_picture.py.
 """
 
-import atexit
 import html
 import math
-import threading
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,17 +13,15 @@ import ipywidgets as widgets
 
 from rnnlib.baselines import NGram
 from rnnlib.cells import CELLS
-from rnnlib.sessions import FORK, MAIN, Session, Settings, tokens_per_second
+from rnnlib.sessions import MAIN, Session, Settings, tokens_per_second
 from rnnlib.widgets.lab_picture import LabPicture
-from rnnlib.widgets.view import View
+from rnnlib.widgets.live_view import LiveView
 
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 CLIP_THRESHOLDS = [(f"{10 ** (exponent / 4):.2g}", 10 ** (exponent / 4)) for exponent in range(-8, 9)]
-LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 2.0
-FRAMES_TAKE_ONE_PART_IN = 50
 
 
-class TrainingLab(View):
+class TrainingLab(LiveView):
     """A training session with its knobs and its picture.
 
     Keyword arguments are those of sessions.Settings (text="story", cell="rnn", hidden_size=256, ...), and `prefix`,
@@ -39,26 +30,18 @@ class TrainingLab(View):
     """
 
     def __init__(self, *, name: str = "lab", prefix: str | None = None, **settings: Any):
-        self.session = Session(Settings(**settings), name=name, prefix=prefix)
+        super().__init__(Session(Settings(**settings), name=name, prefix=prefix))
         corpus = self.session.corpus
-        self._ngram_perplexity = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
-        self._picture = LabPicture(self.session, self._ngram_perplexity)
-        self._message, self._first_step = "", 0
+        ngram_perplexity = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
+        self._lab_picture = LabPicture(self.session, ngram_perplexity)
+        self._first_step = 0
         self._make_knobs()
-        self._image = widgets.Image(
-            value=self._picture.png, format="png", layout={"width": "100%", "max_width": "1040px"}
-        )
-        self._text, self._status = widgets.HTML(), widgets.HTML()
+        self._text = widgets.HTML()
         self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "250px"})
         self._time_left = widgets.Label()
-        super().__init__(self._rows())
+        self.children = self._rows()
         self.add_class("training-lab")
-        self._wake, self._painting = threading.Event(), threading.Lock()
-        self._painted: object = None
-        self._paint()
-        self._painter = threading.Thread(target=self._keep_painting, name=f"painter {name}", daemon=True)
-        self._painter.start()
-        atexit.register(self.stop)
+        self.start_painting()
 
     # ------------------------------------------------------------------------------------- layout
 
@@ -107,44 +90,28 @@ class TrainingLab(View):
             ("Fork", "A second network starts from these weights and keeps these knobs", self.session.fork),
             ("Save", "Write this session to the folder saved/", self._save),
         ]
-        self.buttons = {}
-        for label, tooltip, action in actions:
-            button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "90px"})
-            button.on_click(lambda _, action=action: self._act(action))
-            self.buttons[label] = button
-        self.buttons["Start"].button_style = "primary"
-        first = widgets.HBox([*self.buttons.values(), self.steps], layout={"flex_flow": "row wrap"})
+        first = widgets.HBox([*self.make_buttons(actions), self.steps], layout={"flex_flow": "row wrap"})
         progress = widgets.HBox([self._progress, self._time_left])
         knobs = [self.hidden_size, self.learning_rate, self.clip_threshold, self.temperature, self.cell, progress]
         second = widgets.HBox(knobs, layout={"flex_flow": "row wrap"})
         return [first, second, self._status, self._image, self._text]
 
-    def picture(self) -> bytes:
+    def draw(self) -> bytes:
         """The session as it is now, as PNG."""
-        with self._painting:
-            return self._picture.draw()
+        return self._lab_picture.draw()
 
     # ----------------------------------------------------------------------------------- callbacks
-
-    def _act(self, action: Any) -> None:
-        """Run what a button stands for; what goes wrong is told in one sentence."""
-        self._message = ""
-        try:
-            action()
-        except Exception as error:
-            self._message = str(error)
-        self._wake.set()
 
     def _knob_moved(self, knob: str, old: Any, new: Any) -> None:
         if knob != "learning_rate" or not math.isclose(old, new, rel_tol=1e-9):  # which the page may round
             self._set(knob, new)
 
     def _set(self, knob: str, value: Any) -> None:
-        self._act(lambda: self.session.set(**{knob: value}))
+        self.act(lambda: self.session.set(**{knob: value}))
 
     def _set_temperature(self, temperature: float) -> None:
         self.session.temperature = temperature
-        self._act(self.session.look_now)
+        self.act(self.session.look_now)
 
     def _start(self) -> None:
         self._first_step = self.session.num_steps
@@ -159,44 +126,13 @@ class TrainingLab(View):
         self.session.save(path)
         self._message = f"Saved to {path}; Session.replay(path) repeats it, Session.load(path) continues it."
 
-    # ------------------------------------------------------------------------------------- painter
+    # ---------------------------------------------------------------------------------- what is shown
 
-    def stop(self) -> None:
-        """Stop the session and its threads; the picture stays."""
-        self.session.stop()
-        self._wake.set()
-        self._painter.join()
-        atexit.unregister(self.stop)
-
-    def _keep_painting(self) -> None:
-        """Paint while something changes; end when the session does (another lab has replaced this one)."""
-        while self.session.alive:
-            self._wake.clear()
-            started = time.thread_time()
-            try:
-                self._paint()
-            except Exception as error:
-                self._status.value = _paragraph(f"The picture could not be drawn: {error}", alert=True)
-            pause = (time.thread_time() - started) * FRAMES_TAKE_ONE_PART_IN
-            self._wake.wait(min(max(pause, LEAST_SECONDS_BETWEEN_FRAMES), MOST_SECONDS_BETWEEN_FRAMES))
-            if self._wake.is_set():
-                time.sleep(LEAST_SECONDS_BETWEEN_FRAMES)  # a knob was turned: let it have its effect
-        self._paint()
-
-    def _paint(self) -> None:
-        """Show the session as it is now, unless it is shown already."""
+    def show(self) -> None:
+        """Set the traits: picture, status, the text it writes, progress."""
+        super().show()
         session = self.session
-        problems = (dict(session.diverged), session.refusal, session.error, self._message)
-        now = (session.num_steps, session.running, session.alive, len(session.events), len(session.looks), problems)
-        if now == self._painted:
-            return
-        self._painted = now
-        session.want_look(5.0)
-        picture = self.picture()
-        if picture != self._image.value:
-            self._image.value = picture
         self._text.value = self._describe_text()
-        self._status.value = self._describe_status()
         asked = session.steps_asked if self.steps.value else 0
         made = session.num_steps - self._first_step
         self._progress.value = made / asked if asked else 0
@@ -213,27 +149,6 @@ class TrainingLab(View):
         look, prefix = self.session.looks[-1], self.session.prefix
         written = f"<b>{html.escape(prefix)}</b>{html.escape(look.text.removeprefix(prefix))}"
         return f'<p style="font-size:16px;line-height:1.4">At step {look.step} it writes: {written}</p>'
-
-    def _describe_status(self) -> str:
-        session, main = self.session, self.session.trainers[MAIN]
-        doing = "training" if session.running else "paused" if session.alive else "ended: a newer lab runs"
-        speed = tokens_per_second(main)
-        facts = [
-            f"<b>{doing}</b> at step {session.num_steps}",
-            f"{session.model.cell.name.upper()} with {session.model.hidden_size} hidden units on {session.device.type}",
-            "" if math.isnan(speed) else f"{speed:,.0f} characters/s",
-            "" if FORK not in session.trainers else "fork keeps its knobs",
-            f"last heard from the kernel at {datetime.now():%H:%M:%S}",
-        ]
-        problems = [*session.diverged.values(), session.refusal, str(session.error or ""), self._message]
-        told = "".join(_paragraph(problem, alert=True) for problem in problems if problem)
-        return _paragraph(" · ".join(fact for fact in facts if fact)) + told
-
-
-def _paragraph(text: str, *, alert: bool = False) -> str:
-    if not alert:
-        return f'<p style="font-size:14px">{text}</p>'
-    return f'<p role="alert" style="font-size:14px;font-weight:bold">{html.escape(text)}</p>'
 
 
 def _ratio(a: float, b: float) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -56,3 +57,14 @@ def test_an_unseen_alphabet_is_as_unsure_as_a_blind_guess() -> None:
 def test_orders_outside_1_to_5_are_refused(order: int) -> None:
     with pytest.raises(ValueError, match="must be 1 to 5"):
         NGram(torch.arange(10), order=order, vocab_size=10)
+
+
+def test_the_next_tokens_probabilities_are_those_of_the_text_with_each_token_added() -> None:
+    tokens = torch.randint(5, (300,), generator=torch.Generator().manual_seed(3))
+    for order in (1, 2, 4):
+        model = NGram(tokens, order=order, vocab_size=6)
+        for length in (0, 1, 2, 7):
+            context = torch.randint(6, (length,), generator=torch.Generator().manual_seed(length))
+            one_by_one = [model.probabilities(torch.cat([context, torch.tensor([x])]))[-1] for x in range(6)]
+            np.testing.assert_allclose(model.next_probabilities(context), one_by_one)
+            assert model.next_probabilities(context).sum() == pytest.approx(1)

@@ -2,13 +2,15 @@
 
 import copy
 import math
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from rnnlib import checks, models
+from rnnlib import checks, models, sessions, text, training
 from rnnlib.sessions import SESSION_FORMAT, Session, Settings
 from rnnlib.training import read_content, write_content
 
@@ -301,3 +303,31 @@ def test_a_run_that_diverges_at_another_step_here_accuses_nobody(tmp_path) -> No
 def test_help_grows_from_try_to_try(tmp_path) -> None:
     first, second = (checks.handed_in(tmp_path / "nowhere")._repr_markdown_() for _ in range(2))
     assert "<details>" not in first and "Save button" in second
+
+
+# ------------------------------------------------------------------------------- the notebook's solutions
+
+
+def solutions() -> list[str]:
+    """The solutions folded into notebook 06, one for each challenge that has one."""
+    source = (Path(__file__).parents[2] / "notebooks/src/06_lab.py").read_text()
+    folded = re.findall(r"A solution</summary>.*?# ```python\n(.*?)# ```", source, re.S)
+    return [re.sub("^# ?", "", lines, flags=re.M) for lines in folded]
+
+
+def test_the_solution_of_the_first_challenge_passes() -> None:
+    settings = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "learning_rate": 8.0, "clip_threshold": math.inf}
+    sick = Session(Settings(**settings, device="cpu"), name="sick")
+    verdict = checks.rescues(
+        lambda session: exec(solutions()[0], {"session": session}), sick, steps=200, perplexity_below=10
+    )
+    sick.stop()
+    assert verdict.result == "passed", verdict
+
+
+def test_the_solution_of_the_second_challenge_passes() -> None:
+    corpus = text.load_corpus("story")
+    names = {"sessions": sessions, "text": text, "training": training, "corpus": corpus}
+    exec(solutions()[1], names)
+    verdict = checks.beats_the_ngram(names["my_trainer"], corpus, step_budget=300)
+    assert verdict.result == "passed" and "held-out perplexity 3.5" in verdict.message, verdict

@@ -90,24 +90,24 @@ def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
 
 def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
     lab.session.run(300)
-    lab._picture.draw()
+    lab._lab_picture.draw()
     columns = lab.session.trainers[MAIN].history.columns()
-    steps, perplexities = lab._picture._lines["training"].get_data()
+    steps, perplexities = lab._lab_picture._lines["training"].get_data()
     assert list(steps) == list(range(1, 301))
     np.testing.assert_allclose(perplexities, np.exp(columns["loss"]))
-    np.testing.assert_allclose(lab._picture._lines["norm"].get_ydata(), columns["gradient_norm"])
-    norms = lab._picture._lines["over time"].get_ydata()
+    np.testing.assert_allclose(lab._lab_picture._lines["norm"].get_ydata(), columns["gradient_norm"])
+    norms = lab._lab_picture._lines["over time"].get_ydata()
     np.testing.assert_allclose(norms, lab.session.trainers[MAIN].norms_over_time)
     clipped = int((columns["gradient_norm"] > columns["clip_threshold"])[-200:].sum())
-    assert lab._picture._clipped.get_text() == f"clipped: {clipped} of the last 200 steps"
+    assert lab._lab_picture._clipped.get_text() == f"clipped: {clipped} of the last 200 steps"
 
 
 def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
     lab.session.run(20)
     lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
     lab.session.run(30)
-    lab._picture.draw()
-    for name, line in lab._picture._lines.items():
+    lab._lab_picture.draw()
+    for name, line in lab._lab_picture._lines.items():
         y = np.asarray(line.get_ydata(), dtype=float)
         low, high = line.axes.get_ylim()
         finite = y[np.isfinite(y) & (y > 0)]

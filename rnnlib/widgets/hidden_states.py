@@ -1,0 +1,79 @@
+"""What a trained network remembers: a unit's activations over a text, and the path of its state in the plane.
+
+Before: step_through.py.
+"""
+
+import matplotlib
+import numpy as np
+import torch
+
+from rnnlib.figures import BLUE, FONT, LINE_HEIGHT, ORANGE, Drawing, activation_letters, trajectory
+from rnnlib.gradients import main_plane
+from rnnlib.models import LanguageModel
+from rnnlib.text import Vocab
+from rnnlib.widgets.knob_view import KnobView, int_slider
+
+COLUMNS, STRETCH, FEWEST_OCCURRENCES = 60, 50, 5
+
+
+class HiddenStates(KnobView):
+    """The text shaded by one unit; below, where the whole state is in the plane, and the unit over time."""
+
+    def __init__(self, model: LanguageModel, vocab: Vocab, text: str):
+        """text: at least two characters of the vocabulary; some 300 fill the view."""
+        if len(text) < 2:
+            raise ValueError(f"the text must have at least two characters; it has {len(text)}.")
+        self.text = text
+        tokens = vocab.encode(text)[:, None].to(model.device)
+        with torch.no_grad():
+            hidden, _ = model.hidden_states(tokens, model.initial_state(1))
+        self.hidden = hidden[:, 0].cpu().numpy()  # (n, H): h_t after reading character t
+        self._plane = main_plane(hidden[:, 0].cpu()).numpy()
+        self.unit = int_slider("Unit", 0, 0, self.hidden.shape[1] - 1)
+        self.position = int_slider("Character", min(len(text) - 1, 40), 0, len(text) - 1)
+        super().__init__([self.unit, self.position])
+
+    def drawing(self) -> Drawing:
+        """Letters above; trajectory and activation below."""
+        lines = -(-len(self.text) // COLUMNS)
+        top = 20 + lines * LINE_HEIGHT
+        height = top + 345
+        with matplotlib.rc_context(FONT):
+            drawing = Drawing(figsize=(9, height / 100), dpi=100)
+            activations, position = self.hidden[:, self.unit.value], self.position.value
+            activation_letters(drawing, self.text, activations, columns=COLUMNS, top=10)
+            in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))
+            trajectory(in_plane, self._plane, self.text, position)
+            over_time = drawing.add_axes((0.56, 60 / height, 0.42, 250 / height))
+            first = max(0, min(position - STRETCH // 2, len(self.text) - STRETCH))
+            stretch = np.arange(first, min(first + STRETCH, len(self.text)))
+            over_time.plot(stretch, activations[stretch], ".-", color=BLUE, linewidth=1.2)
+            over_time.plot(position, activations[position], "o", color=ORANGE, markersize=9)
+            over_time.set(xlabel="character", ylim=(-1.05, 1.05))
+            over_time.set_title(f"unit {self.unit.value}", loc="left", fontsize=12)
+        return drawing
+
+    def words(self) -> str:
+        """After which characters, of those that occur some times, the unit is high and low."""
+        activations = self.hidden[:, self.unit.value]
+        means = {
+            "space" if letter == " " else letter: activations[[c == letter for c in self.text]].mean()
+            for letter in sorted(set(self.text))
+            if self.text.count(letter) >= FEWEST_OCCURRENCES
+        }
+        order = sorted(means, key=lambda letter: means[letter])
+        high = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:-4:-1])
+        low = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:3])
+        now = activations[self.position.value]
+        return (
+            f"Unit {self.unit.value} is highest, in the mean, after {high}; lowest after {low}. At character "
+            f"{self.position.value} it is {now:+.2f}."
+        )
+
+    def most_telling_unit(self, letter: str = " ") -> int:
+        """The unit whose mean after this letter differs most from its mean elsewhere, in standard deviations."""
+        here = np.array([character == letter for character in self.text])
+        if not here.any() or here.all():
+            raise ValueError(f"the text must have {letter!r} and other characters too.")
+        difference = self.hidden[here].mean(0) - self.hidden[~here].mean(0)
+        return int(np.abs(difference / (self.hidden.std(0) + 1e-9)).argmax())

@@ -1,0 +1,142 @@
+"""Views of a session: its thread trains, one painter shows, callbacks only store what was asked for.
+
+Before: knob_view.py.
+
+Three threads, each with one job.  The session's thread trains.  The painter, below, reads what the session has
+recorded and sets traits (pictures, texts), as often as it can for a fiftieth of its time.  The kernel's main thread
+runs the callbacks of the knobs.
+"""
+
+import atexit
+import html
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import ipywidgets as widgets
+
+from rnnlib.sessions import FORK, MAIN, Session, tokens_per_second
+from rnnlib.widgets.view import View
+
+LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 2.0
+FRAMES_TAKE_ONE_PART_IN = 50
+Action = tuple[str, str, Callable[[], None]]
+
+
+class LiveView(View):
+    """A session with buttons, a status line and a picture that follows it.
+
+    A view of this kind defines `draw`, which only the painter and `picture` call, and may extend `show`.  It calls
+    `start_painting` when its widgets are complete.
+    """
+
+    def __init__(self, session: Session):
+        super().__init__()
+        self.session = session
+        self._message = ""
+        self._status = widgets.HTML()
+        self._image = widgets.Image(format="png", layout={"width": "100%", "max_width": "1040px"})
+        self._wake, self._painting = threading.Event(), threading.Lock()
+        self._painted: object = None
+
+    def draw(self) -> bytes:
+        """The session as it is now, as PNG."""
+        raise NotImplementedError
+
+    def picture(self) -> bytes:
+        """The session as it is now, as PNG; one thread draws at a time."""
+        with self._painting:
+            return self.draw()
+
+    def make_buttons(self, actions: Sequence[Action]) -> list[widgets.Button]:
+        """A button for each (label, tooltip, action), the first in colour.  `self.buttons` has them by label."""
+        self.buttons = {}
+        for label, tooltip, action in actions:
+            button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "90px"})
+            button.on_click(lambda _, action=action: self.act(action))
+            self.buttons[label] = button
+        self.buttons[actions[0][0]].button_style = "primary"
+        return list(self.buttons.values())
+
+    def act(self, action: Callable[[], None]) -> None:
+        """Run what a button or a knob stands for; what goes wrong is told in one sentence."""
+        self._message = ""
+        try:
+            action()
+        except Exception as error:
+            self._message = str(error)
+        self._wake.set()
+
+    # ------------------------------------------------------------------------------------- painter
+
+    def start_painting(self) -> None:
+        """Show the session now, and follow it from now on."""
+        self._paint()
+        self._painter = threading.Thread(target=self._keep_painting, name=f"painter {self.session.name}", daemon=True)
+        self._painter.start()
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Stop the session and the painter; the picture stays."""
+        self.session.stop()
+        self._wake.set()
+        self._painter.join()
+        atexit.unregister(self.stop)
+
+    def _keep_painting(self) -> None:
+        """Paint while something changes; end when the session does (another view has replaced this one)."""
+        while self.session.alive:
+            self._wake.clear()
+            started = time.thread_time()
+            try:
+                self._paint()
+            except Exception as error:
+                self._status.value = paragraph(f"The picture could not be drawn: {error}", alert=True)
+            pause = (time.thread_time() - started) * FRAMES_TAKE_ONE_PART_IN
+            self._wake.wait(min(max(pause, LEAST_SECONDS_BETWEEN_FRAMES), MOST_SECONDS_BETWEEN_FRAMES))
+            if self._wake.is_set():
+                time.sleep(LEAST_SECONDS_BETWEEN_FRAMES)  # a knob was turned: let it have its effect
+        if threading.main_thread().is_alive():  # at the kernel's end nobody looks, and its connections are closing
+            self._paint()
+
+    def _paint(self) -> None:
+        """Show the session as it is now, unless it is shown already."""
+        session = self.session
+        problems = (dict(session.diverged), session.refusal, session.error, self._message)
+        now = (session.num_steps, session.running, session.alive, len(session.events), len(session.looks), problems)
+        if now == self._painted:
+            return
+        self._painted = now
+        session.want_look(5.0)
+        self.show()
+
+    def show(self) -> None:
+        """Set the traits: picture and status."""
+        picture = self.picture()
+        if picture != self._image.value:
+            self._image.value = picture
+        self._status.value = self._describe_status()
+
+    def _describe_status(self) -> str:
+        session, main = self.session, self.session.trainers[MAIN]
+        doing = "training" if session.running else "paused" if session.alive else "ended: a newer lab runs"
+        speed = tokens_per_second(main)
+        facts = [
+            f"<b>{doing}</b> at step {session.num_steps}",
+            f"{session.model.cell.name.upper()} with {session.model.hidden_size} hidden units on {session.device.type}",
+            "" if math.isnan(speed) else f"{speed:,.0f} characters/s",
+            "" if FORK not in session.trainers else "fork keeps its knobs",
+            f"last heard from the kernel at {datetime.now():%H:%M:%S}",
+        ]
+        problems = [*session.diverged.values(), session.refusal, str(session.error or ""), self._message]
+        told = "".join(paragraph(problem, alert=True) for problem in problems if problem)
+        return paragraph(" · ".join(fact for fact in facts if fact)) + told
+
+
+def paragraph(text: str, *, alert: bool = False) -> str:
+    """A line of HTML; an alert is bold, plain text, and read aloud at once by a screen reader."""
+    if not alert:
+        return f'<p style="font-size:14px">{text}</p>'
+    return f'<p role="alert" style="font-size:14px;font-weight:bold">{html.escape(text)}</p>'

@@ -1,0 +1,60 @@
+"""Which character lands where: the same text cut into sequential and into random minibatches.
+
+Before: knob_view.py.
+"""
+
+import matplotlib
+import torch
+
+from rnnlib.figures import FONT, LINE_HEIGHT, Drawing, partition
+from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
+from rnnlib.widgets.knob_view import KnobView, choice, int_slider
+
+KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}
+COLUMNS, MOST_ROWS = 60, 4
+
+
+class Partitions(KnobView):
+    """The beginning of a corpus, the rows of one minibatch marked in it, and the minibatch.
+
+    The minibatches are those that training uses: text.SequentialBatches and text.RandomBatches.
+    """
+
+    def __init__(self, corpus: Corpus, *, num_tokens: int = 240, batch_size: int = 3, num_steps: int = 8):
+        """num_tokens: how much of the training text is cut.  batch_size: at most 4, for which there are colours."""
+        if not 1 <= batch_size <= MOST_ROWS:
+            raise ValueError(f"the view has colours for 1 to {MOST_ROWS} rows; batch_size is {batch_size}.")
+        self._tokens = corpus.train[:num_tokens]
+        self._text = corpus.vocab.decode(self._tokens)
+        sizes = {"batch_size": batch_size, "num_steps": num_steps}
+        self._batches = {name: kind(self._tokens, **sizes) for name, kind in KINDS.items()}
+        num_batches = self._batches["sequential"].num_batches
+        self.kind = choice("Batches", list(KINDS))
+        self.batch = int_slider("Minibatch", 0, 0, 2 * num_batches - 1)
+        super().__init__([self.kind, self.batch])
+
+    @property
+    def starts(self) -> torch.Tensor:
+        """Where each row of the minibatch begins in the text, (B,)."""
+        batches = self._batches[self.kind.value]
+        epoch, place = divmod(self.batch.value, batches.num_batches)
+        return batches.rows_begin(epoch)[place]
+
+    def drawing(self) -> Drawing:
+        """The text above, tokens and targets below."""
+        num_steps = self._batches["sequential"].num_steps
+        lines = -(-len(self._text) // COLUMNS)
+        rows = len(self.starts)
+        with matplotlib.rc_context(FONT):
+            drawing = Drawing(figsize=(9, (100 + (lines + rows) * LINE_HEIGHT) / 100), dpi=100)
+            partition(drawing, self._text, self.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
+        return drawing
+
+    def words(self) -> str:
+        """Which epoch this is, and whether the rows go on."""
+        batches = self._batches[self.kind.value]
+        epoch, place = divmod(self.batch.value, batches.num_batches)
+        goes_on = batches.rows_continue and place > 0
+        carried = "Each row goes on where it ended in the minibatch before: the state is carried." if goes_on else ""
+        fresh = "No row goes on from the minibatch before: the state starts from zero."
+        return f"Epoch {epoch}, minibatch {place} of {batches.num_batches}. {carried or fresh}"

@@ -1,0 +1,108 @@
+"""What a perplexity means: a distribution picked by sliders, and counted n-grams over order and amount of text.
+
+Before: partitions.py.
+"""
+
+import math
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+
+from rnnlib.baselines import NGram
+from rnnlib.figures import Drawing, ngram_curves, panels, surprise_bars
+from rnnlib.text import Corpus
+from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, int_slider
+
+ORDERS = (1, 2, 3, 4, 5)
+LETTERS_WRITTEN = 90
+
+
+class PerplexityOfADistribution(KnobView):
+    """One slider for each of a few characters sets its share; the perplexity of the distribution is exp(entropy)."""
+
+    def __init__(self, characters: str = "abcde", shares: tuple[int, ...] = (8, 4, 2, 1, 1)):
+        """shares: one for each character, 0 to 20, not all 0."""
+        self.characters = characters
+        self.shares = [
+            int_slider(f"Share of {name}", share, 0, 20) for name, share in zip(characters, shares, strict=True)
+        ]
+        super().__init__(self.shares)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The distribution, (n,)."""
+        shares = np.array([slider.value for slider in self.shares], dtype=float)
+        if shares.sum() == 0:
+            raise ValueError("one share at least must be above 0: some character comes next.")
+        return shares / shares.sum()
+
+    @property
+    def perplexity(self) -> float:
+        """exp(-sum p log p), between 1 and the number of characters."""
+        p = self.probabilities[self.probabilities > 0]
+        return math.exp(-(p * np.log(p)).sum())
+
+    def drawing(self) -> Drawing:
+        """Probabilities at the left, surprises at the right."""
+        drawing, axes = panels(2, height=3)
+        surprise_bars(drawing, axes, self.probabilities, self.characters)
+        return drawing
+
+    def words(self) -> str:
+        """The perplexity as a fair die."""
+        entropy = math.log(self.perplexity)
+        return (
+            f"The mean of log 1/p is {entropy:.3f} nats, so the perplexity is exp({entropy:.3f}) = "
+            f"{self.perplexity:.2f}: as unsure as a fair die with {self.perplexity:.2f} faces. "
+            f"It lies between 1 and {len(self.characters)}."
+        )
+
+
+class CountedBaselines(KnobView):
+    """Held-out perplexity of counted n-grams, for every order and amount of text, and what such a model writes."""
+
+    def __init__(self, corpus: Corpus, *, prefix: str = "the lamp"):
+        self._corpus, self._prefix = corpus, prefix
+        total = len(corpus.train)
+        self._amounts = [round(total / 2**halvings) for halvings in reversed(range(8))]
+        V = len(corpus.vocab)
+        self._models = [
+            [NGram(corpus.train[:amount], order=order, vocab_size=V) for amount in self._amounts] for order in ORDERS
+        ]
+        self.perplexities = np.array([[model.perplexity(corpus.held_out) for model in row] for row in self._models])
+        options = [(f"{amount:,}", place) for place, amount in enumerate(self._amounts)]
+        self.order = int_slider("Order n", 2, ORDERS[0], ORDERS[-1])
+        self.amount = widgets.SelectionSlider(
+            options=options,
+            value=len(options) - 1,
+            description="Characters",
+            style=SLIDER_STYLE,
+            layout={"width": "420px"},
+        )
+        super().__init__([self.order, self.amount])
+
+    def drawing(self) -> Drawing:
+        """All curves, the chosen one marked."""
+        drawing, (ax,) = panels(height=3.6)
+        ngram_curves(ax, np.array(self._amounts), self.perplexities, (self.order.value - 1, self.amount.value))
+        return drawing
+
+    def words(self) -> str:
+        """The chosen model's perplexities, and a text drawn from it."""
+        model, amount = self._models[self.order.value - 1][self.amount.value], self._amounts[self.amount.value]
+        held_out = self.perplexities[self.order.value - 1, self.amount.value]
+        on_its_own = model.perplexity(self._corpus.train[:amount])
+        return (
+            f"A {self.order.value}-gram counted on {amount:,} characters has perplexity {held_out:.2f} on held-out "
+            f"text and {on_its_own:.2f} on the text it was counted on. It writes: {self._write(model)}"
+        )
+
+    def _write(self, model: NGram) -> str:
+        vocab, generator = self._corpus.vocab, torch.Generator().manual_seed(0)
+        tokens = vocab.encode(self._prefix)
+        for _ in range(LETTERS_WRITTEN):
+            probabilities = torch.from_numpy(model.next_probabilities(tokens))
+            probabilities[0] = 0  # <unk> is no character
+            tokens = torch.cat([tokens, torch.multinomial(probabilities, 1, generator=generator)])
+        return vocab.decode(tokens)

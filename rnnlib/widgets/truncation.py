@@ -1,0 +1,85 @@
+"""Full, truncated and randomised truncated backpropagation through time: memory, time and gradient, measured here.
+
+Before: hidden_states.py.
+"""
+
+import ipywidgets as widgets
+import torch
+
+from rnnlib.figures import COLORS, Drawing, against_length, label_lines, panels
+from rnnlib.gradients import Truncated, cut_after, cut_at_random, truncated_bptt
+from rnnlib.models import LanguageModel, one_torch_thread
+from rnnlib.text import Corpus
+from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView
+
+LENGTHS, CUTS = (4, 8, 16, 32, 64, 128), (2, 4, 8, 16, 32)
+ROWS_OF_THE_BATCH, TIMES_MEASURED = 8, 3
+
+
+class Truncation(KnobView):
+    """Everything is measured when the view is made; the slider chooses among the truncation lengths."""
+
+    def __init__(self, model: LanguageModel, corpus: Corpus):
+        """model: an RNN of cells.py.  corpus: its held-out text is what the gradients are taken on."""
+        self._measured = _measure(model, corpus)
+        self.length = widgets.SelectionSlider(
+            options=CUTS, value=8, description="Cut every k steps", style=SLIDER_STYLE, layout={"width": "420px"}
+        )
+        super().__init__([self.length])
+
+    def curves(self, quantity: str) -> dict[str, list[float]]:
+        """One value for each length T, by kind.  quantity: "kilobytes", "milliseconds" or "error".
+
+        error: |g - g_full| / |g_full|.
+        """
+        return {kind: [self._value(kind, T, quantity) for T in LENGTHS] for kind in ("full", "truncated", "randomised")}
+
+    def _value(self, kind: str, T: int, quantity: str) -> float:
+        full, found = self._measured["full", T, 0], self._measured[kind, T, 0 if kind == "full" else self.length.value]
+        if quantity == "kilobytes":
+            return found.bytes / 1000
+        if quantity == "milliseconds":
+            return found.seconds * 1000
+        return float((found.gradient - full.gradient).norm() / full.gradient.norm())
+
+    def drawing(self) -> Drawing:
+        """Memory, time and error against T."""
+        drawing, axes = panels(3, width=10.4, height=3.4)
+        titles = {"kilobytes": "kB held for the way back", "milliseconds": "ms for a pass", "error": "gradient error"}
+        for ax, (quantity, title) in zip(axes, titles.items(), strict=True):
+            against_length(ax, LENGTHS, self.curves(quantity), title, log=quantity != "error")
+        axes[2].set_ylim(-0.05, 1.5)
+        label_lines(axes[0], list(zip(("full", "truncated", "randomised"), COLORS, strict=False)))
+        return drawing
+
+    def words(self) -> str:
+        """The three kinds at the longest T."""
+        T, k = LENGTHS[-1], self.length.value
+        told = [
+            f"{kind}: {self._value(kind, T, 'kilobytes'):,.0f} kB, {self._value(kind, T, 'milliseconds'):.1f} ms, "
+            f"error {self._value(kind, T, 'error'):.2f}"
+            for kind in ("full", "truncated", "randomised")
+        ]
+        return f"At T = {T}, cut every {k} steps (randomised: in the mean). {'; '.join(told)}."
+
+
+@one_torch_thread
+def _measure(model: LanguageModel, corpus: Corpus) -> dict[tuple[str, int, int], Truncated]:
+    """Every kind, number of time steps and truncation length; the quickest of a few passes."""
+    generator, measured = torch.Generator().manual_seed(0), {}
+    for T in LENGTHS:
+        text = corpus.held_out[: T * ROWS_OF_THE_BATCH + 1].to(model.device)
+        if len(text) < T * ROWS_OF_THE_BATCH + 1:
+            raise ValueError(
+                f"the held-out text has {len(text)} tokens; {T * ROWS_OF_THE_BATCH + 1} are needed for T = {T}."
+            )
+        tokens, targets = text[:-1].view(ROWS_OF_THE_BATCH, T).T, text[1:].view(ROWS_OF_THE_BATCH, T).T
+        state = torch.zeros(ROWS_OF_THE_BATCH, model.hidden_size, device=model.device)
+        plans = {("full", 0): [1.0] * T}
+        for k in CUTS:
+            plans["truncated", k] = cut_after(T, k)
+            plans["randomised", k] = cut_at_random(T, k, generator)
+        for (kind, k), factors in plans.items():
+            passes = [truncated_bptt(model, tokens, targets, state, factors) for _ in range(TIMES_MEASURED)]
+            measured[kind, T, k] = min(passes, key=lambda one: one.seconds)
+    return measured

@@ -1,0 +1,118 @@
+"""The views of notebooks 01 to 03 in a real JupyterLab: moved by keyboard, the picture and the words change."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from jupyter_page import LabPage, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Locator
+
+INTRODUCTION, STRUCTURE = "01_introduction.ipynb", "02_structure.ipynb"
+BACKPROPAGATION = "03_backpropagation_through_time.ipynb"
+# Put a view's cell into the middle of the window: JupyterLab draws only what is near it.
+SCROLL_TO_CELL = """
+async text => {
+    const notebook = jupyterapp.shell.currentWidget.content;
+    const index = notebook.widgets.findIndex(
+        cell => cell.model.type == 'code' && cell.model.sharedModel.source.includes(text));
+    notebook.activeCellIndex = index;
+    await notebook.scrollToItem(index, 'start');
+}"""
+
+
+@pytest.fixture(scope="module")
+def opened(request: pytest.FixtureRequest, browser: "BrowserContext", server: Server) -> Iterator[LabPage]:
+    """A notebook, run from the top, for all its views."""
+    page = LabPage(browser.new_page(), server)
+    page.open_notebook(request.param)
+    page.run_all()
+    page.wait_until_all_ran(timeout=120)
+    yield page
+    page.end_kernels()
+    page.page.close()
+
+
+class ViewInPage:
+    """A view, used as a reader without a mouse uses it."""
+
+    def __init__(self, page: LabPage, code: str, css_class: str, label: str):
+        self.page = page
+        page.page.evaluate(SCROLL_TO_CELL, code)
+        with_label = page.page.get_by_text(label, exact=True)
+        self.root: Locator = page.notebook.locator(f".{css_class}", has=with_label).first
+        self.root.wait_for(timeout=10_000)
+        self.root.scroll_into_view_if_needed()
+
+    def shown(self) -> tuple[str, str]:
+        """Where the browser has the picture from, and the words."""
+        return self.root.locator("img").first.get_attribute("src"), self.root.locator(".widget-html").last.inner_text()
+
+    def press(self, label: str, key: str, times: int = 1) -> tuple[str, str]:
+        """Press a key on a slider, wait until picture and words have changed, and return both."""
+        before = self.shown()
+        handle = self.root.locator(".widget-slider", has=self.page.page.get_by_text(label, exact=True))
+        handle.locator(".noUi-handle").focus()
+        self.page.press(key, times)
+        for _ in range(100):
+            now = self.shown()
+            if now[0] != before[0] and now[1] != before[1]:
+                return now
+            self.page.page.wait_for_timeout(50)
+        raise AssertionError(f"after {key} on {label!r} picture or words were still {before[1]!r}")
+
+    def choose(self, option: str) -> None:
+        """Press a toggle button by keyboard and wait for another picture."""
+        before = self.shown()[0]
+        self.root.get_by_role("button", name=option, exact=True).focus()
+        self.page.press("Enter")
+        self.page.page.wait_for_timeout(600)
+        assert self.shown()[0] != before, option
+
+    def screenshot(self, name: str) -> None:
+        self.page.page.wait_for_timeout(300)
+        self.page.screenshot(name)
+
+
+VIEWS = [
+    (INTRODUCTION, "Partitions(corpus)", "knob-view", "Minibatch", "ArrowRight", "partitions"),
+    (INTRODUCTION, "PerplexityOfADistribution()", "knob-view", "Share of a", "ArrowLeft", "perplexity"),
+    (INTRODUCTION, "CountedBaselines(corpus)", "knob-view", "Order n", "ArrowRight", "counted_baselines"),
+    (STRUCTURE, "OneStep(network", "knob-view", "Time step t", "ArrowRight", "one_step"),
+    (STRUCTURE, "UnrolledGraph(network", "knob-view", "Edges walked", "ArrowRight", "unrolled_graph"),
+    (STRUCTURE, "HiddenStates(reader", "knob-view", "Unit", "ArrowRight", "hidden_states"),
+    (BACKPROPAGATION, "UnrolledGraph(network", "knob-view", "Edges walked", "ArrowRight", "graph_backward"),
+    (BACKPROPAGATION, "OneStep(network", "knob-view", "Time step t", "ArrowLeft", "one_step_backward"),
+    (BACKPROPAGATION, "GradientMap(hidden_size=64)", "gradient-map", "Cut every k steps", "PageDown", "gradient_map"),
+    (BACKPROPAGATION, "Truncation(small", "knob-view", "Cut every k steps", "ArrowRight", "truncation"),
+]
+
+
+@pytest.mark.parametrize(("opened", "code", "css_class", "label", "key", "name"), VIEWS, indirect=["opened"])
+def test_a_slider_moved_by_keyboard_changes_picture_and_words(
+    opened: LabPage, code: str, css_class: str, label: str, key: str, name: str
+) -> None:
+    view = ViewInPage(opened, code, css_class, label)
+    view.press(label, key)
+    view.screenshot(f"view_{name}")
+    if name == "graph_backward":
+        view.choose("direct term only")
+    if name == "gradient_map":
+        follow_while_training(view)
+
+
+def follow_while_training(view: ViewInPage) -> None:
+    """The map changes while the network trains and another cell answers; Pause ends it."""
+    before = view.shown()
+    view.root.get_by_role("button", name="Start", exact=True).focus()
+    view.page.press("Enter")
+    view.page.page.wait_for_timeout(4000)
+    assert view.shown() != before
+    answer = view.page.execute_in_new_cell("gradient_map.session.running, sum(range(10))")
+    assert answer.output == "(True, 45)" and answer.seconds < 3
+    view.screenshot("view_gradient_map_training")
+    view.root.get_by_role("button", name="Pause", exact=True).focus()
+    view.page.press("Enter")
+    view.page.page.wait_for_timeout(500)
+    assert view.page.execute_in_new_cell("gradient_map.session.running").output == "False"

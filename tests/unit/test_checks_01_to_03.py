@@ -1,0 +1,378 @@
+"""A library of mistakes, written as students write them: the right answer passes, every mistake is named."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnnlib import checks
+from rnnlib.checks import Verdict
+
+Case = tuple[Callable, str]
+
+
+def expect(verdict: Verdict, named: str) -> None:
+    assert verdict.result == "wrong" and named in verdict.message, verdict
+
+
+# ------------------------------------------------------------------------------------ perplexity
+
+
+def right_perplexity(logits, targets):
+    log_p = logits - torch.logsumexp(logits, dim=-1, keepdim=True)
+    total, T, B = 0.0, *targets.shape
+    for t in range(T):
+        for b in range(B):
+            total -= float(log_p[t, b, targets[t, b]])
+    return math.exp(total / (T * B))
+
+
+def flat_loss(logits, targets, **options):
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), **options)
+
+
+PERPLEXITY: list[Case] = [
+    (lambda o, y: flat_loss(o, y), "this is the cross-entropy"),
+    (lambda o, y: torch.exp(flat_loss(o, y, reduction="sum")), "the losses were added up"),
+    (lambda o, y: torch.exp(flat_loss(o, y, reduction="none")).mean(), "the mean of the exponentials"),
+    (lambda o, y: 2 ** flat_loss(o, y).item(), "the base is e"),
+    (lambda o, y: torch.exp(flat_loss(o.softmax(2), y)), "a softmax was applied before"),
+    (lambda o, y: math.exp(-flat_loss(o, y)), "the sign is wrong"),
+    (lambda o, y: 3.0, "right shape, wrong values: the perplexity is 3.0000"),
+    (lambda o, y: torch.exp(F.cross_entropy(o, y)), "it raised"),
+    (lambda o, y: "three", "it returned str"),
+]
+
+
+def test_the_right_perplexity_passes() -> None:
+    assert checks.perplexity(right_perplexity).result == "passed"
+    assert checks.perplexity(lambda o, y: flat_loss(o, y).exp()).result == "passed"
+    assert checks.perplexity(lambda o, y: ...).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), PERPLEXITY)
+def test_mistakes_in_perplexity_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.perplexity(wrong), named)
+
+
+# ---------------------------------------------------------------------------------------- bigram
+
+
+def pair_counts(tokens, V, start=0.0):
+    table = torch.full((V, V), start)
+    for previous, following in zip(tokens[:-1].tolist(), tokens[1:].tolist(), strict=True):
+        table[previous, following] += 1
+    return table
+
+
+BIGRAM: list[Case] = [
+    (lambda x, V: pair_counts(x, V, 1.0), "these are counts"),
+    (lambda x, V: pair_counts(x, V) / pair_counts(x, V).sum(1, keepdim=True), "nothing was added to the counts"),
+    (lambda x, V: F.normalize(pair_counts(x.flip(0), V, 1.0), p=1, dim=1), "rows and columns are swapped"),
+    (lambda x, V: pair_counts(x, V, 1.0) / (len(x) - 1 + V * V), "divided by the sum of all pairs"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=0), "the columns sum to 1"),
+    (lambda x, V: pair_counts(x, V, 1.0) / pair_counts(x, V).sum(1, keepdim=True), "1 was added above the line"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 2.0), p=1, dim=1), "wrong values: the table[0, 0]"),
+    (lambda x, V: torch.ones(V) / V, "the table has the shape (5,); expected (5, 5)"),
+]
+
+
+def test_the_right_bigram_passes() -> None:
+    assert checks.smoothed_bigram(lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1)).result == "passed"
+    assert checks.smoothed_bigram(lambda x, V: None).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), BIGRAM)
+def test_mistakes_in_the_bigram_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.smoothed_bigram(wrong), named)
+
+
+# --------------------------------------------------------------------------------------- batches
+
+
+def batches(tokens, B, T, shift=1, batch_first=False):
+    length = (len(tokens) - 1) // (B * T) * T
+    inputs, targets = (tokens[s : s + B * length].view(B, length) for s in (0, shift))
+    pieces = zip(inputs.split(T, 1), targets.split(T, 1), strict=True)
+    return [(x, y) if batch_first else (x.T, y.T) for x, y in pieces]
+
+
+def batches_of_neighbours(tokens, B, T):
+    count = (len(tokens) - 1) // (B * T)
+    return [tuple(tokens[s + n * B * T : s + (n + 1) * B * T].reshape(B, T).T for s in (0, 1)) for n in range(count)]
+
+
+def batches_filled_the_wrong_way(tokens, B, T):
+    count = (len(tokens) - 1) // (B * T)
+    return [tuple(tokens[s + n * B * T : s + (n + 1) * B * T].view(T, B) for s in (0, 1)) for n in range(count)]
+
+
+BATCHES: list[Case] = [
+    (lambda x, B, T: batches(x, B, T, shift=0), "the targets are the inputs themselves"),
+    (lambda x, B, T: batches(x, B, T, batch_first=True), "the batches are (B, T)"),
+    (batches_filled_the_wrong_way, "neighbours in the text lie side by side"),
+    (batches_of_neighbours, "the rows of a batch are neighbours"),
+    (lambda x, B, T: batches(x, B, T)[1:], "has the shape (1, 2, 4, 3); expected (2, 2, 4, 3)"),
+    (lambda x, B, T: [(x + 1, y + 1) for x, y in batches(x, B, T)], "wrong values"),
+]
+
+
+def test_the_right_batches_pass() -> None:
+    assert checks.sequential_batches(batches).result == "passed"
+    assert checks.sequential_batches(lambda x, B, T: ...).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), BATCHES)
+def test_mistakes_in_batches_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.sequential_batches(wrong), named)
+
+
+# -------------------------------------------------------------------------------------- rnn_step
+
+
+def step(x, h, W_xh, W_hh, b_h):
+    return torch.tanh(torch.cat([x, h], 1) @ torch.cat([W_xh, W_hh]) + b_h)
+
+
+STEP: list[Case] = [
+    (lambda x, h, W_xh, W_hh, b_h: torch.addmm(b_h, x, W_xh) + h.mm(W_hh), "the tanh is missing"),
+    (lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh, 0), "the bias b_h is missing"),
+    (lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh.T, b_h), "W_hh is transposed"),
+    (lambda x, h, W_xh, W_hh, b_h: step(x, 0 * h, W_xh, W_hh, b_h), "the state h is not used"),
+    (lambda x, h, W_xh, W_hh, b_h: (x @ W_xh).tanh() + (h @ W_hh + b_h).tanh(), "the tanh was taken of each part"),
+    (lambda x, h, W_xh, W_hh, b_h: (1 + (-(x @ W_xh + h @ W_hh + b_h)).exp()) ** -1, "this is a sigmoid"),
+    (lambda x, h, W_xh, W_hh, b_h: 2 * step(x, h, W_xh, W_hh, b_h), "wrong values: the state[0, 0]"),
+    (lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh, b_h).sum(0), "the state has the shape (4,); expected (3, 4)"),
+]
+
+
+def test_the_right_step_passes() -> None:
+    assert checks.rnn_step(step).result == "passed"
+    assert checks.rnn_step(lambda *a: ...).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), STEP)
+def test_mistakes_in_a_step_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.rnn_step(wrong), named)
+
+
+# ----------------------------------------------------------------------------------- rnn_forward
+
+
+def forward(xs, h, *weights):
+    states = torch.empty(len(xs), *h.shape)
+    for t in range(len(xs)):
+        states[t] = h = step(xs[t], h, *weights)
+    return states, h
+
+
+def forward_never_carried(xs, h, *weights):
+    states = torch.stack([step(x, h, *weights) for x in xs])
+    return states, states[-1]
+
+
+def forward_one_early(xs, h, *weights):
+    states = []
+    for x in xs:
+        states.append(h)
+        h = step(x, h, *weights)
+    return torch.stack(states), h
+
+
+def forward_last_only(xs, h, *weights):
+    for x in xs:
+        h = step(x, h, *weights)
+    return h, h
+
+
+FORWARD: list[Case] = [
+    (lambda xs, h, *w: forward(xs, torch.zeros_like(h), *w), "the first step began with zeros"),
+    (forward_never_carried, "every step began with the state given"),
+    (forward_one_early, "the states are h_0 to h_{T-1}"),
+    (lambda xs, h, *w: (forward(xs, h, *w)[0], h), "the state returned is the one that came in"),
+    (forward_last_only, "only the last state was kept"),
+    (lambda xs, h, *w: (forward(xs, h, *w)[0].permute(1, 0, 2), forward(xs, h, *w)[1]), "the batch comes first"),
+    (lambda xs, h, *w: forward(xs, h, *w)[0], "only one thing was returned"),
+    (lambda xs, h, *w: forward(xs.flip(0), h, *w), "wrong values: the states[0, 0, 0]"),
+]
+
+
+def test_the_right_forward_passes() -> None:
+    assert checks.rnn_forward(forward).result == "passed"
+    assert checks.rnn_forward(lambda *a: (..., ...)).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), FORWARD)
+def test_mistakes_in_forward_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.rnn_forward(wrong), named)
+
+
+# -------------------------------------------------------------------------------- unrolled twice
+
+TWICE: list[Case] = [
+    (lambda x1, x2, h, *w: step(x1, step(x2, h, *w), *w), "x_1 and x_2 are swapped"),
+    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + (x1 @ W + h @ U + b) @ U + b), "the inner tanh is missing"),
+    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) @ U + b), "the inner step has no b_h"),
+    (lambda x1, x2, h, *w: step(x1, h, *w), "this is h_1"),
+    (lambda x1, x2, h, *w: step(x2, h, *w), "the outer step begins with h_0"),
+    (lambda x1, x2, h, *w: step(x2, step(x2, h, *w), *w), "wrong values: h_2[0, 0]"),
+]
+
+
+def test_two_steps_unrolled_pass() -> None:
+    assert checks.unrolled_twice(lambda x1, x2, h, *w: forward(torch.stack([x1, x2]), h, *w)[1]).result == "passed"
+    assert checks.unrolled_twice(lambda *a: ...).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), TWICE)
+def test_mistakes_in_unrolling_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.unrolled_twice(wrong), named)
+
+
+# ------------------------------------------------------------------------------------------ bptt
+
+
+def by_loop(h, direct, W_hh, *, W_back=None, slope=1, connect=1.0, through_tanh=True, share="all", left=0, of="da"):
+    """The loop of notebook 03, with a switch for each way in which it goes wrong."""
+    T, B, H = direct.shape
+    dh, dW, after = torch.zeros(T, B, H), torch.zeros(H, H), torch.zeros(B, H)
+    for t in range(T - 1, -1, -1):
+        dh[t] = direct[t] + connect * after @ (W_hh.T if W_back is None else W_back)
+        da = dh[t] * (1 - h[t + slope].square())
+        term = h[t + left].T @ (da if of == "da" else dh[t])
+        dW = dW + term if share == "all" else term
+        after = da if through_tanh else dh[t]
+    return dh, dW
+
+
+BPTT: list[Case] = [
+    (lambda h, d, W: by_loop(h, d, W, W_back=W), "it must be W_hh.T"),
+    (lambda h, d, W: by_loop(h, d, W, connect=0.0), "these are the direct terms alone"),
+    (lambda h, d, W: by_loop(h, d, W, through_tanh=False), "pass on da, not dh"),
+    (lambda h, d, W: by_loop(h, d, W, slope=0), "tanh' is taken at h_{t-1}"),
+    (lambda h, d, W: by_loop(h, d, W, left=1), "dW_hh is made of h_t"),
+    (lambda h, d, W: by_loop(h, d, W, share="last"), "dW_hh has only the first step's share"),
+    (lambda h, d, W: by_loop(h, d, W, of="dh"), "dW_hh is made of dh"),
+    (lambda h, d, W: (by_loop(h, d, W)[0], by_loop(h, d, W)[1].T), "dW_hh is transposed"),
+    (lambda h, d, W: (d + 1, W), "wrong values: dh[0, 0, 0]"),
+    (lambda h, d, W: by_loop(h, d, W)[0], "it returned 1 things; expected 2: dh, dW_hh"),
+]
+
+
+def test_the_right_bptt_passes() -> None:
+    assert checks.bptt(by_loop).result == "passed"
+    assert checks.bptt(lambda h, d, W: (..., ...)).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), BPTT)
+def test_mistakes_in_bptt_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.bptt(wrong), named)
+
+
+# -------------------------------------------------------------------------------- missing detach
+
+
+def cut(state):
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def training_loop(model, batches, state, *, between=cut, retain=False, keep=Tensor.item, last=cut, logits_cut=False):
+    losses = []
+    for tokens, targets in batches:
+        logits, state = model(tokens, between(state))
+        loss = F.cross_entropy((logits.detach() if logits_cut else logits).flatten(0, 1), targets.flatten())
+        if not logits_cut:
+            loss.backward(retain_graph=retain)
+        losses.append(keep(loss))
+    return losses, last(state)
+
+
+def zeros(state):
+    return tuple(torch.zeros_like(part) for part in state) if isinstance(state, tuple) else torch.zeros_like(state)
+
+
+DETACH: list[tuple[dict, str]] = [
+    ({"between": lambda state: state}, "runs into the first batch's graph"),
+    ({"between": lambda state: state, "retain": True}, "the graph grows with every batch"),
+    ({"between": zeros}, "each batch begins with a state of zeros"),
+    ({"logits_cut": True}, "no gradient reached W_hh"),
+    ({"keep": lambda loss: loss}, "the losses kept still belong to their graphs"),
+    ({"last": lambda state: state}, "the state returned still belongs"),
+    ({"between": lambda state: state.detach()}, "an LSTM's state is a tuple"),
+    ({"between": lambda state: cut(state) if not isinstance(state, tuple) else tuple(2 * p for p in cut(state))},
+     "another state than the batch before it left"),
+]  # fmt: skip
+
+
+def test_a_loop_that_detaches_passes() -> None:
+    assert checks.missing_detach(training_loop).result == "passed"
+    assert checks.missing_detach(lambda *a: ...).result == "open"
+
+
+@pytest.mark.parametrize(("switches", "named"), DETACH)
+def test_mistakes_in_carrying_the_state_are_named(switches: dict, named: str) -> None:
+    expect(checks.missing_detach(lambda *a: training_loop(*a, **switches)), named)
+
+
+def test_other_wrong_loops_are_told_what_is_expected() -> None:
+    expect(checks.missing_detach(lambda model, batches, state: 3), "return two things")
+    expect(checks.missing_detach(lambda model, batches, state: ([], state)), "was run 0 times")
+
+
+# ------------------------------------------------------------------------------------- truncated
+
+
+def truncated(xs, h, W_hh, loss_of, k, *, cuts=None, by=torch.detach, losses=slice(None), reduce=torch.sum):
+    W = W_hh.clone().requires_grad_(True)
+    cuts = range(k, len(xs), k) if cuts is None else cuts
+    found = []
+    for t in range(len(xs)):
+        h = by(h) if t in cuts else h
+        h = torch.tanh(xs[t] + h @ W)
+        found.append(loss_of(t, h))
+    reduce(torch.stack(found)[losses]).backward()
+    return W.grad
+
+
+TRUNCATED: list[Case] = [
+    (lambda *a: truncated(*a, cuts=()), "nothing is cut"),
+    (lambda *a: truncated(*a, by=torch.zeros_like), "the state is set to zero at a cut"),
+    (lambda *a: truncated(*a, cuts=range(len(a[0]))), "the state is detached at every step"),
+    (lambda *a: truncated(*a, cuts=range(a[4] + 1, len(a[0]), a[4] + 1)), "the cuts come one step late"),
+    (lambda *a: truncated(*a, cuts=range(a[4] - 1, len(a[0]), a[4])), "the cuts come one step early"),
+    (
+        lambda *a: truncated(*a, losses=slice((len(a[0]) - 1) // a[4] * a[4], None)),
+        "only the losses since the last cut",
+    ),
+    (lambda *a: truncated(*a, reduce=torch.mean), "this is the mean over the steps"),
+    (lambda *a: -truncated(*a), "wrong values: dL/dW_hh[0, 0]"),
+]
+
+
+def test_the_right_truncation_passes() -> None:
+    assert checks.truncated(truncated).result == "passed"
+    assert checks.truncated(lambda *a: ...).result == "open"
+
+
+@pytest.mark.parametrize(("wrong", "named"), TRUNCATED)
+def test_mistakes_in_truncation_are_named(wrong: Callable, named: str) -> None:
+    expect(checks.truncated(wrong), named)
+
+
+def test_help_grows_and_shows_the_librarys_source() -> None:
+    first, second, third = (checks.rnn_step(lambda *a: torch.zeros(1)) for _ in range(3))
+    assert not first.hint and second.hint and not second.source
+    assert "torch.tanh(share + state @ W_hh)" in third.source
+
+
+def test_a_function_that_changes_its_arguments_does_no_harm() -> None:
+    def in_place(x: Tensor, h: Tensor, W_xh: Tensor, W_hh: Tensor, b_h: Tensor) -> Tensor:
+        result = step(x, h, W_xh, W_hh, b_h)
+        for argument in (x, h, W_xh, W_hh, b_h):
+            argument.zero_()
+        return result
+
+    assert checks.rnn_step(in_place).result == "passed"

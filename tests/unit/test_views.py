@@ -1,0 +1,240 @@
+"""The views of notebooks 01 to 03: the numbers behind the pictures, edge values, callbacks called directly."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from rnnlib.baselines import NGram
+from rnnlib.diagrams import moments
+from rnnlib.gradients import gradient_map
+from rnnlib.models import LanguageModel
+from rnnlib.text import Corpus, SequentialBatches
+from rnnlib.walkthrough import example_network, walk
+from rnnlib.widgets import (
+    CountedBaselines,
+    GradientMap,
+    HiddenStates,
+    OneStep,
+    Partitions,
+    PerplexityOfADistribution,
+    Truncation,
+    UnrolledGraph,
+)
+from rnnlib.widgets.knob_view import KnobView
+
+X, Y = np.eye(3), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+
+
+def shown(view: KnobView) -> tuple[bytes, str]:
+    return view._image.value, view._words.value
+
+
+class TestPartitions:
+    def test_the_rows_shown_are_the_rows_of_the_minibatch(self, corpus: Corpus) -> None:
+        view = Partitions(corpus, num_tokens=200, batch_size=3, num_steps=8)
+        for kind in ("sequential", "random"):
+            view.kind.value = kind
+            for number in (0, 3):
+                view.batch.value = number
+                batch = view._batches[kind][number]
+                for row, start in enumerate(view.starts.tolist()):
+                    assert view._text[start : start + 8] == corpus.vocab.decode(batch.tokens[:, row])
+                    assert view._text[start + 1 : start + 9] == corpus.vocab.decode(batch.targets[:, row])
+
+    def test_the_next_sequential_minibatch_goes_on_and_a_random_one_does_not(self, corpus: Corpus) -> None:
+        view = Partitions(corpus)
+        first = view.starts
+        before = shown(view)
+        view.batch.value = 1
+        assert torch.equal(view.starts, first + 8) and "the state is carried" in view._words.value
+        assert shown(view)[0] != before[0]
+        view.kind.value = "random"
+        assert "starts from zero" in view._words.value
+
+    def test_more_rows_than_colours_are_refused(self, corpus: Corpus) -> None:
+        with pytest.raises(ValueError, match="1 to 4 rows; batch_size is 5"):
+            Partitions(corpus, batch_size=5)
+
+
+class TestPerplexity:
+    def test_equal_shares_are_a_fair_die_and_one_share_is_certainty(self) -> None:
+        assert PerplexityOfADistribution("abcd", (3, 3, 3, 3)).perplexity == pytest.approx(4)
+        assert PerplexityOfADistribution("abcd", (0, 7, 0, 0)).perplexity == pytest.approx(1)
+        view = PerplexityOfADistribution("ab", (1, 1))
+        view.shares[0].value = 3
+        assert view.perplexity == pytest.approx(math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25)))
+
+    def test_no_share_at_all_is_told_and_the_picture_stays(self) -> None:
+        view = PerplexityOfADistribution("ab", (1, 0))
+        picture = view._image.value
+        view.shares[0].value = 0
+        assert "one share at least must be above 0" in view._words.value and view._image.value == picture
+
+    def test_counted_baselines_are_the_ngrams(self, corpus: Corpus) -> None:
+        view = CountedBaselines(corpus, prefix="the")
+        V = len(corpus.vocab)
+        assert view.perplexities.shape == (5, 8)
+        expected = NGram(corpus.train, order=3, vocab_size=V).perplexity(corpus.held_out)
+        assert view.perplexities[2, -1] == pytest.approx(expected)
+        before = shown(view)
+        view.order.value = 4
+        assert all(new != old for new, old in zip(shown(view), before, strict=True))
+        assert "A 4-gram counted on 8,000 characters" in view._words.value
+        view.amount.value = 0
+        assert "on 62 characters" in view._words.value
+
+
+class TestStepThrough:
+    def test_one_step_says_the_numbers_of_the_walk(self) -> None:
+        view, way = OneStep(example_network(), X, Y), walk(example_network(), X, Y)
+        for t in (1, 2, 3):
+            view.t.value = t
+            assert ", ".join(f"{number:.2f}" for number in way.o[t - 1]) in view._words.value
+        pictures = {view.t.value: view._image.value}
+        view.t.value = 1
+        assert view._image.value != pictures[3]
+
+    def test_one_step_goes_back_too(self) -> None:
+        view, way = OneStep(example_network(), X, Y, backward=True), walk(example_network(), X, Y)
+        view.t.value = 2
+        assert ", ".join(f"{number:.2f}" for number in way.total[1]) in view._words.value
+        before = shown(view)
+        view.way.value = "forward"
+        assert all(new != old for new, old in zip(shown(view), before, strict=True))
+
+    def test_every_edge_of_the_graph_is_walked_once_and_losses_come_before_the_way_back(self) -> None:
+        walked = moments(3, backward=True)
+        assert len(set(walked)) == len(walked) == 4 * 3 + 3 * 3 - 1
+        assert [moment.backward for moment in walked] == [False] * 12 + [True] * 8
+        assert len(moments(1, backward=True)) == 6
+
+    def test_the_graph_changes_with_every_edge_and_separates_direct_from_total(self) -> None:
+        view = UnrolledGraph(example_network(), X, Y, backward=True)
+        pictures = set()
+        for edges in range(len(view.moments) + 1):
+            view.edges.value = edges
+            pictures.add(view._image.value)
+        assert len(pictures) == 21
+        assert "dL/dh_1 is (0.30, -0.40, -0.40, -0.04)" in view._words.value
+        total = view._image.value
+        view.beside.value = "direct term only"
+        assert view._image.value != total and "switched off" in view._words.value
+
+    def test_a_single_step_can_be_walked(self) -> None:
+        view = UnrolledGraph(example_network(), X[:1], Y[:1], backward=True)
+        view.edges.value = 6
+        assert "the direct term" in view._words.value
+        assert OneStep(example_network(), X[:1], Y[:1]).t.max == 1
+
+
+class TestHiddenStates:
+    @pytest.fixture
+    def model(self, corpus: Corpus) -> LanguageModel:
+        generator = torch.Generator().manual_seed(0)
+        return LanguageModel("gru", vocab_size=len(corpus.vocab), hidden_size=6, generator=generator)
+
+    def test_the_activations_are_those_of_the_model_read_letter_by_letter(
+        self, corpus: Corpus, model: LanguageModel
+    ) -> None:
+        text = corpus.vocab.decode(corpus.held_out[:70])
+        view, state = HiddenStates(model, corpus.vocab, text), model.initial_state(1)
+        for place, letter in enumerate(text):
+            _, state = model(corpus.vocab.encode(letter)[:, None], state)
+            np.testing.assert_allclose(view.hidden[place], state[0].detach(), atol=1e-6)
+
+    def test_another_unit_and_another_place_change_the_picture(self, corpus: Corpus, model: LanguageModel) -> None:
+        view = HiddenStates(model, corpus.vocab, corpus.vocab.decode(corpus.held_out[:70]))
+        before = shown(view)
+        view.unit.value = 5
+        after = shown(view)
+        view.position.value = 0
+        assert before != after != shown(view) and "Unit 5" in view._words.value
+
+    def test_the_most_telling_unit_is_found(self, corpus: Corpus, model: LanguageModel) -> None:
+        view = HiddenStates(model, corpus.vocab, "the sea the lamp")
+        view.hidden = np.zeros((16, 6))
+        view.hidden[:, 4] = [letter == " " for letter in view.text]
+        assert view.most_telling_unit(" ") == 4
+        with pytest.raises(ValueError, match="must have 'z'"):
+            view.most_telling_unit("z")
+
+    def test_one_letter_is_no_text(self, corpus: Corpus, model: LanguageModel) -> None:
+        with pytest.raises(ValueError, match="at least two characters"):
+            HiddenStates(model, corpus.vocab, "a")
+        assert HiddenStates(model, corpus.vocab, "the").position.max == 2
+
+
+def test_truncation_measures_what_truncation_does(corpus: Corpus) -> None:
+    generator = torch.Generator().manual_seed(0)
+    model = LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=8, generator=generator)
+    longer = Corpus("longer", corpus.vocab, corpus.train, corpus.train[:2000])
+    view = Truncation(model, longer)
+    view.length.value = 4
+    errors, kilobytes = view.curves("error"), view.curves("kilobytes")
+    assert errors["full"] == [0.0] * 6 and errors["truncated"][0] == 0.0
+    assert all(error > 0 for error in errors["truncated"][1:])
+    assert kilobytes["full"] == sorted(kilobytes["full"]) and kilobytes["truncated"][-1] < kilobytes["full"][-1] / 10
+    before = shown(view)
+    view.length.value = 16
+    assert view.curves("error")["truncated"][2] == 0.0
+    assert all(new != old for new, old in zip(shown(view), before, strict=True))
+    with pytest.raises(ValueError, match=r"the held-out text has \d+ tokens; 1025 are needed"):
+        Truncation(model, Corpus("short", corpus.vocab, corpus.train, corpus.train[:1000]))
+
+
+class TestGradientMap:
+    @pytest.fixture
+    def view(self):
+        view = GradientMap(name="test map", num_steps=6, hidden_size=8, batch_size=4)
+        yield view
+        view.stop()
+
+    def until(self, condition) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def test_the_map_is_that_of_the_last_looks_network(self, view: GradientMap) -> None:
+        view.session.want_look(60)
+        view.session.run(5)
+        assert view.session.looks[-1].step == 5
+        torch.testing.assert_close(view.session.snapshot.vector, view.session.model.vector)
+        expected = gradient_map(view.session.model, view._tokens, view._targets, view.session.model.initial_state(4))
+        torch.testing.assert_close(view.norms, expected)
+        kept = view.session.snapshot.vector.clone()
+        batches = view.session.trainers["main"].batches
+        assert isinstance(batches, SequentialBatches) and batches.num_steps == 6
+        view.session.trainers["main"].step()
+        torch.testing.assert_close(view.session.snapshot.vector, kept)
+
+    def test_the_slider_cuts_the_map(self, view: GradientMap) -> None:
+        assert int((view.norms > 0).sum()) == 21
+        picture = view._image.value
+        view.cut_every.value = 2
+        assert int((view.norms > 0).sum()) == 9
+        self.until(lambda: view._image.value != picture and "9 of 21 cells" in view._words.value)
+
+    def test_another_cell_takes_effect_and_stopping_leaves_no_thread(self, view: GradientMap) -> None:
+        view.cell.value = "lstm"
+        view.session.wait()
+        view.session.look_now()
+        view.session.wait()
+        assert view.session.model.cell.name == "lstm" and view.norms.shape == (6, 6)
+        view.stop()
+        assert not view._painter.is_alive() and not view.session.alive
+
+    def test_buttons_train_pause_and_reset(self, view: GradientMap) -> None:
+        view.buttons["Start"].click()
+        self.until(lambda: view.session.num_steps > 3)
+        view.buttons["Pause"].click()
+        view.session.wait()
+        assert view.session.num_steps > 3
+        view.buttons["Reset"].click()
+        assert view.session.num_steps == 0
+        view.buttons["Step"].click()
+        view.session.wait()
+        assert view.session.num_steps == 1
