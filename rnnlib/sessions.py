@@ -115,19 +115,10 @@ class Session:
         self._look_wanted_until, self._next_look, self._look_seconds = 0.0, 0.0, (0.01, 0.01)
 
     def _fresh_trainer(self, settings: Settings) -> Trainer:
-        kinds = {"sequential": SequentialBatches, "random": RandomBatches}
-        if settings.batches not in kinds:
-            raise ValueError(f'batches must be "sequential" or "random"; they are {settings.batches!r}.')
-        sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
-        batches = kinds[settings.batches](self.corpus.train.to(self.device), **sizes)
-        knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
-        model = self._fresh_model(settings.cell, settings.hidden_size)
-        return Trainer(model, batches, knobs=knobs, optimizer=settings.optimizer)
+        return fresh_trainer(settings, self.corpus)
 
     def _fresh_model(self, cell: str, hidden_size: int) -> LanguageModel:
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        sizes = {"vocab_size": len(self.corpus.vocab), "hidden_size": hidden_size}
-        return LanguageModel(cell, **sizes, device=self.device, generator=generator)
+        return fresh_model(replace(self.settings, cell=cell, hidden_size=hidden_size), self.corpus)
 
     @property
     def alive(self) -> bool:
@@ -270,10 +261,14 @@ class Session:
         """A new, paused session that went through all of a saved one: its seed and events give the same numbers."""
         content = read_content(path, SESSION_FORMAT)
         session = cls(Settings(**content["settings"]), name=name)
-        for event in content["events"]:
-            session._advance(event["step"])
-            session._apply([(event["knob"], event["new"])])
-        session._advance(content["num_steps"])
+        try:
+            for event in content["events"]:
+                session._advance(event["step"])
+                session._apply([(event["knob"], event["new"])])
+            session._advance(content["num_steps"])
+        except BaseException:
+            session.stop()
+            raise
         return session
 
     @classmethod
@@ -285,6 +280,8 @@ class Session:
         session.trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
         session.events = [Event(**event) for event in content["events"]]
         session.num_steps = content["num_steps"]
+        for saved_name, trainer in session.trainers.items():
+            session._check(saved_name, trainer)
         return session
 
     # -------------------------------------------------------------------------- the background thread
@@ -396,3 +393,24 @@ def tokens_per_second(trainer: Trainer, last_steps: int = 50) -> float:
     per_step = trainer.batches.batch_size * trainer.batches.num_steps
     elapsed = seconds[-1] - seconds[0] if len(seconds) > 1 else 0.0
     return per_step * (len(seconds) - 1) / elapsed if elapsed > 0 else math.nan
+
+
+# ------------------------------------------------------------------------- from settings to networks
+
+
+def fresh_trainer(settings: Settings, corpus: Corpus) -> Trainer:
+    """A trainer at step 0.  Raises ValueError, in one sentence, for settings that cannot be."""
+    kinds = {"sequential": SequentialBatches, "random": RandomBatches}
+    if settings.batches not in kinds:
+        raise ValueError(f'batches must be "sequential" or "random"; they are {settings.batches!r}.')
+    sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
+    batches = kinds[settings.batches](corpus.train.to(choose_device(settings.device)), **sizes)
+    knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
+    return Trainer(fresh_model(settings, corpus), batches, knobs=knobs, optimizer=settings.optimizer)
+
+
+def fresh_model(settings: Settings, corpus: Corpus) -> LanguageModel:
+    """A network with the weights that the settings' seed gives it."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    sizes = {"vocab_size": len(corpus.vocab), "hidden_size": settings.hidden_size}
+    return LanguageModel(settings.cell, **sizes, device=choose_device(settings.device), generator=generator)

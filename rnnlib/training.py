@@ -307,6 +307,7 @@ class Trainer:
         device = batches.tokens.device
         trainer = cls(build_model(content["model"], device), batches, optimizer=content["optimizer"])
         trainer.model.load_state_dict(content["weights"])
+        trainer.use_model(trainer.model, trainer.optimizer)  # its last good weights are these
         trainer.set(**content["knobs"])
         trainer.num_steps = content["num_steps"]
         memory = zip(trainer.optimizer.memory, content["optimizer_memory"], strict=True)
@@ -314,7 +315,8 @@ class Trainer:
         for mine, saved in [*memory, *state]:
             mine.copy_(saved)
         for loss, norm, *known in zip(*content["history"].values(), strict=True):
-            trainer.history.append(loss.float().to(device), norm.float().to(device), *map(float, known))
+            trainer._loss, trainer._norm = loss.float().to(device), norm.float().to(device)
+            trainer.history.append(trainer._loss, trainer._norm, *map(float, known))
             trainer.seconds = float(known[-1])
         return trainer
 
@@ -377,7 +379,7 @@ def read_content(path: str | Path, format_name: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of pickles that are not torch's: they are refused just below
             content = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
         raise ValueError(f"{path} is damaged or was not written by this course; it was not loaded.") from None
     if not isinstance(content, dict) or content.get("format") != format_name:
         raise ValueError(f"{path} is not a file of the kind {format_name!r}; it was not loaded.")

@@ -9,6 +9,7 @@ known one.  An open exercise is told apart from a wrong one, so that Run All goe
 from rnnlib.checks.backpropagation import bptt, missing_detach, truncated
 from rnnlib.checks.concise_implementation import beats_the_ngram, model
 from rnnlib.checks.introduction import perplexity, sequential_batches, smoothed_bigram
+from rnnlib.checks.lab import handed_in, rescues
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
 from rnnlib.checks.verdict import Verdict
 
@@ -16,9 +17,11 @@ __all__ = [
     "Verdict",
     "beats_the_ngram",
     "bptt",
+    "handed_in",
     "missing_detach",
     "model",
     "perplexity",
+    "rescues",
     "rnn_forward",
     "rnn_step",
     "sequential_batches",

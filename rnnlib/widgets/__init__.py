@@ -2,6 +2,7 @@
 
 from rnnlib.widgets.gradient_map_view import GradientMap
 from rnnlib.widgets.hidden_states import HiddenStates
+from rnnlib.widgets.learning_map import LearningMap
 from rnnlib.widgets.next_character import NextCharacter
 from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
@@ -13,6 +14,7 @@ __all__ = [
     "CountedBaselines",
     "GradientMap",
     "HiddenStates",
+    "LearningMap",
     "NextCharacter",
     "OneStep",
     "Partitions",

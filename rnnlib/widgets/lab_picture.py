@@ -44,7 +44,7 @@ class LabPicture:
         with house_style():
             self._figure = Figure(figsize=(10.4, 6.0), dpi=100)
             self._canvas = FigureCanvasAgg(self._figure)
-            margins = {"left": 0.08, "right": 0.985, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
+            margins = {"left": 0.08, "right": 0.98, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
             grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1), **margins)
             self._perplexity = self._figure.add_subplot(grid[0, 0])
             self._norm = self._figure.add_subplot(grid[1, 0], sharex=self._perplexity)
@@ -65,6 +65,7 @@ class LabPicture:
         self._over_time.yaxis.set_minor_formatter(NullFormatter())
         self._over_time.set(xlabel="time step t", ylabel=r"$|\partial L/\partial h_t|$", xlim=(1, T), ylim=(1e-6, 1))
         self._radius.axhline(1, color=BLACK, linestyle="--", linewidth=1.2)
+        self._radius.ticklabel_format(axis="y", scilimits=(-2, 4))
         self._radius.set(xlabel="training step", ylabel=r"spectral radius of $W_{hh}$", ylim=(0, 2))
         # Lines are animated: drawn by `draw`, not with the background.
         line = self._animated_line
@@ -134,7 +135,8 @@ class LabPicture:
         last_step = 100 * 1.5 ** math.ceil(math.log(max(longest, 100) / 100, 1.5))
         V = len(self._session.corpus.vocab)
         perplexity = _spanning([self._lines[name] for name in ("training", "fork", "held out")], (2, V))
-        low, high = min(perplexity[0], 0.75 * self._ngram_perplexity), perplexity[1]
+        high, counted = perplexity[1], self._ngram_perplexity
+        low = min(perplexity[0], 0.75 * counted, counted * (counted / high) ** 0.12)  # room for the n-gram's name
         norm = _spanning([self._lines["norm"], self._lines["threshold"]], (0.1, 2))
         over_time = _spanning([self._lines["over time"]], (1e-4, 1e-1), factor=10)
         radii = [look.spectral_radius for look in self._session.looks if math.isfinite(look.spectral_radius)]

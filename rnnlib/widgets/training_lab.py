@@ -54,8 +54,11 @@ class TrainingLab(LiveView):
         self.hidden_size = widgets.SelectionSlider(
             options=sizes, value=main.model.hidden_size, description="Hidden size", continuous_update=False, **wide
         )
+        # The page moves a slider to the nearest of its places, which would be a change: the rate it begins with is one.
+        exponent, step = math.log10(main.knobs.learning_rate), 0.05
+        lowest, highest = exponent - step * max(0, round((exponent + 3) / step)), max(1.5, exponent)
         self.learning_rate = widgets.FloatLogSlider(
-            value=main.knobs.learning_rate, min=-3, max=1.5, step=0.05, readout_format=".3g",
+            value=main.knobs.learning_rate, min=lowest, max=highest, step=step, readout_format=".3g",
             description="Learning rate", **wide,
         )  # fmt: skip
         self.clip_threshold = widgets.SelectionSlider(
@@ -73,7 +76,9 @@ class TrainingLab(LiveView):
             layout={"width": "220px"},
         )  # fmt: skip
         for knob in ("hidden_size", "learning_rate", "clip_threshold", "cell"):
-            getattr(self, knob).observe(lambda change, knob=knob: self._set(knob, change.new), "value")
+            getattr(self, knob).observe(
+                lambda change, knob=knob: self._knob_moved(knob, change.old, change.new), "value"
+            )
         self.temperature.observe(lambda change: self._set_temperature(change.new), "value")
 
     def _rows(self) -> list[widgets.Widget]:
@@ -96,6 +101,10 @@ class TrainingLab(LiveView):
         return self._lab_picture.draw()
 
     # ----------------------------------------------------------------------------------- callbacks
+
+    def _knob_moved(self, knob: str, old: Any, new: Any) -> None:
+        if knob != "learning_rate" or not math.isclose(old, new, rel_tol=1e-9):  # which the page may round
+            self._set(knob, new)
 
     def _set(self, knob: str, value: Any) -> None:
         self.act(lambda: self.session.set(**{knob: value}))

@@ -148,6 +148,31 @@ def test_a_loaded_session_continues_bit_for_bit(session: Session, tmp_path) -> N
         loaded.stop()
 
 
+def test_a_loaded_session_that_had_diverged_can_be_rescued_and_replayed(session: Session, tmp_path) -> None:
+    session.run(10)
+    session.set(learning_rate=1e37, clip_threshold=math.inf)
+    session.run(50)
+    session.save(tmp_path / "diverged")
+    loaded = Session.load(tmp_path / "diverged", name="loaded")
+    assert loaded.diverged == session.diverged
+    loaded.set(learning_rate=0.1, clip_threshold=1.0)
+    loaded.run(10)
+    loaded.save(tmp_path / "rescued")
+    again = Session.replay(tmp_path / "rescued", name="replay")
+    for one in (loaded, again):
+        one.stop()
+    assert np.array_equal(losses(loaded), losses(again)) and math.isfinite(losses(again)[-1])
+
+
+def test_a_replay_that_fails_leaves_no_thread(session: Session, tmp_path, monkeypatch) -> None:
+    session.run(3)
+    session.save(tmp_path / "saved")
+    monkeypatch.setattr(Trainer, "step", lambda trainer: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Session.replay(tmp_path / "saved", name="replay")
+    assert "session replay" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path) -> None:
     session.start(400)
     session.save(tmp_path / "saved")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rnnlib.figures import thin_out
+from rnnlib.figures import panels, plain_log_axis, thin_out
 from rnnlib.sessions import MAIN, Event
 from rnnlib.widgets import TrainingLab
 from rnnlib.widgets.lab_picture import _rows_without_overlap, describe
@@ -166,6 +166,17 @@ def test_every_control_has_a_name_and_thresholds_are_logarithmic(lab: TrainingLa
     np.testing.assert_allclose(ratios, ratios[0])
 
 
+@pytest.mark.parametrize("rate", [0.0001, 0.003, 1.0, 2.0, 8.0, 100.0])
+def test_the_learning_rate_begins_at_a_place_of_its_slider(rate: float) -> None:
+    lab = TrainingLab(name="test lab", learning_rate=rate, **SMALL)
+    slider = lab.learning_rate
+    places = (math.log10(rate) - slider.min) / slider.step
+    assert slider.value == rate and abs(places - round(places)) < 1e-6 and slider.min < -2.9
+    slider.value = rate * (1 + 1e-15)  # as a page may send it back
+    lab.stop()
+    assert lab.session.events == [] and lab.session.trainers[MAIN].knobs.learning_rate == rate
+
+
 def test_thinning_out_keeps_the_mean_of_every_step() -> None:
     values = np.arange(1000.0)
     steps, means = thin_out(values, max_points=7)
@@ -173,6 +184,19 @@ def test_thinning_out_keeps_the_mean_of_every_step() -> None:
     lengths = np.diff(np.append(0, steps))
     assert math.isclose(float((means * lengths).sum()), values.sum())
     assert thin_out(np.array([3.0]))[1].tolist() == [3.0] and len(thin_out(np.empty(0))[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "labels"), [((3, 32), ["5", "10", "20"]), ((1, 1e9), ["1", "100", "1e4", "1e6", "1e8"])]
+)
+def test_a_logarithmic_axis_has_room_for_its_labels(limits: tuple, labels: list) -> None:
+    drawing, (ax,) = panels()
+    plain_log_axis(ax)
+    ax.set_ylim(limits)
+    drawing._repr_png_()
+    shown = [label.get_text() for place, label in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+             if limits[0] <= place <= limits[1]]  # fmt: skip
+    assert shown == labels
 
 
 def test_events_are_described_in_a_few_words() -> None:

@@ -1,0 +1,333 @@
+"""The checks of notebook 06: rescues that work and those that do not; session files that were tampered with."""
+
+import copy
+import math
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rnnlib import checks, models, sessions, text, training
+from rnnlib.sessions import SESSION_FORMAT, Session, Settings
+from rnnlib.training import read_content, write_content
+
+SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
+
+
+# ------------------------------------------------------------------------------------------ a rescue
+
+
+class TestRescue:
+    @pytest.fixture
+    def sick(self):
+        session = Session(Settings(**SMALL, learning_rate=16.0, clip_threshold=math.inf), name="sick")
+        session.run(60)
+        yield session
+        session.stop()
+
+    def check(self, rescue, sick: Session) -> checks.Verdict:
+        return checks.rescues(rescue, sick, steps=150, perplexity_below=14)
+
+    @pytest.mark.parametrize("change", [{"clip_threshold": 0.1}, {"learning_rate": 1.0}])
+    def test_shorter_steps_rescue(self, sick: Session, change: dict) -> None:
+        verdict = self.check(lambda session: session.set(**change), sick)
+        assert verdict.result == "passed", verdict
+        (knob,) = change
+        assert f"with {knob} at {change[knob]:g}" in verdict.message and "after 150 steps" in verdict.message
+
+    @pytest.mark.parametrize(
+        ("wrong", "named"),
+        [
+            (lambda session: session.set(clip_threshold=0.1, learning_rate=1.0), "changed 2 knobs (clip_threshold, l"),
+            (lambda session: session.set(learning_rate=30.0), "with learning_rate at 30 it still diverges"),
+            (lambda session: session.set(clip_threshold=5.0), "with clip_threshold at 5 it still diverges"),
+            (lambda session: session.set(clip_by="value"), "a threshold that is off lets everything through"),
+            (lambda session: session.set(learning_rate=1e-3), "it no longer diverges, but it crawls"),
+            (lambda session: session.set(clip_threshold=1e-4), "Its steps have become too short"),
+            (lambda session: session.set(cell="gru"), "cell makes it another network"),
+            (lambda session: session.set(hidden_size=8), "hidden_size makes it another network"),
+            (lambda session: session.reset(learning_rate=1.0), "session.reset begins another run"),
+            (lambda session: session.run(5), "it trained 5 steps itself"),
+            (lambda session: session.stop(), "it ended the session"),
+            (lambda session: session.set(learning_rate=-1), "it raised ValueError: the learning rate must be"),
+            (lambda session: session.set(momentum=0.9), "it raised ValueError: there is no knob 'momentum'"),
+        ],
+    )
+    def test_what_does_not_rescue_is_named(self, sick: Session, wrong, named: str) -> None:
+        verdict = self.check(wrong, sick)
+        assert verdict.result == "wrong" and named in verdict.message
+
+    def test_turning_nothing_is_open(self, sick: Session) -> None:
+        assert self.check(lambda session: ..., sick).result == "open"
+        assert self.check(lambda session: session.set(learning_rate=16.0), sick).result == "open"
+
+    def test_the_check_leaves_no_thread_and_the_sick_session_as_it_was(self, sick: Session) -> None:
+        self.check(lambda session: session.set(clip_threshold=0.1), sick)
+        assert "session rescue" not in [thread.name for thread in threading.enumerate()]
+        assert sick.alive and sick.num_steps == 60 and sick.events == []
+
+
+# --------------------------------------------------------------------------------- a session handed in
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What is in the file of a session with every kind of event."""
+    session = Session(Settings(**SMALL), name="to hand in")
+    session.run(20)
+    session.set(learning_rate=0.5)
+    session.run(10)
+    session.set(hidden_size=20)
+    session.run(10)
+    session.fork()
+    session.set(clip_threshold=0.1)
+    session.run(20)
+    path = tmp_path_factory.mktemp("sessions") / "saved.session"
+    session.save(path)
+    session.stop()
+    return read_content(path, SESSION_FORMAT)
+
+
+@pytest.fixture
+def changed(content: dict, tmp_path):
+    """The path of a copy of the file in which `change` has changed something."""
+
+    def write(change):
+        copied = copy.deepcopy(content)
+        change(copied)
+        write_content(tmp_path / "changed.session", copied)
+        return tmp_path / "changed.session"
+
+    return write
+
+
+def main(content: dict) -> dict:
+    return content["trainers"]["main"]
+
+
+def test_an_honest_session_passes_bit_for_bit(changed) -> None:
+    verdict = checks.handed_in(changed(lambda content: None))
+    assert verdict.result == "passed", verdict
+    assert "60 steps with 4 changes, trained again, give the same numbers bit for bit." in verdict.message
+    assert "Held-out perplexity" in verdict.message and "4-gram has" in verdict.message
+
+
+def test_a_session_with_the_settings_asked_for_passes(changed) -> None:
+    assert checks.handed_in(changed(lambda content: None), settings=Settings(**SMALL)).result == "passed"
+
+
+def test_a_session_that_was_loaded_and_continued_passes(changed, tmp_path) -> None:
+    session = Session.load(changed(lambda content: None), name="continued")
+    session.set(learning_rate=0.25)
+    session.run(15)
+    session.save(tmp_path / "continued.session")
+    session.stop()
+    assert checks.handed_in(tmp_path / "continued.session").result == "passed"
+
+
+def test_a_session_that_diverged_and_was_rescued_passes(tmp_path) -> None:
+    session = Session(Settings(**SMALL, learning_rate=1e37, clip_threshold=math.inf), name="rescued")
+    session.run(20)
+    session.set(learning_rate=0.5, clip_threshold=1.0)
+    session.run(20)
+    session.save(tmp_path / "rescued.session")
+    session.stop()
+    verdict = checks.handed_in(tmp_path / "rescued.session")
+    assert verdict.result == "passed", verdict
+
+
+def set_event(number: int, **changes):
+    return lambda content: content["events"][number].update(changes)
+
+
+def set_setting(**changes):
+    return lambda content: content["settings"].update(changes)
+
+
+def add_to_weight(content: dict) -> None:
+    main(content)["weights"]["vector"][3] += 1e-6
+
+
+def weights_of_another_training(content: dict) -> None:
+    main(content)["weights"]["vector"].normal_(generator=torch.Generator().manual_seed(0))
+
+
+def one_better_loss(content: dict) -> None:
+    main(content)["history"]["loss"][33] -= 0.5
+
+
+def a_better_end(content: dict) -> None:
+    main(content)["history"]["loss"][45:] -= 0.5
+
+
+def a_better_curve(content: dict) -> None:
+    main(content)["history"]["loss"] -= 0.5
+
+
+def forged_event(content: dict) -> None:
+    """A changed learning rate, in event and curve."""
+    content["events"][0]["new"] = 0.25
+    for trainer in content["trainers"].values():
+        trainer["history"]["learning_rate"][20:] = 0.25
+
+
+def one_event_less(content: dict) -> None:
+    del content["events"][0]
+
+
+def an_event_that_changes_nothing(content: dict) -> None:
+    content["events"].append({"step": 60, "knob": "clip_threshold", "old": 0.1, "new": 0.1})
+
+
+def longer_than_it_was(content: dict) -> None:
+    content["num_steps"] += 20
+
+
+def without_its_fork(content: dict) -> None:
+    del content["trainers"]["fork"]
+
+
+def other_text(content: dict) -> None:
+    main(content)["batches"]["text_sha1"] = "0" * 12
+
+
+def a_better_fork(content: dict) -> None:
+    content["trainers"]["fork"]["history"]["loss"][50] -= 1
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        (add_to_weight, "main: its weights were changed"),
+        (weights_of_another_training, "main: its weights were changed"),
+        (one_better_loss, "main: its curve was changed: the loss at step 34 is not what its training gives"),
+        (a_better_end, "main: its events or its curve were changed: from step 46 on the loss"),
+        (a_better_curve, "the loss differs from the first step on"),
+        (a_better_fork, "fork: its curve was changed: the loss at step 51"),
+        (forged_event, "main: its events or its curve were changed: from step 22 on the loss"),
+        (set_event(0, new=0.25), "main: its events were changed: learning_rate is not the one of its curve at step 21"),
+        (set_event(0, step=10), "main: its events were changed: learning_rate is not the one of its curve at step 11"),
+        (set_event(0, step=35), "its events were changed: their steps are not in order"),
+        (set_event(3, step=99), "their steps are not in order, or after its end"),
+        (set_event(0, old=3.0), "its events were changed: at step 20 learning_rate was 1.0, not 3.0"),
+        (set_event(1, new=24), "its network is {'cell': 'rnn', 'vocab_size': 28, 'hidden_size': 20}"),
+        (set_event(1, new=-5), "its events were changed: hidden_size=-5 at step 30 cannot have happened"),
+        (set_event(0, knob="magic"), "has the form of a session but not its content"),
+        (one_event_less, "its events were changed: learning_rate is not the one of its curve at step 21"),
+        (an_event_that_changes_nothing, "5 are recorded, of which 4 can have happened"),
+        (longer_than_it_was, "its number of steps was changed: 60 are on its curve, 80 in its record"),
+        (without_its_fork, "it holds the networks main; its events give main, fork"),
+        (other_text, "it was trained on another text"),
+        (set_setting(seed=1), "its settings were changed: it was trained on batches"),
+        (set_setting(batch_size=9), "its settings were changed: it was trained on batches"),
+        (set_setting(clip_threshold=2.0), "at step 40 clip_threshold was 2.0, not 1.0"),
+        (set_setting(optimizer="adam"), "from step 2 on the loss is not what its training gives"),
+        (set_setting(text="nowhere.txt"), "there is no text named 'nowhere.txt'"),
+        (set_setting(colour="blue"), "has the form of a session but not its content"),
+        (lambda content: content.pop("events"), "has the form of a session but not its content"),
+        (lambda content: content.update(num_steps=0), "nothing was trained"),
+        (lambda content: content.update(num_steps=10**9), "it trained for 1000000000 steps; the budget is 5000"),
+        (lambda content: content.update(format="another"), "is not a file of the kind"),
+    ],
+)
+def test_tampering_is_named(changed, tamper, named: str) -> None:
+    verdict = checks.handed_in(changed(tamper))
+    assert verdict.result == "wrong" and named in verdict.message, verdict
+    assert "session handed in" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_settings_other_than_those_asked_for_are_named(changed) -> None:
+    asked = Settings(**{**SMALL, "hidden_size": 32})
+    verdict = checks.handed_in(changed(lambda content: None), settings=asked)
+    assert "its hidden_size is 16; 32 was asked for" in verdict.message
+
+
+@pytest.mark.parametrize("keep", [0, 100, -100])
+def test_a_damaged_file_is_named(changed, keep: int) -> None:
+    path = changed(lambda content: None)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert "is damaged" in checks.handed_in(path).message
+
+
+def test_a_missing_file_is_named_and_none_at_all_is_open(tmp_path) -> None:
+    assert "there is no file" in checks.handed_in(tmp_path / "nowhere.session").message
+    assert checks.handed_in(None).result == "open" and checks.handed_in(...).result == "open"
+
+
+def other_rounding(growth: float):
+    """A tiny difference at every step, larger from step to step."""
+
+    def change(content: dict) -> None:
+        for trainer in content["trainers"].values():
+            trainer["history"]["loss"] *= 1 + torch.from_numpy(1e-7 * growth ** np.arange(60.0))
+
+    return change
+
+
+def test_the_rounding_of_another_machine_is_told_apart_from_tampering(changed) -> None:
+    verdict = checks.handed_in(changed(other_rounding(growth=1.0)))
+    assert verdict.result == "passed" and "the same numbers up to rounding" in verdict.message
+    verdict = checks.handed_in(changed(other_rounding(growth=1.35)))
+    assert verdict.result == "wrong" and "were changed" not in verdict.message
+    assert "drifts away from the one found here, by more than 1% at step 40" in verdict.message
+
+
+@pytest.mark.parametrize("knobs", [{"learning_rate": 1.0}, {"learning_rate": 16.0, "clip_threshold": math.inf}])
+def test_a_machine_that_adds_in_another_order_accuses_nobody(tmp_path, monkeypatch, knobs: dict) -> None:
+    session = Session(Settings(**{**SMALL, "batch_size": 16}, **knobs), name="elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(models, "SMALLEST_HIDDEN_SIZE_FOR_THREADS", 1)
+        session.run(100)
+    session.save(tmp_path / "elsewhere.session")
+    session.stop()
+    verdict = checks.handed_in(tmp_path / "elsewhere.session")
+    if knobs["learning_rate"] == 1.0:
+        assert "the same numbers up to rounding" in verdict.message
+    else:
+        assert "drifts away" in verdict.message and "another kind, or a GPU, rounds differently" in verdict.message
+
+
+def test_a_run_that_diverges_at_another_step_here_accuses_nobody(tmp_path) -> None:
+    session = Session(Settings(**SMALL, learning_rate=1e37, clip_threshold=math.inf), name="elsewhere")
+    session.run(20)
+    session.diverged.clear()  # as if its numbers had still been finite where it was trained
+    session.num_steps += 5
+    session.save(tmp_path / "elsewhere.session")
+    session.stop()
+    assert "here its training diverges at step" in checks.handed_in(tmp_path / "elsewhere.session").message
+
+
+def test_help_grows_from_try_to_try(tmp_path) -> None:
+    first, second = (checks.handed_in(tmp_path / "nowhere")._repr_markdown_() for _ in range(2))
+    assert "<details>" not in first and "Save button" in second
+
+
+# ------------------------------------------------------------------------------- the notebook's solutions
+
+
+def solutions() -> list[str]:
+    """The solutions folded into notebook 06, one for each challenge that has one."""
+    source = (Path(__file__).parents[2] / "notebooks/src/06_lab.py").read_text()
+    folded = re.findall(r"A solution</summary>.*?# ```python\n(.*?)# ```", source, re.S)
+    return [re.sub("^# ?", "", lines, flags=re.M) for lines in folded]
+
+
+def test_the_solution_of_the_first_challenge_passes() -> None:
+    settings = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "learning_rate": 8.0, "clip_threshold": math.inf}
+    sick = Session(Settings(**settings, device="cpu"), name="sick")
+    verdict = checks.rescues(
+        lambda session: exec(solutions()[0], {"session": session}), sick, steps=200, perplexity_below=10
+    )
+    sick.stop()
+    assert verdict.result == "passed", verdict
+
+
+def test_the_solution_of_the_second_challenge_passes() -> None:
+    corpus = text.load_corpus("story")
+    names = {"sessions": sessions, "text": text, "training": training, "corpus": corpus}
+    exec(solutions()[1], names)
+    verdict = checks.beats_the_ngram(names["my_trainer"], corpus, step_budget=300)
+    assert verdict.result == "passed" and "held-out perplexity 3.5" in verdict.message, verdict
