@@ -196,6 +196,11 @@ def letter_axes(drawing: Figure, rows: int, columns: int, *, left: int, top: int
     return ax
 
 
+def shade(color: str, strength: float) -> tuple[float, float, float, float]:
+    """A colour to put behind a letter, 0 for none of it to 1 for all, as RGBA."""
+    return to_rgba(color, min(max(strength, 0.0), 1.0))
+
+
 def letters(ax: Axes, lines: Sequence[str], shades: np.ndarray | None = None) -> None:
     """Lines of letters on axes of `letter_axes`; shades (rows, columns, 4) is the colour behind each, RGBA."""
     rows, columns = int(ax.get_ylim()[0]), int(ax.get_xlim()[1])
@@ -216,7 +221,7 @@ def partition(
     shades = np.zeros((len(lines), columns, 4))
     for color, start in zip(COLORS, starts, strict=False):
         for place in range(start, start + num_steps):
-            shades[place // columns, place % columns] = to_rgba(color, 0.35)
+            shades[place // columns, place % columns] = shade(color, 0.35)
     ax = letter_axes(drawing, len(lines), columns, left=30, top=34)
     letters(ax, lines, shades)
     ax.set_title(f"the text, and where the batch is in it ({kind})", loc="left", fontsize=12)
@@ -226,7 +231,7 @@ def partition(
     top = 34 + len(lines) * LINE_HEIGHT + 46
     for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
         rows = [text[start + shift : start + shift + num_steps] for start in starts]
-        shades = np.array([[to_rgba(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
+        shades = np.array([[shade(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
         ax = letter_axes(drawing, len(rows), num_steps, left=90 + 420 * column, top=top)
         letters(ax, rows, shades)
         ax.set_title(title, loc="left", fontsize=12)
@@ -300,7 +305,7 @@ def activation_letters(
     shades = np.zeros((len(lines), columns, 4))
     for place, activation in enumerate(activations):
         color = BLUE if activation > 0 else ORANGE
-        shades[place // columns, place % columns] = to_rgba(color, 0.75 * min(abs(float(activation)), 1.0))
+        shades[place // columns, place % columns] = shade(color, 0.75 * abs(float(activation)))
     letters(letter_axes(drawing, len(lines), columns, left=30, top=top), lines, shades)
 
 

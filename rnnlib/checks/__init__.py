@@ -8,6 +8,14 @@ known one.  An open exercise is told apart from a wrong one, so that Run All goe
 
 from rnnlib.checks.backpropagation import bptt, missing_detach, truncated
 from rnnlib.checks.concise_implementation import beats_the_ngram, model
+from rnnlib.checks.gradient_problems import (
+    clip_by_norm,
+    clip_by_value,
+    clipped_once,
+    gru_step,
+    lstm_step,
+    time_stays_time,
+)
 from rnnlib.checks.introduction import perplexity, sequential_batches, smoothed_bigram
 from rnnlib.checks.lab import handed_in, rescues
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
@@ -17,7 +25,12 @@ __all__ = [
     "Verdict",
     "beats_the_ngram",
     "bptt",
+    "clip_by_norm",
+    "clip_by_value",
+    "clipped_once",
+    "gru_step",
     "handed_in",
+    "lstm_step",
     "missing_detach",
     "model",
     "perplexity",
@@ -26,6 +39,7 @@ __all__ = [
     "rnn_step",
     "sequential_batches",
     "smoothed_bigram",
+    "time_stays_time",
     "truncated",
     "unrolled_twice",
 ]

@@ -1,16 +1,25 @@
 """Interactive views, one file each; the only part of rnnlib that needs ipywidgets."""
 
+from rnnlib.widgets.cliff import Cliff, ClippingInTwoDimensions
+from rnnlib.widgets.gates import Gates
 from rnnlib.widgets.gradient_map_view import GradientMap
 from rnnlib.widgets.hidden_states import HiddenStates
+from rnnlib.widgets.jacobian_products import JacobianProducts
 from rnnlib.widgets.learning_map import LearningMap
 from rnnlib.widgets.next_character import NextCharacter
 from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
 from rnnlib.widgets.step_through import OneStep, UnrolledGraph
+from rnnlib.widgets.step_time import StepTime
 from rnnlib.widgets.training_lab import TrainingLab
 from rnnlib.widgets.truncation import Truncation
 
 __all__ = [
+    "Cliff",
+    "ClippingInTwoDimensions",
+    "Gates",
+    "JacobianProducts",
+    "StepTime",
     "CountedBaselines",
     "GradientMap",
     "HiddenStates",

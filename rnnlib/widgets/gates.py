@@ -1,0 +1,61 @@
+"""The gates of a trained GRU or LSTM while it reads: every value between shut (0) and open (1).
+
+Before: cliff.py.
+"""
+
+import numpy as np
+import torch
+
+from rnnlib.cells import GRU, LSTM, Workspace
+from rnnlib.figures import LINE_HEIGHT, Drawing, house_style
+from rnnlib.models import LanguageModel, native, native_state
+from rnnlib.stability_figures import gate_letters, gate_map
+from rnnlib.text import Vocab
+from rnnlib.widgets.knob_view import KnobView, choice, int_slider
+
+COLUMNS = 60
+GATES = {GRU: {"update z": 1, "reset r": 0}, LSTM: {"forget f": 1, "input i": 0, "output o": 3}}
+
+
+class Gates(KnobView):
+    """A text shaded by one gate of one unit, and below it the same gate of all units."""
+
+    def __init__(self, model: LanguageModel, vocab: Vocab, text: str):
+        """model: a GRU or an LSTM.  text: characters of the vocabulary, some 180 fill the view."""
+        if model.cell not in GATES:
+            raise ValueError(f"only GRU and LSTM have gates; this model's cell is {model.cell.name}.")
+        self.text, self._names = text, GATES[model.cell]
+        tokens = vocab.encode(text)[:, None].to(model.device)
+        with torch.no_grad():
+            shares, state = native(model.input_shares(tokens)), native_state(model.initial_state(1))
+            way = model.cell.forward(shares, state, native(model.weights.W_hh), Workspace())
+        self.values = torch.as_tensor(way.gates)[:, :, 0].cpu().numpy().copy()  # (gates, n, H)
+        self.gate = choice("Gate", list(self._names))
+        self.unit = int_slider("Unit", 0, 0, model.hidden_size - 1)
+        super().__init__([self.gate, self.unit])
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The chosen gate of all units over the text, (n, H)."""
+        gate: np.ndarray = self.values[self._names[self.gate.value]]
+        return gate
+
+    def drawing(self) -> Drawing:
+        """Letters above, all units below."""
+        lines = -(-len(self.text) // COLUMNS)
+        height = 20 + lines * LINE_HEIGHT + 330
+        with house_style():
+            drawing = Drawing(figsize=(9, height / 100), dpi=100)
+            gate_letters(drawing, self.text, self.shown[:, self.unit.value], COLUMNS, top=10)
+            ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
+            gate_map(ax, self.shown, self.unit.value)
+        return drawing
+
+    def words(self) -> str:
+        """How far open the gate is, in this unit and in all."""
+        values = self.shown[:, self.unit.value]
+        return (
+            f"{self.gate.value.capitalize()} of unit {self.unit.value}: {values.mean():.2f} in the mean, from "
+            f"{values.min():.2f} to {values.max():.2f}. Over all units {self.shown.mean():.2f} in the mean; "
+            f"{(self.shown > 0.9).mean():.0%} of all values are above 0.9."
+        )

@@ -1,0 +1,88 @@
+"""The views of notebook 04: the numbers behind the pictures, edge values, callbacks called directly."""
+
+import numpy as np
+import pytest
+import torch
+
+from rnnlib.cells import LSTM
+from rnnlib.models import LanguageModel
+from rnnlib.stability import descend
+from rnnlib.text import Corpus
+from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, StepTime
+from rnnlib.widgets.knob_view import KnobView
+
+
+def shown(view: KnobView) -> tuple[bytes, str]:
+    return view._image.value, view._words.value
+
+
+def changes(view: KnobView, knob, value) -> bool:
+    before = shown(view)
+    knob.value = value
+    return all(new != old for new, old in zip(shown(view), before, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["normal", "orthogonal", "identity"])
+def test_the_matrix_has_the_spectral_radius_of_the_slider(kind: str) -> None:
+    view = JacobianProducts()
+    view.kind.value = kind
+    view.radius.value = 0.6
+    assert float(torch.linalg.eigvals(view.W_hh.double()).abs().max()) == pytest.approx(0.6, rel=1e-4)
+    assert changes(view, view.radius, 1.5)
+
+
+def test_every_knob_of_the_jacobian_view_changes_picture_and_words() -> None:
+    view = JacobianProducts()
+    assert changes(view, view.num_steps, 1) and changes(view, view.num_steps, 20)
+    assert changes(view, view.activation, "sigmoid")
+    view.radius.value = 0.5
+    assert "it must vanish" in view._words.value
+    assert changes(view, view.activation, "linear")
+
+
+def test_the_cliff_shows_the_descents_of_the_library() -> None:
+    view = Cliff()
+    options = {"threshold": 0.5, "learning_rate": 0.05, "steps": 60}
+    for name, kind in (("not clipped", "not"), ("by norm", "norm"), ("by value", "value")):
+        np.testing.assert_array_equal(view.ways[name], descend((4.3, -2.6), clip_by=kind, **options))
+    assert changes(view, view.steps, 0) and view.ways["by norm"].shape == (1, 2)
+    assert changes(view, view.steps, 30) and changes(view, view.threshold, 1.0) and changes(view, view.w, 4.5)
+
+
+def test_clipping_in_two_dimensions_tells_lengths_and_angle() -> None:
+    view = ClippingInTwoDimensions()
+    view.g_1.value, view.g_2.value = 3.0, 4.0
+    assert "5.00 long. By norm: 1.00, not turned. By value: 1.41, turned by 8 degrees" in view._words.value
+    assert changes(view, view.threshold, 4.0)
+    view.g_1.value = view.g_2.value = 0.0
+    assert "nothing to clip" in view._words.value
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_the_gates_are_those_of_a_step_by_step_pass(corpus: Corpus, cell: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    model = LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=5, generator=generator)
+    text = corpus.vocab.decode(corpus.held_out[:70])
+    view = Gates(model, corpus.vocab, text)
+    with torch.no_grad():
+        shares = model.input_shares(corpus.vocab.encode(text)[:, None])
+        state, W_hh = model.initial_state(1), model.weights.W_hh
+        for t in range(len(text)):
+            h = state[0] if cell == "lstm" else state
+            first_two = torch.sigmoid(shares[:2, t] + h @ W_hh[:2])[:, 0]  # i, f of an LSTM; r, z of a GRU
+            np.testing.assert_allclose(view.values[:2, t], first_two, atol=1e-5)
+            state = model.cell.step(shares[:, t], state, W_hh)
+    assert changes(view, view.unit, 4)
+    assert changes(view, view.gate, "input i" if model.cell is LSTM else "reset r")
+
+
+def test_a_network_without_gates_is_refused(corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match="only GRU and LSTM have gates; this model's cell is rnn"):
+        Gates(LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=2), corpus.vocab, "the")
+
+
+def test_step_times_are_measured_for_every_size() -> None:
+    view = StepTime()
+    assert all(milliseconds > 0 for times in view.milliseconds.values() for milliseconds in times)
+    assert changes(view, view.size, "hidden size H")
+    assert "H grows 16 times, from 16 to 256" in view._words.value
