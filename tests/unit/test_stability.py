@@ -74,7 +74,7 @@ def test_bad_input_is_told_in_one_sentence() -> None:
         jacobian_norms(torch.eye(2), "tanh", 0, generator())
 
 
-def test_the_cliffs_gradient_is_autograds_and_steepest_where_the_literature_has_it() -> None:
+def test_the_cliffs_gradient_is_autograds() -> None:
     for w, b in ((4.3, -2.6), (4.64, -2.39), (5.5, -2.0)):
         weights = torch.tensor([w, b], dtype=torch.float64, requires_grad=True)
         x = torch.tensor(0.5, dtype=torch.float64)
@@ -84,11 +84,12 @@ def test_the_cliffs_gradient_is_autograds_and_steepest_where_the_literature_has_
         error.backward()
         np.testing.assert_allclose(cliff_gradient(w, b), weights.grad, rtol=1e-8)
         assert cliff_error(np.array(w), np.array(b)) == pytest.approx(error.item())
-    on_a_grid = {
-        (w, b): np.linalg.norm(cliff_gradient(w, b)) for w in np.arange(3.8, 5.6, 0.02) for b in np.arange(-3, -1.9, 0.02)
-    }  # fmt: skip
-    w, b = max(on_a_grid, key=lambda place: on_a_grid[place])
-    assert abs(w - 4.64) < 0.15 and abs(b + 2.39) < 0.1
+
+
+def test_the_cliff_goes_through_the_place_that_the_literature_names() -> None:
+    slopes = {b: np.linalg.norm(cliff_gradient(4.64, b)) for b in np.arange(-3, -1.9, 0.0005)}
+    steepest = max(slopes, key=lambda b: slopes[b])
+    assert steepest == pytest.approx(-2.39, abs=0.005) and slopes[steepest] > 300
 
 
 def test_clipping_by_norm_keeps_the_direction_and_by_value_need_not() -> None:
