@@ -426,4 +426,4 @@ checks.truncated(my_truncated)
 # - Werbos 1990, *Backpropagation through time: what it does and how to do it*
 # - Williams and Peng 1990, *An efficient gradient-based algorithm for on-line training of recurrent network trajectories*: truncation
 # - Tallec and Ollivier 2017, *Unbiasing truncated backpropagation through time*
-# - Next: 04 Gradient problems
+# - Next: [04 Gradient problems](04_gradient_problems.ipynb)

@@ -32,7 +32,7 @@ from rnnlib.figures import (
 )
 from rnnlib.sessions import FORK, MAIN, Event, Session
 
-STEPS_OF_CLIPPED_COUNT = 200
+STEPS_OF_CLIPPED_COUNT, BLIND_GUESSES_SHOWN = 200, 10
 SHORT_NAMES = {"learning_rate": "rate", "clip_threshold": "clip", "hidden_size": "H", "clip_by": "clip by"}
 
 
@@ -130,12 +130,15 @@ class LabPicture:
         self._clipped.set_text(f"clipped: {clipped} of the last {counted} steps" if counted else "")
 
     def _limits(self) -> tuple[tuple[float, float], ...]:
-        """Limits that hold all lines and move rarely: growing in large steps, never shrinking while data grow."""
+        """Limits that hold all lines and move rarely: growing in large steps, never shrinking while data grow.
+
+        Only a perplexity far above a blind guess leaves its axes: how far it diverged would hide what others learn.
+        """
         longest = max(trainer.num_steps for trainer in self._session.trainers.values())
         last_step = 100 * 1.5 ** math.ceil(math.log(max(longest, 100) / 100, 1.5))
         V = len(self._session.corpus.vocab)
         perplexity = _spanning([self._lines[name] for name in ("training", "fork", "held out")], (2, V))
-        high, counted = perplexity[1], self._ngram_perplexity
+        high, counted = min(perplexity[1], BLIND_GUESSES_SHOWN * V), self._ngram_perplexity
         low = min(perplexity[0], 0.75 * counted, counted * (counted / high) ** 0.12)  # room for the n-gram's name
         norm = _spanning([self._lines["norm"], self._lines["threshold"]], (0.1, 2))
         over_time = _spanning([self._lines["over time"]], (1e-4, 1e-1), factor=10)

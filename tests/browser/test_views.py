@@ -1,4 +1,4 @@
-"""The views of notebooks 01 to 03 in a real JupyterLab: moved by keyboard, the picture and the words change."""
+"""The views of notebooks 01 to 04 in a real JupyterLab: moved by keyboard, the picture and the words change."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
 
 INTRODUCTION, STRUCTURE = "01_introduction.ipynb", "02_structure.ipynb"
-BACKPROPAGATION = "03_backpropagation_through_time.ipynb"
+BACKPROPAGATION, PROBLEMS = "03_backpropagation_through_time.ipynb", "04_gradient_problems.ipynb"
 # Put a view's cell into the middle of the window: JupyterLab draws only what is near it.
 SCROLL_TO_CELL = """
 async text => {
@@ -86,6 +86,10 @@ VIEWS = [
     (BACKPROPAGATION, "OneStep(network", "knob-view", "Time step t", "ArrowLeft", "one_step_backward"),
     (BACKPROPAGATION, "GradientMap(hidden_size=64)", "gradient-map", "Cut every k steps", "PageDown", "gradient_map"),
     (BACKPROPAGATION, "Truncation(small", "knob-view", "Cut every k steps", "ArrowRight", "truncation"),
+    (PROBLEMS, "JacobianProducts()", "knob-view", "Spectral radius", "ArrowRight", "jacobian_products"),
+    (PROBLEMS, "Cliff()", "knob-view", "Steps shown", "PageDown", "cliff"),
+    (PROBLEMS, "ClippingInTwoDimensions()", "knob-view", "Second component", "ArrowLeft", "clipping"),
+    (PROBLEMS, "Gates(reader", "knob-view", "Unit", "ArrowRight", "gates"),
 ]
 
 
@@ -98,6 +102,8 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
     view.screenshot(f"view_{name}")
     if name == "graph_backward":
         view.choose("direct term only")
+    if name == "gates":
+        view.choose("output o")
     if name == "gradient_map":
         follow_while_training(view)
 

@@ -1,0 +1,499 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 04 Gradient problems
+#
+# When you have worked through this notebook, you can
+#
+# - say why gradients vanish or explode, and read off a matrix which of the two to expect;
+# - clip a gradient in both ways, and say what each does to its direction;
+# - write one step of an LSTM and of a GRU, and say which path in it lets a gradient live;
+# - tell what a GPU can speed up in a recurrent network and what it cannot.
+#
+# 40 minutes, seven exercises.
+
+# %%
+import math
+
+import torch
+
+from rnnlib import checks, figures, gradients, initialisation, models, stability, stability_figures, text, training
+from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, StepTime, TrainingLab
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A gradient on its way back
+#
+# A gradient that travels $k$ steps back is multiplied by $k$ matrices. Below, the norm of that product: how much of a change of the state is left
+# $k$ steps later.
+#
+# **Predict first.** The spectral radius is 1, so the largest eigenvalue neither grows nor shrinks anything. Will the blue curve be level? And
+# what will happen at 0.5 and at 1.5?
+
+# %% slideshow={"slide_type": "slide"}
+jacobians = JacobianProducts()
+jacobians
+
+# %% [markdown]
+# *Left: blue, what is left; dashed, the bound that theory gives. Right: the eigenvalues of $W_{hh}$ and the unit circle.*
+#
+# **Try this.** (1) tanh, radius 1: it falls all the same, because $1 - h^2$ is below 1. (2) Radius 1.5: it still falls. Driven units sit near
+# $\pm 1$. (3) Linear: now the radius alone decides, 0.9 or 1.1 make all the difference. (4) Orthogonal and linear, radius 1: level, for ever.
+# (5) Sigmoid: no radius below 2 saves it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Three problems, and this is the first two
+#
+# Recurrent networks are hard to train for three reasons. All three follow from the loop.
+#
+# 1. **Long-range dependence.** What matters may lie far back; the gradient has to reach it.
+# 2. **Vanishing and exploding gradients.** On its way it is multiplied again and again.
+# 3. **Slow, sequential training.** Step $t$ waits for step $t - 1$, however many processors there are.
+
+# %% [markdown]
+# One step multiplies by a Jacobian, $\dfrac{\partial h_t}{\partial h_{t-1}} = W_{hh}\, \mathrm{diag}(f'(a_t))$ (states are rows). No
+# matrix stretches a vector by more than its largest singular value $\sigma$, and $f'$ is at most $\gamma$: 1 for tanh, 1/4 for the sigmoid. So over
+# $k$ steps
+#
+# $$\left|\frac{\partial h_T}{\partial h_{T-k}}\right| \le (\gamma \sigma)^k.$$
+#
+# If $\sigma < 1/\gamma$, the gradient **must** vanish. If it explodes, then $\sigma > 1/\gamma$; but that alone does not make it explode
+# (Pascanu, Mikolov and Bengio 2013).
+
+# %% [markdown]
+# By hand, with one unit: $w = 0.9$ and a slope of 0.8 give $0.72$ a step, and $0.72^{10} = 0.037$. Now with the initialisation that the
+# standard text uses, normal numbers of size 0.01, here for 32 units.
+#
+# **Predict first.** How much of a gradient is left after ten steps?
+
+# %% tags=["nbval-check-output"]
+generator = torch.Generator().manual_seed(0)
+W_hh = 0.01 * torch.randn(32, 32, generator=generator)
+left = stability.jacobian_norms(W_hh, "tanh", 10, generator).norms
+print(f"spectral radius {torch.linalg.eigvals(W_hh).abs().max():.2f}; left after 1, 5, 10 steps:", end=" ")
+print(", ".join(f"{left[k]:.0e}" for k in (1, 5, 10)))
+
+# %% [markdown]
+# Nothing that a 32-bit number could add to another. Such a network begins as if it had no memory at all, and only learns to have one because
+# its weights grow. Does the bound hold on random matrices? A thousand of them, of every kind:
+
+# %% tags=["nbval-check-output"]
+broken = 0
+for _ in range(1000):
+    radius = 2 * torch.rand((), generator=generator).item() + 0.01
+    found = stability.jacobian_norms(initialisation.normal(8, radius, generator), "tanh", 15, generator)
+    broken += int((found.norms > found.bounds * (1 + 1e-6)).any())
+print("bounds broken:", broken)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The cliff
+#
+# Where gradients explode, the error looks like a landscape with a wall. The smallest network that has one has a single unit:
+# $x_t = w\, s(x_{t-1}) + b$ from $x_0 = 0.5$, with the sigmoid $s$, and after 50 steps the error $E = (s(x_{50}) - 0.7)^2$.
+
+# %%
+stability_figures.cliff_surface()
+
+# %% [markdown]
+# *Two plains and a wall between them. (The teeth at its edge are those of the drawing's grid.)*
+#
+# The wall is there because 50 steps decide between two fates of $x$: to settle high or low. How steep is it? Along $w = 4.64$:
+
+# %% tags=["nbval-check-output"]
+slopes = {b / 1000: math.hypot(*stability.cliff_gradient(4.64, b / 1000)) for b in range(-2600, -2200)}
+b = max(slopes, key=lambda b: slopes[b])
+print(f"steepest at b = {b:.2f}: {slopes[b]:.0f}; a step of learning rate 0.05 would be {0.05 * slopes[b]:.0f} long")
+print(f"0.05 beside it: {slopes[round(b - 0.05, 3)]:.1f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# Three descents from the same place, seen from above: as the gradient says, clipped by norm, clipped by value.
+#
+# **Predict first.** Put *Steps shown* to 0 and move it up. Which of the three is thrown away, and in which direction? Which arrives?
+
+# %% slideshow={"slide_type": "slide"}
+cliff = Cliff()
+cliff
+
+# %% [markdown]
+# *Left, the error from above, the wall as the border between light and dark; the circle is the start. Right, the error along each way.*
+#
+# **Try this.** (1) All three walk to the foot of the wall. There one gradient is huge: the orange step leaves the picture. (2) Blue and green
+# take the same direction with a short step, and find the valley. (3) Move the threshold to 2, then the start: clipping is a seat belt, not a
+# map. From some places nobody arrives.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Two ways to clip
+#
+# **By value**: every component to $[-\theta, \theta]$, each for itself. **By norm**: all components together, $g \leftarrow g \cdot \min(1, \theta / |g|)$.
+#
+# **Predict first.** Which of the two can change the direction in which you walk? When do both do the same?
+
+# %% slideshow={"slide_type": "slide"}
+clipping = ClippingInTwoDimensions()
+clipping
+
+# %% [markdown]
+# *Orange, the gradient; blue, by norm, ends on the circle; green, by value, ends in the square.*
+#
+# **Try this.** (1) Move the second component through 0: green swings, blue does not. (2) Set both equal: now both point the same way.
+#
+# In two dimensions the angle is at most 45 degrees. In a real network, with thousands of components?
+
+# %% tags=["nbval-check-output"]
+corpus = text.load_corpus("story")
+generator = torch.Generator().manual_seed(0)
+model = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64, generator=generator)
+batch = text.SequentialBatches(corpus.train)[0]
+gradient = model.backpropagate(batch.tokens, batch.targets, model.initial_state(32)).gradients[0].clone()
+for share in (0.5, 0.1, 0.01):
+    clipped = gradient.clone()
+    training.clip_by_value([clipped], share * float(gradient.abs().max()))
+    angle = torch.rad2deg(torch.acos(clipped @ gradient / clipped.norm() / gradient.norm()))
+    print(f"threshold {share:4} of the largest component: turned by {angle:.0f} degrees")
+
+# %% [markdown]
+# Clipping by value turns the gradient; the lower the threshold, the nearer it comes to a vector of signs. By norm it is never turned. That is why
+# the code of the standard text, and ours, clips by norm, though its text speaks of values.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 1: clip by norm (6 minutes, easy)
+#
+# `gradients` is a list of tensors. Shorten them *in place*, all by one factor, so that their global norm is at most `threshold`.
+
+
+# %%
+def my_clip_by_norm(gradients: list[torch.Tensor], threshold: float) -> None:
+    return ...  # your lines
+
+
+checks.clip_by_norm(my_clip_by_norm)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# One norm of everything: the root of the sum of all squares. Never make a gradient longer.
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# norm = sum((gradient**2).sum() for gradient in gradients) ** 0.5
+# for gradient in gradients:
+#     gradient *= min(1.0, threshold / norm)
+# ```
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 2: clip by value (3 minutes, easy)
+
+
+# %%
+def my_clip_by_value(gradients: list[torch.Tensor], threshold: float) -> None:
+    return ...  # your lines
+
+
+checks.clip_by_value(my_clip_by_value)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# Tensors have a method `clamp_`.
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# for gradient in gradients:
+#     gradient.clamp_(-threshold, threshold)
+# ```
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exploding, and rescued
+#
+# Two networks with the same weights at learning rate 8. Green is not clipped; blue is, at 0.25. Both trained for 200 steps when you see them.
+#
+# **Predict first.** Where is green? Then move the threshold of blue up to 1, and wait: how long does it live?
+
+# %% slideshow={"slide_type": "slide"}
+rescued = TrainingLab(name="rescued", hidden_size=64, learning_rate=8.0, clip_threshold=math.inf)
+rescued.session.fork()
+rescued.session.set(clip_threshold=0.25)
+rescued.session.run(200)
+rescued
+
+# %% [markdown]
+# *Top left: green leaves the axes within a few steps; blue learns. Bottom left: every gradient of blue is above the threshold, so every step
+# is exactly $8 \cdot 0.25 = 2$ long.*
+#
+# At threshold 1 blue is lost as well: in a run of 600 steps of ours its perplexity ended above a billion, at 0.25 at 5.1. Clipping does not make
+# a learning rate harmless. It makes steps short, and here short enough.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A run in which clipping does nothing
+#
+# Now the settings that the standard text prints: 256 units, learning rate 1, threshold 1, the first 10,000 characters.
+#
+# **Predict first.** How many of 300 steps are clipped?
+
+# %%
+short = text.load_corpus("story", max_train_tokens=10_000)
+generator = torch.Generator().manual_seed(0)
+printed = models.LanguageModel("rnn", vocab_size=len(short.vocab), hidden_size=256, generator=generator)
+trainer = training.Trainer(printed, text.SequentialBatches(short.train))
+trainer.run(300)
+norms = trainer.history.columns()["gradient_norm"]
+print(f"clipped: {(norms > 1).sum()} of 300 steps, {(norms[20:] > 1).sum()} after the first twenty")
+
+# %% [markdown]
+# It fires while the network wakes up, and never again. Whoever takes the line out after step 20 gets the same numbers. A threshold means nothing without the
+# norms that it is compared with: look at them, as in the lab's lower left panel, before you trust one.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Gates
+#
+# Clipping cures explosions. Against vanishing, shortening does not help. What helps is a path on which nothing is multiplied away. An LSTM
+# has a second state, the cell $c$, that is *added to*:
+#
+# $$c_t = f_t \odot c_{t-1} + i_t \odot g_t, \qquad h_t = o_t \odot \tanh(c_t).$$
+#
+# $i$, $f$, $o$ are gates between 0 and 1, each a small layer of its own; $g$ is a tanh. Where $f = 1$, the derivative of $c_t$ by
+# $c_{t-1}$ is 1: the cell remembers, and its gradient passes unchanged.
+
+# %% [markdown]
+# **Predict first.** Three fresh networks: an RNN, an LSTM, and the same LSTM with its forget gates held open by a bias of 4. On
+# whose gradient map will the lower left corner be bright?
+
+# %%
+batch = text.SequentialBatches(corpus.held_out, batch_size=8, num_steps=30)[0]
+fresh = {}
+for name, cell in (("RNN", "rnn"), ("LSTM", "lstm"), ("open LSTM", "lstm")):
+    generator = torch.Generator().manual_seed(0)
+    fresh[name] = models.LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=48, generator=generator)
+fresh["open LSTM"].weights.b_h.data[1] += 4
+drawing, axes = figures.panels(3, width=12, height=3.6)
+for ax, (name, model) in zip(axes, fresh.items(), strict=True):
+    norms = gradients.gradient_map(model, batch.tokens, batch.targets, model.initial_state(8))
+    figures.gradient_map_image(ax, norms.numpy())
+    ax.set_title(
+        f"{name}: {norms.diagonal(-20).mean() / norms.diagonal().mean():.0e} at lag 20", loc="left", fontsize=12
+    )
+drawing
+
+# %% [markdown]
+# *Each row is the loss of one step, each column the state that it reaches; yellow is most. In the titles, what is left over twenty steps.*
+#
+# The RNN forgets, and so does an LSTM whose gates are half shut: $0.5^{20}$ is a millionth. With open forget gates the map is level all the way
+# to the left. The gate is what matters, and it can be learnt; beginning with a positive bias helps (Jozefowicz et al. 2015).
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# What do gates do after training? An LSTM with 48 units, trained for 600 steps with Adam, reads unseen text.
+#
+# **Predict first.** Will a forget gate be open or shut at a space? Will most gates stand at 0 and 1, or in between?
+
+# %% slideshow={"slide_type": "slide"}
+generator = torch.Generator().manual_seed(0)
+reader = models.LanguageModel("lstm", vocab_size=len(corpus.vocab), hidden_size=48, generator=generator)
+trainer = training.Trainer(
+    reader, text.SequentialBatches(corpus.train), optimizer="adam", knobs=training.Knobs(learning_rate=0.005)
+)
+trainer.run(600)
+gates = Gates(reader, corpus.vocab, corpus.vocab.decode(corpus.held_out[:180]))
+gates
+
+# %% [markdown]
+# *Above, one unit's gate after each letter, blue where it is open. Below, the same gate of all units; the orange line is the unit above.*
+#
+# **Try this.** (1) Go through the units: some forget at every space, some hold on for words. (2) Compare *forget* with *input*: where one is open,
+# is the other shut? Nothing forces them to agree. In a GRU the update gate $z$ does both, $h_t = (1 - z)\, n + z\, h_{t-1}$, with one gate less to
+# learn.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 3: one step of an LSTM (8 minutes, medium)
+#
+# `share` is $x_t W_{xh} + b_h$, $(4, B, H)$, for i, f, g, o in this order; `W_hh` is $(4, H, H)$. So `h @ W_hh` is $(4, B, H)$ as well.
+
+
+# %%
+def my_lstm_step(share: torch.Tensor, state: tuple, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    h, c = state
+    return ..., ...  # your lines
+
+
+checks.lstm_step(my_lstm_step)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# `a_i, a_f, a_g, a_o = share + h @ W_hh`.
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# a_i, a_f, a_g, a_o = share + h @ W_hh
+# c = torch.sigmoid(a_f) * c + torch.sigmoid(a_i) * torch.tanh(a_g)
+# return torch.sigmoid(a_o) * torch.tanh(c), c
+# ```
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 4: one step of a GRU (8 minutes, medium)
+#
+# Here the blocks are r, z, n. The reset gate multiplies the *product* $h_{t-1} W_{hn}$, not the state before it.
+
+
+# %%
+def my_gru_step(share: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor) -> torch.Tensor:
+    return ...  # your lines
+
+
+checks.gru_step(my_gru_step)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# `x_r, x_z, x_n = share` and `h_r, h_z, h_n = h @ W_hh`.
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# x_r, x_z, x_n = share
+# h_r, h_z, h_n = h @ W_hh
+# r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+# n = torch.tanh(x_n + r * h_n)
+# return (1 - z) * n + z * h
+# ```
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The third problem: time
+#
+# Everything so far was about gradients. The third problem is the clock. Step $t$ needs $h_{t-1}$; no machine can begin with step 35 before step
+# 34 is done.
+#
+# **Predict first.** The next cell measures forward and backward passes on your machine. Which of $T$, $B$, $H$ can you make four times as large for nearly
+# nothing?
+
+# %% slideshow={"slide_type": "slide"}
+clock = StepTime()
+clock
+
+# %% [markdown]
+# *Milliseconds a step on logarithmic axes; in each panel one size grows and the two others stay.*
+#
+# **Try this.** Press the three buttons and compare the factors. Time grows with $T$ and nothing can be done about it. In $B$ and $H$ the curve is
+# flat at first: one product of matrices takes as long for one row as for a few. Where it bends, this machine is full. A GPU bends much later in
+# $B$ and $H$, and not at all for $T$.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 5: the empty generator (4 minutes, medium)
+#
+# This training loop clips, and learns nothing. `parameters` comes from `model.parameters()`, which is a generator. Repair it, and set
+# `repaired = True`.
+
+# %%
+repaired = False
+
+
+def train_clipped(parameters, gradients_of, learning_rate, threshold):
+    squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
+    scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+    for number, parameter in enumerate(parameters):
+        parameter -= learning_rate * scale * gradients_of(number)
+
+
+checks.clipped_once(train_clipped if repaired else lambda *arguments: ...)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# How often can you go through a generator?
+# </details>
+# <details><summary>What to do</summary>
+#
+# Make a list of it first: `parameters = list(parameters)`.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 6: the state that would not let go (4 minutes, easy)
+#
+# The loop of notebook 03 again, where it fails at the second minibatch. It must work for a GRU and for an LSTM.
+
+
+# %%
+def train_carrying(model, batches, state):
+    losses = []
+    for tokens, targets in batches:
+        logits, state = model(tokens, state)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()
+        losses.append(loss.item())
+    return losses, state
+
+
+checks.missing_detach(train_carrying if repaired else lambda *arguments: ...)
+
+# %% [markdown]
+# <details><summary>What to do</summary>
+#
+# Detach the state after `loss.backward()`: a tensor by `state.detach()`, a tuple part by part.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 7: a reshape too many (5 minutes, medium)
+#
+# Logits are $(T, B, V)$, but these targets are $(B, T)$. The line that is commented out runs, the loss falls a little, and the network never
+# learns to write. Why? Return the right loss.
+
+
+# %%
+def my_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    # return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
+    return ...  # your line
+
+
+checks.time_stays_time(my_loss)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# `reshape` keeps the order in memory. Which entry of the targets stands beside `logits[0, 1]` after it?
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# return torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.T.flatten())
+# ```
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Recap
+#
+# <details><summary>The largest singular value of W<sub>hh</sub> is 1.2 and the activation is a tanh. Does the gradient explode?</summary>
+#
+# It may, and it need not. Above 1 explosion is possible; tanh units near ±1 have slopes far below 1 and usually make it vanish.
+# </details>
+#
+# <details><summary>What does clipping by norm keep, and what does it lose?</summary>
+#
+# It keeps the direction. It loses the length of every gradient above the threshold: all these steps are equally long.
+# </details>
+#
+# <details><summary>Why can an LSTM remember for longer than an RNN?</summary>
+#
+# Its cell is changed by adding, and the derivative from one step to the next is the forget gate. Where that is near 1, nothing is multiplied away.
+# </details>
+
+# %% [markdown]
+# ## Where to read on
+#
+# - Dive into Deep Learning, [8.7 Backpropagation through time](https://d2l.ai/chapter_recurrent-neural-networks/bptt.html),
+#   [9.1 GRU](https://d2l.ai/chapter_recurrent-modern/gru.html), [9.2 LSTM](https://d2l.ai/chapter_recurrent-modern/lstm.html)
+# - Pascanu, Mikolov and Bengio 2013, *On the difficulty of training recurrent neural networks*: bounds, the cliff, clipping
+# - Hochreiter and Schmidhuber 1997, *Long short-term memory*; Gers, Schmidhuber and Cummins 2000, *Learning to forget*
+# - Le, Jaitly and Hinton 2015, *A simple way to initialize recurrent networks of rectified linear units*
+# - Jozefowicz, Zaremba and Sutskever 2015, *An empirical exploration of recurrent network architectures*
+# - Next: [05 Concise implementation](05_concise_implementation.ipynb)
