@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, Drawing, letter_axes, letters, shade
+from rnnlib.figures import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, Drawing, letter_axes, letters, shade
 from rnnlib.stability import JacobianNorms, cliff_error
 
 SMALLEST_NORM, LARGEST_NORM = 1e-12, 1e6
@@ -119,3 +119,31 @@ def step_times(axes: Sequence[Axes], times: Mapping[str, tuple[Sequence[int], Se
         ax.yaxis.set_minor_locator(NullLocator())
         ax.set(xlabel=name, ylim=(lowest / 2, highest * 2))
     axes[0].set_ylabel("ms a step")
+
+
+def race(
+    ax: Axes, curves: Mapping[str, Sequence[tuple[int, float]]], *, chance: float, solved_below: float, most_steps: int
+) -> None:
+    """Error against training steps, a line for each contestant, its name at its end; dashed, the error of chance."""
+    styles = dict(zip(curves, ((GREY, "-"), (ORANGE, "-"), (GREEN, "-"), (PURPLE, "-"), (BLUE, "-")), strict=False))
+    ends = {}
+    for name, curve in curves.items():
+        if curve:
+            steps, errors = np.array(curve).T
+            color, line = styles[name]
+            ax.plot(steps, errors.clip(solved_below / 3), line, color=color, linewidth=2)
+            ends[name] = (steps[-1], float(np.log10(max(errors[-1], solved_below / 3))))
+    height = 0.12 * np.log10(3 * chance / solved_below) / 2
+    placed: list[tuple[float, float]] = []
+    for name, (step, log_error) in sorted(ends.items(), key=lambda end: end[1][1]):
+        while any(abs(step - x) < 0.16 * most_steps and abs(log_error - y) < height for x, y in placed):
+            log_error += height / 2
+        placed.append((step, log_error))
+        ax.text(step + 0.01 * most_steps, 10**log_error, name, color=styles[name][0], fontsize=12, va="center")
+    ax.axhline(chance, color=BLACK, linestyle="--", linewidth=1.2)
+    ax.axhline(solved_below, color=BLACK, linestyle=":", linewidth=1.2)
+    ax.text(1.34 * most_steps, chance * 1.08, "chance", ha="right", va="bottom", fontsize=12)
+    ax.text(1.34 * most_steps, solved_below * 0.92, "solved", ha="right", va="top", fontsize=12)
+    ax.set(xlabel="training step", ylabel="error", xlim=(0, 1.35 * most_steps), ylim=(solved_below / 4, 3 * chance))
+    ax.set_yscale("log")
+    ax.yaxis.set_minor_locator(NullLocator())

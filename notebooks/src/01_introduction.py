@@ -23,7 +23,7 @@ from collections import Counter
 
 import torch
 
-from rnnlib import baselines, checks, figures, models, text, training
+from rnnlib import baselines, checks, figures, models, tasks, text, training
 from rnnlib.widgets import CountedBaselines, Partitions, PerplexityOfADistribution, TrainingLab
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -62,7 +62,7 @@ lab
 # %%
 generator = torch.Generator().manual_seed(0)
 time = torch.arange(1000)
-series = torch.sin(0.01 * time) + 0.2 * torch.randn(1000, generator=generator)
+series = tasks.noisy_sine(1000, generator)
 drawing, (ax,) = figures.panels()
 ax.plot(time, series, color=figures.BLUE, linewidth=0.8)
 ax.set(xlabel="time t", ylabel="x")

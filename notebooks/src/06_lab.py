@@ -16,10 +16,12 @@
 # - record a session, replay it bit for bit, and hand it in as one file that somebody else can verify;
 # - bring a diverging run back with one knob, and beat counting within a small budget of steps.
 #
-# 35 minutes, three challenges that check themselves.
+# 40 minutes, four challenges that check themselves.
 
 # %%
 import math
+
+import torch
 
 from rnnlib import checks, models, sessions, text, training
 from rnnlib.widgets import LearningMap, TrainingLab
@@ -300,6 +302,35 @@ checks.handed_in(my_file, step_budget=1500)
 #
 # `TrainingLab(cell="gru", optimizer="adam", learning_rate=0.01)` in the playground's cell makes a good start; Challenge 2 says how to go on.
 # Enter a number of steps beside the buttons, and the lab pauses there by itself.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Challenge 4: make an RNN remember (8 minutes, medium)
+#
+# In the race of notebook 04 the plain RNN did not solve temporal order at delay 30. Same layer, same training, 300 steps: only its *first* weights are yours.
+# Change them in place.
+#
+# **Predict first:** which of its matrices matters?
+
+
+# %%
+def my_start(rnn: torch.nn.RNN) -> None:
+    """rnn has 6 inputs and 32 units; no gradient is recorded here."""
+    ...
+
+
+checks.remembers(my_start)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# A state has to arrive after thirty products as long as it was. Which matrices change no vector's length?
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# torch.nn.init.orthogonal_(rnn.weight_hh_l0)
+# ```
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -17,7 +17,7 @@ from rnnlib.checks.gradient_problems import (
     time_stays_time,
 )
 from rnnlib.checks.introduction import perplexity, sequential_batches, smoothed_bigram
-from rnnlib.checks.lab import handed_in, rescues
+from rnnlib.checks.lab import handed_in, remembers, rescues
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
 from rnnlib.checks.verdict import Verdict
 
@@ -34,6 +34,7 @@ __all__ = [
     "missing_detach",
     "model",
     "perplexity",
+    "remembers",
     "rescues",
     "rnn_forward",
     "rnn_step",

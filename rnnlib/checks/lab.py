@@ -1,4 +1,4 @@
-"""The checks of notebook 06: rescue a run that diverges; hand in a session that an instructor can verify.
+"""The checks of notebook 06: rescue a run; hand in a session that can be verified; make an RNN remember.
 
 Before: verdict.py.
 """
@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
+from rnnlib import initialisation
 from rnnlib.baselines import NGram
-from rnnlib.checks.verdict import Verdict, verdict
+from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, verdict
+from rnnlib.memory import STEPS_BETWEEN_TESTS, learn
 from rnnlib.sessions import MAIN, SESSION_FORMAT, Event, Session, Settings
 from rnnlib.sweeps import has_diverged
+from rnnlib.tasks import TASKS
 from rnnlib.training import Trainer, describe_batches, describe_model, evaluate, perplexity, read_content
 
 RESCUING_KNOBS = ("learning_rate", "clip_threshold", "clip_by")
@@ -256,4 +260,56 @@ def _praise(content: dict[str, Any], replayed: Session) -> str:
     return (
         f"{replayed.num_steps} steps with {len(replayed.events)} changes, trained again, give the same numbers {how}. "
         f"Held-out perplexity {reached:.2f}; the counted 4-gram has {counted:.2f}."
+    )
+
+
+# -------------------------------------------------------------------------------------- a long memory
+
+
+def remembers(my_start: Callable[[nn.RNN], object], *, delay: int = 30, steps: int = 300) -> Verdict:
+    """Check that an nn.RNN (tanh, 32 units) whose first weights my_start(rnn) has changed solves temporal order.
+
+    Solved: at some test within so many steps less than 1 % of 256 fresh sequences are wrong.
+    """
+    task, mistake, errors = TASKS["temporal order"], None, list[float]()
+
+    def prepare(rnn: nn.RNNBase) -> None:
+        nonlocal mistake
+        before = [parameter.detach().clone() for parameter in rnn.parameters()]
+        with torch.no_grad():
+            my_start(rnn)  # type: ignore[arg-type]
+        after = list(rnn.parameters())
+        if not all(torch.isfinite(parameter).all() for parameter in after):
+            mistake = "some of the weights are not finite."
+        elif all(torch.equal(old, new) for old, new in zip(before, after, strict=True)):
+            mistake = NOT_FILLED_IN
+
+    try:
+        for test in learn("RNN", task, delay, prepare=prepare):
+            errors.append(test.error)
+            if mistake is not None or test.error < task.solved_below or test.step >= steps:
+                break
+    except Exception as error:
+        mistake = f"it raised {type(error).__name__}: {error}"
+    if mistake == NOT_FILLED_IN:
+        return Verdict("open", "change the first weights of rnn in place; this cell then trains and looks.")
+    if mistake is None and min(errors) >= task.solved_below:
+        mistake = (
+            f"after {steps} steps {errors[-1]:.0%} of the sequences are wrong; whoever remembers nothing is wrong "
+            f"in 75 %, "
+            f"and whoever remembers one of the two symbols in 50 %."
+        )
+    return verdict(
+        "remembers",
+        mistake,
+        praise=(
+            f"solved after {STEPS_BETWEEN_TESTS * (len(errors) - 1)} steps. The cell is the same; only its "
+            f"beginning is not."
+        ),
+        hint=(
+            "`rnn.weight_hh_l0` is W_hh (transposed, which does not matter here). What must its singular values "
+            "be, so that "
+            "a state is neither lost nor blown up on its way?"
+        ),
+        answer=initialisation.orthogonal,
     )

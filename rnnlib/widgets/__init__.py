@@ -6,6 +6,7 @@ from rnnlib.widgets.gradient_map_view import GradientMap
 from rnnlib.widgets.hidden_states import HiddenStates
 from rnnlib.widgets.jacobian_products import JacobianProducts
 from rnnlib.widgets.learning_map import LearningMap
+from rnnlib.widgets.memory_race import MemoryRace
 from rnnlib.widgets.next_character import NextCharacter
 from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
@@ -24,6 +25,7 @@ __all__ = [
     "GradientMap",
     "HiddenStates",
     "LearningMap",
+    "MemoryRace",
     "NextCharacter",
     "OneStep",
     "Partitions",

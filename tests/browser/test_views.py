@@ -1,6 +1,6 @@
 """The views of notebooks 01 to 04 in a real JupyterLab: moved by keyboard, the picture and the words change."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,15 +23,27 @@ async text => {
 
 
 @pytest.fixture(scope="module")
-def opened(request: pytest.FixtureRequest, browser: "BrowserContext", server: Server) -> Iterator[LabPage]:
-    """A notebook, run from the top, for all its views."""
-    page = LabPage(browser.new_page(), server)
-    page.open_notebook(request.param)
-    page.run_all()
-    page.wait_until_all_ran(timeout=120)
-    yield page
-    page.end_kernels()
-    page.page.close()
+def opened(browser: "BrowserContext", server: Server) -> Iterator[Callable[[str], LabPage]]:
+    """Opens a notebook and runs it from the top, once for all its views; the one before it is closed."""
+    pages: dict[str, LabPage] = {}
+
+    def close_all() -> None:
+        for page in pages.values():
+            page.end_kernels()
+            page.page.close()
+        pages.clear()
+
+    def open_and_run(notebook: str) -> LabPage:
+        if notebook not in pages:
+            close_all()
+            pages[notebook] = page = LabPage(browser.new_page(), server)
+            page.open_notebook(notebook)
+            page.run_all()
+            page.wait_until_all_ran(timeout=120)
+        return pages[notebook]
+
+    yield open_and_run
+    close_all()
 
 
 class ViewInPage:
@@ -93,11 +105,11 @@ VIEWS = [
 ]
 
 
-@pytest.mark.parametrize(("opened", "code", "css_class", "label", "key", "name"), VIEWS, indirect=["opened"])
+@pytest.mark.parametrize(("notebook", "code", "css_class", "label", "key", "name"), VIEWS)
 def test_a_slider_moved_by_keyboard_changes_picture_and_words(
-    opened: LabPage, code: str, css_class: str, label: str, key: str, name: str
+    opened: Callable[[str], LabPage], notebook: str, code: str, css_class: str, label: str, key: str, name: str
 ) -> None:
-    view = ViewInPage(opened, code, css_class, label)
+    view = ViewInPage(opened(notebook), code, css_class, label)
     view.press(label, key)
     view.screenshot(f"view_{name}")
     if name == "graph_backward":

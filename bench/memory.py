@@ -1,0 +1,46 @@
+"""Who remembers how far: steps to success of five contestants, over tasks, delays and seeds.
+
+python -m bench.memory      about ten minutes on one core; writes bench/memory.json and prints a table
+"""
+
+import json
+import statistics
+from pathlib import Path
+
+import torch
+
+from rnnlib.memory import CONTESTANTS, steps_to_success
+from rnnlib.tasks import TASKS
+
+SETTINGS = (("temporal order", 10), ("temporal order", 30), ("temporal order", 60), ("adding", 10), ("adding", 30))
+SEEDS, MOST_STEPS = (0, 1, 2), 1500
+RESULTS = Path(__file__).parent / "memory.json"
+
+
+def described(steps: list[int | None]) -> str:
+    """Median and spread of the runs that succeeded, and how many did."""
+    solved = [number for number in steps if number is not None]
+    if not solved:
+        return "never"
+    spread = f" ({min(solved)} to {max(solved)})" if len(solved) > 1 else ""
+    share = "" if len(solved) == len(steps) else f", {len(solved)} of {len(steps)} runs"
+    return f"{statistics.median(solved):.0f}{spread}{share}"
+
+
+def main() -> None:
+    """Train everybody and write down what happened."""
+    torch.set_num_threads(1)
+    found = []
+    print(f"| task, delay | {' | '.join(CONTESTANTS)} |\n| --- |{' --- |' * len(CONTESTANTS)}")
+    for name, delay in SETTINGS:
+        row = []
+        for kind in CONTESTANTS:
+            runs = [steps_to_success(kind, TASKS[name], delay, seed=seed, most_steps=MOST_STEPS) for seed in SEEDS]
+            found.append({"task": name, "delay": delay, "contestant": kind, "steps": runs})
+            row.append(described(runs))
+        print(f"| {name}, {delay} | {' | '.join(row)} |", flush=True)
+    RESULTS.write_text(json.dumps({"most_steps": MOST_STEPS, "seeds": SEEDS, "runs": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
