@@ -139,7 +139,8 @@ def race(
         while any(abs(step - x) < 0.16 * most_steps and abs(log_error - y) < height for x, y in placed):
             log_error += height / 2
         placed.append((step, log_error))
-        ax.text(step + 0.01 * most_steps, 10**log_error, name, color=styles[name][0], fontsize=12, va="center")
+        place, behind = (step + 0.012 * most_steps, 10**log_error), {"color": "white", "alpha": 0.8, "pad": 0.5}
+        ax.text(*place, name, color=styles[name][0], fontsize=12, va="center", bbox=behind)
     ax.axhline(chance, color=BLACK, linestyle="--", linewidth=1.2)
     ax.axhline(solved_below, color=BLACK, linestyle=":", linewidth=1.2)
     ax.text(1.34 * most_steps, chance * 1.08, "chance", ha="right", va="bottom", fontsize=12)

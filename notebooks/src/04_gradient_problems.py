@@ -219,8 +219,9 @@ checks.clip_by_value(my_clip_by_value)
 # **Predict first.** Where is green? Then move the threshold of blue up to 1, and wait: how long does it live?
 
 # %% slideshow={"slide_type": "slide"}
-rescued = TrainingLab(name="rescued", hidden_size=64, learning_rate=8.0, clip_threshold=math.inf)
-rescued.session.fork()
+rescued = TrainingLab(name="rescued", hidden_size=64, learning_rate=8.0, clip_threshold=0.25)
+rescued.session.set(clip_threshold=math.inf)
+rescued.session.fork()  # keeps the knobs of this moment
 rescued.session.set(clip_threshold=0.25)
 rescued.session.run(200)
 rescued

@@ -13,12 +13,13 @@ import ipywidgets as widgets
 
 from rnnlib.baselines import NGram
 from rnnlib.cells import CELLS
+from rnnlib.figures import threshold_name
 from rnnlib.sessions import MAIN, Session, Settings, tokens_per_second
 from rnnlib.widgets.lab_picture import LabPicture
 from rnnlib.widgets.live_view import LiveView
 
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-CLIP_THRESHOLDS = [(f"{10 ** (exponent / 4):.2g}", 10 ** (exponent / 4)) for exponent in range(-8, 9)]
+CLIP_THRESHOLDS = [*(10 ** (exponent / 4) for exponent in range(-8, 9)), math.inf]
 
 
 class TrainingLab(LiveView):
@@ -49,8 +50,7 @@ class TrainingLab(LiveView):
         main = self.session.trainers[MAIN]
         wide = {"style": {"description_width": "130px"}, "layout": widgets.Layout(width="440px")}
         sizes = sorted({*HIDDEN_SIZES, main.model.hidden_size})
-        thresholds = [*CLIP_THRESHOLDS, ("off", math.inf)]
-        nearest = min((value for _, value in thresholds), key=lambda value: _ratio(value, main.knobs.clip_threshold))
+        thresholds = sorted({*CLIP_THRESHOLDS, main.knobs.clip_threshold})
         self.hidden_size = widgets.SelectionSlider(
             options=sizes, value=main.model.hidden_size, description="Hidden size", continuous_update=False, **wide
         )
@@ -62,7 +62,10 @@ class TrainingLab(LiveView):
             description="Learning rate", **wide,
         )  # fmt: skip
         self.clip_threshold = widgets.SelectionSlider(
-            options=thresholds, value=nearest, description="Clipping threshold", **wide
+            options=[(threshold_name(value), value) for value in thresholds],
+            value=main.knobs.clip_threshold,
+            description="Clipping threshold",
+            **wide,
         )
         self.temperature = widgets.FloatSlider(
             value=self.session.temperature, min=0, max=2, step=0.1, description="Temperature", **wide
@@ -149,8 +152,3 @@ class TrainingLab(LiveView):
         look, prefix = self.session.looks[-1], self.session.prefix
         written = f"<b>{html.escape(prefix)}</b>{html.escape(look.text.removeprefix(prefix))}"
         return f'<p style="font-size:16px;line-height:1.4">At step {look.step} it writes: {written}</p>'
-
-
-def _ratio(a: float, b: float) -> float:
-    """How far two positive numbers are apart on a logarithmic axis; 0 for two infinities."""
-    return 0.0 if a == b else abs(math.log(a) - math.log(b)) if math.isfinite(a) and math.isfinite(b) else math.inf

@@ -74,11 +74,15 @@ class ViewInPage:
             self.page.page.wait_for_timeout(50)
         raise AssertionError(f"after {key} on {label!r} picture or words were still {before[1]!r}")
 
-    def choose(self, option: str) -> None:
-        """Press a toggle button by keyboard and wait for another picture."""
-        before = self.shown()[0]
-        self.root.get_by_role("button", name=option, exact=True).focus()
+    def press_button(self, name: str) -> None:
+        """Press a button by keyboard."""
+        self.root.get_by_role("button", name=name, exact=True).focus()
         self.page.press("Enter")
+
+    def choose(self, option: str) -> None:
+        """Press a toggle button and wait for another picture."""
+        before = self.shown()[0]
+        self.press_button(option)
         self.page.page.wait_for_timeout(600)
         assert self.shown()[0] != before, option
 
@@ -102,6 +106,7 @@ VIEWS = [
     (PROBLEMS, "Cliff()", "knob-view", "Steps shown", "PageDown", "cliff"),
     (PROBLEMS, "ClippingInTwoDimensions()", "knob-view", "Second component", "ArrowLeft", "clipping"),
     (PROBLEMS, "Gates(reader", "knob-view", "Unit", "ArrowRight", "gates"),
+    (PROBLEMS, "MemoryRace(delay=30", "memory-race", "Delay", "ArrowLeft", "memory_race"),
 ]
 
 
@@ -116,6 +121,13 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
         view.choose("direct term only")
     if name == "gates":
         view.choose("output o")
+    if name == "memory_race":
+        view.press_button("Start")
+        view.page.page.wait_for_timeout(3000)
+        assert "after" in view.shown()[1]
+        assert view.page.execute_in_new_cell("sum(range(10))").output == "45"
+        view.screenshot("view_memory_race_running")
+        view.press_button("Pause")
     if name == "gradient_map":
         follow_while_training(view)
 
@@ -123,14 +135,29 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
 def follow_while_training(view: ViewInPage) -> None:
     """The map changes while the network trains and another cell answers; Pause ends it."""
     before = view.shown()
-    view.root.get_by_role("button", name="Start", exact=True).focus()
-    view.page.press("Enter")
+    view.press_button("Start")
     view.page.page.wait_for_timeout(4000)
     assert view.shown() != before
     answer = view.page.execute_in_new_cell("gradient_map.session.running, sum(range(10))")
     assert answer.output == "(True, 45)" and answer.seconds < 3
     view.screenshot("view_gradient_map_training")
-    view.root.get_by_role("button", name="Pause", exact=True).focus()
-    view.page.press("Enter")
+    view.press_button("Pause")
     view.page.page.wait_for_timeout(500)
     assert view.page.execute_in_new_cell("gradient_map.session.running").output == "False"
+
+
+def test_another_size_of_the_step_time_is_chosen_by_keyboard(opened: Callable[[str], LabPage]) -> None:
+    view = ViewInPage(opened(PROBLEMS), "StepTime()", "knob-view", "Look at")
+    view.choose("batch size B")
+    assert "B grows 256 times" in view.shown()[1]
+    view.screenshot("view_step_time")
+
+
+def test_the_rescued_network_follows_its_threshold_while_its_fork_does_not(opened: Callable[[str], LabPage]) -> None:
+    view = ViewInPage(opened(PROBLEMS), 'name="rescued"', "training-lab", "Clipping threshold")
+    view.press_button("Start")
+    view.press("Clipping threshold", "ArrowRight")
+    view.screenshot("view_rescued")
+    view.press_button("Pause")
+    knobs = "[round(t.knobs.clip_threshold, 2) for t in rescued.session.trainers.values()]"
+    assert view.page.execute_in_new_cell(knobs).output == "[0.32, inf]"
