@@ -133,14 +133,16 @@ def race(
             color, line = styles[name]
             ax.plot(steps, errors.clip(solved_below / 3), line, color=color, linewidth=2)
             ends[name] = (steps[-1], float(np.log10(max(errors[-1], solved_below / 3))))
-    height = 0.12 * np.log10(3 * chance / solved_below) / 2
-    placed: list[tuple[float, float]] = []
+    # names at the ends of their lines, moved up where another name stands already
+    height, steps_of_a_letter = 0.06 * np.log10(3 * chance / solved_below), 0.0125 * most_steps
+    placed: list[tuple[float, float, float]] = []
     for name, (step, log_error) in sorted(ends.items(), key=lambda end: end[1][1]):
-        while any(abs(step - x) < 0.16 * most_steps and abs(log_error - y) < height for x, y in placed):
+        left, right = step + steps_of_a_letter, step + steps_of_a_letter * (len(name) + 2)
+        while any(left < end and start < right and abs(log_error - y) < height for start, end, y in placed):
             log_error += height / 2
-        placed.append((step, log_error))
-        place, behind = (step + 0.012 * most_steps, 10**log_error), {"color": "white", "alpha": 0.8, "pad": 0.5}
-        ax.text(*place, name, color=styles[name][0], fontsize=12, va="center", bbox=behind)
+        placed.append((left, right, log_error))
+        behind = {"color": "white", "alpha": 0.8, "pad": 0.5}
+        ax.text(left, 10**log_error, name, color=styles[name][0], fontsize=12, va="center", bbox=behind)
     ax.axhline(chance, color=BLACK, linestyle="--", linewidth=1.2)
     ax.axhline(solved_below, color=BLACK, linestyle=":", linewidth=1.2)
     ax.text(1.34 * most_steps, chance * 1.08, "chance", ha="right", va="bottom", fontsize=12)
