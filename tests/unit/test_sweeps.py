@@ -7,13 +7,14 @@ import pickle
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rnnlib import sweeps
 from rnnlib.sessions import Session, Settings
-from rnnlib.sweeps import Run, has_diverged, sweep
+from rnnlib.sweeps import Run, has_diverged, sweep, train, train_together
 from rnnlib.text import load_corpus
 
 SMALL = Settings(hidden_size=12, batch_size=8, num_steps=10, max_train_tokens=2000, device="cpu")
@@ -176,3 +177,35 @@ def test_what_cannot_be_trained_is_told_before_anything_is(wrong: dict, message:
 def test_settings_that_cannot_be_are_told_before_anything_is_trained() -> None:
     with pytest.raises(ValueError, match="need at least"):
         sweep(Settings(max_train_tokens=50), **GRID)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"batches": "random", "optimizer": "adam"}, {"clip_by": "value"}],
+    ids=["sequential sgd", "random adam", "by value"],
+)
+def test_networks_trained_together_end_as_networks_trained_one_by_one(cell: str, options: dict) -> None:
+    rates = (0.003, 0.03) if options.get("optimizer") == "adam" else (0.3, 1.0)
+    settings = replace(SMALL, cell=cell, **options)
+    corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+    networks = [replace(settings, learning_rate=rate, clip_threshold=t) for rate in rates for t in (0.05, math.inf)]
+    steps = 45  # two epochs
+    for together, network in zip(train_together(networks, corpus, steps), networks, strict=True):
+        alone = train(network, corpus, steps)
+        assert together.settings == network and len(together.losses) == steps
+        np.testing.assert_allclose(together.losses, alone.losses, rtol=2e-3)
+        assert together.held_out_loss == pytest.approx(alone.held_out_loss, rel=2e-3)
+        assert together.clipped_fraction == pytest.approx(alone.clipped_fraction, abs=1 / steps)
+        assert together.diverged == alone.diverged
+
+
+def test_one_that_breaks_off_keeps_its_last_good_weights_and_harms_no_other() -> None:
+    corpus = load_corpus(SMALL.text, max_train_tokens=SMALL.max_train_tokens)
+    networks = [replace(SMALL, learning_rate=rate, clip_threshold=math.inf) for rate in (0.5, 1e37)]
+    healthy, broken = train_together(networks, corpus, 30)
+    alone = train(networks[1], corpus, 30)
+    assert not healthy.diverged and broken.diverged
+    assert len(broken.losses) == len(alone.losses) < 30
+    assert math.isfinite(broken.held_out_loss) == math.isfinite(alone.held_out_loss)
+    assert healthy.held_out_loss == pytest.approx(train(networks[0], corpus, 30).held_out_loss, rel=2e-3)
