@@ -320,7 +320,7 @@ def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length
         letter = "␣" if text[place] == " " else text[place]
         ax.text(x, y, letter, color=ORANGE if is_last else BLUE, ha="center", va="center",
                 fontsize=20 if is_last else 14, fontweight="bold")  # fmt: skip
-    ax.set(xlabel="first main direction", ylabel="second")
+    ax.set(xlabel="first main direction", ylabel="second", xticks=[], yticks=[])
 
 
 # ------------------------------------------------------------------------------------ gradient map

@@ -42,9 +42,9 @@ jacobians
 # %% [markdown]
 # *Left: blue, what is left; dashed, the bound that theory gives. Right: the eigenvalues of $W_{hh}$ and the unit circle.*
 #
-# **Try this.** (1) tanh, radius 1: it falls all the same, because $1 - h^2$ is below 1. (2) Radius 1.5: it still falls. Driven units sit near
-# $\pm 1$. (3) Linear: now the radius alone decides, 0.9 or 1.1 make all the difference. (4) Orthogonal and linear, radius 1: level, for ever.
-# (5) Sigmoid: no radius below 2 saves it.
+# **Try this.** (1) tanh, radius 1: it falls all the same, because $1 - h^2$ is below 1. (2) Radius 1.5: it grows at first and ends near where
+# it began. Driven units sit near $\pm 1$, where the slope is small. Radius 2: it explodes. (3) Linear: now the radius alone decides, 0.9 or 1.1
+# make all the difference. (4) Orthogonal and linear, radius 1: level, for ever. (5) Sigmoid: no radius up to 2 saves it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three problems, and this is the first two

@@ -48,7 +48,7 @@ class HiddenStates(KnobView):
             stretch = np.arange(first, min(first + STRETCH, len(self.text)))
             over_time.plot(stretch, activations[stretch], ".-", color=BLUE, linewidth=1.2)
             over_time.plot(position, activations[position], "o", color=ORANGE, markersize=9)
-            over_time.set(xlabel="character", ylim=(-1.05, 1.05))
+            over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, 0, 1])
             over_time.set_title(f"unit {self.unit.value}", loc="left", fontsize=12)
         return drawing
 

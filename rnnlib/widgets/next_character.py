@@ -12,7 +12,7 @@ from rnnlib.sampling import check_prefix, next_token_probabilities, write
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, float_slider, int_slider
 
-LENGTH = 120
+LENGTH = 90
 
 
 class NextCharacter(KnobView):
