@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, Drawing, letter_axes, letters, shade
+from rnnlib.figures import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, Drawing
+from rnnlib.letter_figures import letter_axes, letters, shade
 from rnnlib.stability import JacobianNorms, cliff_error
 
 SMALLEST_NORM, LARGEST_NORM = 1e-12, 1e6

@@ -188,6 +188,7 @@ for trainer in trainers.values():
 counted = baselines.NGram(short.train, order=4, vocab_size=V).perplexity(short.held_out)
 drawing, (ax,) = figures.panels()
 figures.perplexity_axes(ax, counted)
+ax.set_ylim(3.5, 35)
 figures.perplexity_curves(ax, {name: trainer.history.columns()["loss"] for name, trainer in trainers.items()})
 drawing
 
@@ -254,7 +255,7 @@ figures.perplexity_axes(ax, counted)
 figures.perplexity_curves(ax, {"training": trainer.history.columns()["loss"]})
 ax.plot(held_out.keys(), held_out.values(), color=figures.ORANGE, marker="o")
 ax.annotate(
-    "held out", (trainer.num_steps, held_out[trainer.num_steps]), color=figures.ORANGE, fontsize=12, va="bottom"
+    "held out", (trainer.num_steps, 1.1 * held_out[trainer.num_steps]), color=figures.ORANGE, fontsize=12, ha="right"
 )
 drawing
 

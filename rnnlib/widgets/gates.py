@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from rnnlib.cells import GRU, LSTM, Workspace
-from rnnlib.figures import LINE_HEIGHT, Drawing, house_style
+from rnnlib.figures import Drawing, house_style
+from rnnlib.letter_figures import LINE_HEIGHT
 from rnnlib.models import LanguageModel, native, native_state
 from rnnlib.stability_figures import gate_letters, gate_map
 from rnnlib.text import Vocab

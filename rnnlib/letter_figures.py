@@ -1,0 +1,98 @@
+"""Texts as pictures: letters with a colour behind each, minibatches in a text, what a unit holds while it reads.
+
+Before: figures.py.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from rnnlib.figures import BLUE, COLORS, GREY, ORANGE, Drawing
+
+LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
+LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
+
+
+def letter_axes(drawing: Figure, rows: int, columns: int, *, left: int, top: int) -> Axes:
+    """Axes in which one unit is one letter: rows x columns of them.  left, top: dots from the drawing's corner."""
+    width, height = drawing.get_size_inches() * 100
+    size = (columns * LETTER_WIDTH / width, rows * LINE_HEIGHT / height)
+    ax = drawing.add_axes((left / width, 1 - top / height - size[1], *size))
+    ax.set(xlim=(0, columns), ylim=(rows, 0), frame_on=False)
+    ax.axis("off")
+    return ax
+
+
+def shade(color: str, strength: float) -> tuple[float, float, float, float]:
+    """A colour to put behind a letter, 0 for none of it to 1 for all, as RGBA."""
+    return to_rgba(color, min(max(strength, 0.0), 1.0))
+
+
+def letters(ax: Axes, lines: Sequence[str], shades: np.ndarray | None = None) -> None:
+    """Lines of letters on axes of `letter_axes`; shades (rows, columns, 4) is the colour behind each, RGBA."""
+    rows, columns = int(ax.get_ylim()[0]), int(ax.get_xlim()[1])
+    if shades is not None:
+        ax.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", interpolation="nearest")
+    for row, line in enumerate(lines):
+        ax.text(0, row + 0.5, line, family="monospace", fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
+
+
+def partition(
+    drawing: Figure, text: str, starts: Sequence[int], num_steps: int, *, columns: int = 60, kind: str = ""
+) -> None:
+    """Where the rows of one minibatch lie in a text, and the minibatch itself.
+
+    starts: where each row begins in the text; every row is num_steps letters long, and its targets one letter on.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    shades = np.zeros((len(lines), columns, 4))
+    for color, start in zip(COLORS, starts, strict=False):
+        for place in range(start, start + num_steps):
+            shades[place // columns, place % columns] = shade(color, 0.35)
+    ax = letter_axes(drawing, len(lines), columns, left=30, top=34)
+    letters(ax, lines, shades)
+    ax.set_title(f"the text, and where the batch is in it ({kind})", loc="left", fontsize=12)
+    for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
+        x, y = start % columns + 0.1, start // columns + 0.08
+        ax.text(x, y, str(row), color=color, fontsize=9, fontweight="bold", va="center")
+    top = 34 + len(lines) * LINE_HEIGHT + 46
+    for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
+        rows = [text[start + shift : start + shift + num_steps] for start in starts]
+        shades = np.array([[shade(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
+        ax = letter_axes(drawing, len(rows), num_steps, left=90 + 420 * column, top=top)
+        letters(ax, rows, shades)
+        ax.set_title(title, loc="left", fontsize=12)
+        for row in range(len(rows)):
+            ax.text(-0.4, row + 0.5, f"row {row}", ha="right", va="center", fontsize=12, color=COLORS[row])
+
+
+def activation_letters(
+    drawing: Drawing, text: str, activations: np.ndarray, *, columns: int = 60, top: int = 34
+) -> None:
+    """A text whose letters are shaded by what a unit held after reading them: blue above 0, orange below.
+
+    activations (n,), -1 to 1, one for each letter.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    shades = np.zeros((len(lines), columns, 4))
+    for place, activation in enumerate(activations):
+        color = BLUE if activation > 0 else ORANGE
+        shades[place // columns, place % columns] = shade(color, 0.75 * abs(float(activation)))
+    letters(letter_axes(drawing, len(lines), columns, left=30, top=top), lines, shades)
+
+
+def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length: int = 10) -> None:
+    """Hidden states in the plane, (n, 2), and the path through the last `length` of them up to `position`."""
+    ax.plot(*points.T, ".", color=GREY, alpha=0.4, markersize=4)
+    first = max(0, position - length + 1)
+    path = points[first : position + 1]
+    ax.plot(*path.T, color=BLUE, linewidth=1.2, alpha=0.6)
+    for place, (x, y) in zip(range(first, position + 1), path, strict=True):
+        is_last = place == position
+        letter = "␣" if text[place] == " " else text[place]
+        ax.text(x, y, letter, color=ORANGE if is_last else BLUE, ha="center", va="center",
+                fontsize=20 if is_last else 14, fontweight="bold")  # fmt: skip
+    ax.set(xlabel="first main direction", ylabel="second", xticks=[], yticks=[])
