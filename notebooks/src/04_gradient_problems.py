@@ -276,6 +276,7 @@ for name, cell in (("RNN", "rnn"), ("LSTM", "lstm"), ("open LSTM", "lstm")):
     fresh[name] = models.LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=48, generator=generator)
 fresh["open LSTM"].weights.b_h.data[1] += 4
 drawing, axes = figures.panels(3, width=12, height=3.6)
+drawing.subplots_adjust(right=0.955)
 for ax, (name, model) in zip(axes, fresh.items(), strict=True):
     norms = gradients.gradient_map(model, batch.tokens, batch.targets, model.initial_state(8))
     figures.gradient_map_image(ax, norms.numpy())
@@ -296,21 +297,35 @@ drawing
 # **Predict first.** Will a forget gate be open or shut at a space? Will most gates stand at 0 and 1, or in between?
 
 # %% slideshow={"slide_type": "slide"}
-generator = torch.Generator().manual_seed(0)
-reader = models.LanguageModel("lstm", vocab_size=len(corpus.vocab), hidden_size=48, generator=generator)
-trainer = training.Trainer(
-    reader, text.SequentialBatches(corpus.train), optimizer="adam", knobs=training.Knobs(learning_rate=0.005)
-)
-trainer.run(600)
-gates = Gates(reader, corpus.vocab, corpus.vocab.decode(corpus.held_out[:180]))
-gates
+readers = {}
+for cell in ("lstm", "gru"):
+    generator = torch.Generator().manual_seed(0)
+    reader = models.LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=48, generator=generator)
+    batches, knobs = text.SequentialBatches(corpus.train), training.Knobs(learning_rate=0.005)
+    training.Trainer(reader, batches, optimizer="adam", knobs=knobs).run(600)
+    readers[cell] = reader
+unseen = corpus.vocab.decode(corpus.held_out[:180])
+lstm_gates = Gates(readers["lstm"], corpus.vocab, unseen)
+lstm_gates
 
 # %% [markdown]
 # *Above, one unit's gate after each letter, blue where it is open. Below, the same gate of all units; the orange line is the unit above.*
 #
 # **Try this.** (1) Go through the units: some forget at every space, some hold on for words. (2) Compare *forget* with *input*: where one is open,
-# is the other shut? Nothing forces them to agree. In a GRU the update gate $z$ does both, $h_t = (1 - z)\, n + z\, h_{t-1}$, with one gate less to
-# learn.
+# is the other shut? Nothing forces them to agree.
+#
+# A GRU makes them agree. One gate does both, $h_t = (1 - z)\, n + z\, h_{t-1}$: what is not kept is renewed.
+
+# %% slideshow={"slide_type": "slide"}
+gru_gates = Gates(readers["gru"], corpus.vocab, unseen)
+gru_gates
+
+# %% [markdown]
+# *The update gate $z$ of a GRU trained in the same way: open keeps the old state, shut takes the new candidate.*
+#
+# **Try this.** (1) Most of the picture is dark: this network renews itself with nearly every letter. (2) Where do almost all units hold on at once?
+# Where this was built there are two such columns, at characters 8 and 69. Count in the text: both are the *u* after a *q*. It is no news, and the
+# gates know. (3) Switch to *reset*: how much of the old state goes into the candidate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: one step of an LSTM (8 minutes, medium)

@@ -105,7 +105,7 @@ VIEWS = [
     (PROBLEMS, "JacobianProducts()", "knob-view", "Spectral radius", "ArrowRight", "jacobian_products"),
     (PROBLEMS, "Cliff()", "knob-view", "Steps shown", "PageDown", "cliff"),
     (PROBLEMS, "ClippingInTwoDimensions()", "knob-view", "Second component", "ArrowLeft", "clipping"),
-    (PROBLEMS, "Gates(reader", "knob-view", "Unit", "ArrowRight", "gates"),
+    (PROBLEMS, "lstm_gates = Gates(", "knob-view", "Unit", "ArrowRight", "gates"),
     (PROBLEMS, "MemoryRace(delay=30", "memory-race", "Delay", "ArrowLeft", "memory_race"),
 ]
 
