@@ -23,6 +23,7 @@ from rnnlib.widgets import (
     Gates,
     HiddenStates,
     JacobianProducts,
+    LearningMap,
     NextCharacter,
     OneStep,
     Partitions,
@@ -57,6 +58,10 @@ def views() -> Iterator[tuple[str, Any, list[Any]]]:
     yield "clipping in two dimensions", ClippingInTwoDimensions().g_1, [1.0, 2.0, 3.0]
     yield "gates", Gates(models["lstm"], corpus.vocab, text[:180]).unit, [1, 2, 3]
     yield "step time", StepTime().size, ["batch size B", "hidden size H", "time steps T"]
+    learning_map = LearningMap(name="bench", steps=20)
+    learning_map.start()
+    learning_map.wait()
+    yield "learning map", learning_map.learning_rate, [0.5, 1.0, 4.0]
     yield "next character", NextCharacter(models["gru"], corpus.vocab, "the lamp").temperature, [0.5, 1.0, 1.5]
 
 

@@ -113,18 +113,6 @@ def test_the_sliders_open_the_curve_of_their_pair(view: LearningMap) -> None:
     assert "Learning rate 30, threshold off: diverged" in view._words.value
 
 
-def test_an_answer_takes_less_than_a_tenth_of_a_second() -> None:
-    view = LearningMap(name="test map", steps=2, **SMALL)
-    view.start()
-    view.wait()
-    seconds = []
-    for index in range(7):
-        started = time.perf_counter()
-        view.learning_rate.index = index
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.1  # the quickest: the machine that runs the tests has other work too
-
-
 def test_a_pair_that_is_not_trained_yet_is_said_so(view: LearningMap) -> None:
     assert "0 of 6 networks, not training. Learning rate 2, threshold off: not trained yet." in view._words.value
     assert "Best so far" not in view._words.value
