@@ -23,6 +23,7 @@ from rnnlib.widgets.view import View
 LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 2.0
 FRAMES_TAKE_ONE_PART_IN = 50
 Action = tuple[str, str, Callable[[], None]]
+_painted_views: dict[str, "LiveView"] = {}  # by the names of their sessions
 
 
 class LiveView(View):
@@ -72,10 +73,13 @@ class LiveView(View):
     # ------------------------------------------------------------------------------------- painter
 
     def start_painting(self) -> None:
-        """Show the session now, and follow it from now on."""
+        """Show the session now, and follow it from now on.  An earlier view of a session of this name stops."""
+        if self.session.name in _painted_views:
+            _painted_views[self.session.name].stop()
         self._paint()
         self._painter = threading.Thread(target=self._keep_painting, name=f"painter {self.session.name}", daemon=True)
         self._painter.start()
+        _painted_views[self.session.name] = self
         atexit.register(self.stop)
 
     def stop(self) -> None:
@@ -84,6 +88,8 @@ class LiveView(View):
         self._wake.set()
         self._painter.join()
         atexit.unregister(self.stop)
+        if _painted_views.get(self.session.name) is self:
+            del _painted_views[self.session.name]
 
     def _keep_painting(self) -> None:
         """Paint while something changes; end when the session does (another view has replaced this one)."""

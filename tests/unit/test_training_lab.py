@@ -159,8 +159,7 @@ def test_save_writes_a_session_that_replays(lab: TrainingLab, monkeypatch, tmp_p
 def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingLab) -> None:
     lab.buttons["Start"].click()
     newer = TrainingLab(name="test lab", **SMALL)
-    until(lambda: not lab._painter.is_alive())
-    assert not lab.session._thread.is_alive()
+    assert not lab._painter.is_alive() and not lab.session._thread.is_alive()
     assert "a newer lab runs" in lab._status.value
     newer.stop()
     names = [thread.name for thread in threading.enumerate()]
