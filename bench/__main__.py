@@ -12,7 +12,7 @@ import torch
 
 from bench.textbook import textbook_step
 from rnnlib.gradients import norms_over_time
-from rnnlib.models import LanguageModel, one_torch_thread
+from rnnlib.models import CPU_THREADS, LanguageModel, one_torch_thread
 from rnnlib.sessions import Session, Settings
 from rnnlib.text import SequentialBatches
 from rnnlib.training import Trainer
@@ -47,8 +47,16 @@ def steps(cell: str, hidden_size: int) -> dict[str, float]:
     batches = SequentialBatches(torch.randint(V, (10_000,)), batch_size=B, num_steps=T)
     trainer = Trainer(LanguageModel(cell, vocab_size=V, hidden_size=hidden_size), batches)
     textbook, batch = textbook_step(cell, V, hidden_size), batches[0]
-    functions = {"textbook": lambda: textbook(batch.tokens, batch.targets), "ours": trainer.step}
-    return in_turns(functions, rounds=40 if hidden_size < 200 else 15)
+
+    def textbook_with_its_threads() -> None:
+        torch.set_num_threads(CPU_THREADS)
+        textbook(batch.tokens, batch.targets)
+
+    def ours() -> None:
+        trainer.step()
+        trainer.raise_if_diverged()
+
+    return in_turns({"textbook": textbook_with_its_threads, "ours": ours}, rounds=40 if hidden_size < 200 else 15)
 
 
 def norms_share() -> float:

@@ -17,6 +17,7 @@ tanh take less time than torch's (bench/RESULTS.md has the figures); on a GPU to
 because memory fresh from the operating system costs up to a fifth of a step.
 """
 
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -92,10 +93,9 @@ class RNN:
         library, (T, B, H) = array_library(W_hh), shares.shape
         h = workspace.empty("hidden", (T + 1, B, H), W_hh)
         h[0] = state
-        for t in range(T):
-            new = h[t + 1]
-            library.matmul(h[t], W_hh, out=new)
-            new += shares[t]
+        for before, new, share in zip(h[:-1], h[1:], shares, strict=True):
+            library.matmul(before, W_hh, out=new)
+            new += share
             library.tanh(new, out=new)
         return Way(hidden=h, gates=shares)
 
@@ -106,19 +106,17 @@ class RNN:
         dL/dh_t = direct_t + da_{t+1} W_hh^T,    da_t = dL/dh_t * (1 - h_t^2)        (D2L, section 8.7)
         """
         library, h, dh, da = array_library(W_hh), way.hidden, direct, way.gates
-        T, B, H = dh.shape
         W_hh_transposed = transposed(W_hh)
-        passed_back = library.empty_like(dh[0])
+        dh_0 = library.zeros_like(dh[0])
+        passed_back = library.empty_like(dh_0)
         library.multiply(h[1:], h[1:], out=da)
         da *= -1
         da += 1  # tanh'(a_t) = 1 - h_t^2 for all t at once
-        for t in reversed(range(T)):
-            da[t] *= dh[t]
-            library.matmul(da[t], W_hh_transposed, out=passed_back)
-            if t > 0:
-                dh[t - 1] += passed_back
-        dW_hh = h[:-1].reshape(T * B, H).T @ da.reshape(T * B, H)
-        return Gradients(da, dW_hh, hidden=dh, initial_hidden=passed_back)
+        for da_t, dh_t, dh_before in last_step_first(da, dh, (dh_0, *dh[:-1])):
+            da_t *= dh_t
+            library.matmul(da_t, W_hh_transposed, out=passed_back)
+            dh_before += passed_back
+        return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0)
 
 
 class GRU:
@@ -150,17 +148,16 @@ class GRU:
         h_n = workspace.empty("h W_hn", (T, B, H), W_hh)
         product = workspace.empty("h W_hh", (3, B, H), W_hh)
         h[0] = state
-        for t in range(T):
-            library.matmul(h[t], W_hh, out=product)
-            h_n[t] = product[2]
-            gates, n = shares[:2, t], shares[2, t]
+        for before, new, share, kept in zip(h[:-1], h[1:], shares.swapaxes(0, 1), h_n, strict=True):
+            library.matmul(before, W_hh, out=product)
+            kept[:] = product[2]
+            gates = share[:2]
             gates += product[:2]
             sigmoid_in_place(gates)
-            r, z = gates
-            n += r * product[2]
+            r, z, n = share
+            n += r * kept
             library.tanh(n, out=n)
-            new = h[t + 1]
-            library.subtract(h[t], n, out=new)
+            library.subtract(before, n, out=new)
             new *= z
             new += n  # h_t = n + z (h_{t-1} - n)
         return Way(hidden=h, gates=shares, extra=h_n)
@@ -173,26 +170,25 @@ class GRU:
         dL/dh_{t-1} = direct_{t-1} + dh z + [dr, dz, dn r] W_hh^T
         """
         library, h, da, dh = array_library(W_hh), way.hidden, way.gates, direct
-        T, B, H = dh.shape
         W_hh_transposed = transposed(W_hh)
         (r, z, n), h_n = da, way.extra
         # what need not wait for dh, for all t at once
-        dn_of_dh = (1 - z) * (1 - n * n)
-        dz_of_dh = (h[:-1] - n) * z * (1 - z)
         dr_of_dn = h_n * r * (1 - r)
-        for t in reversed(range(T)):
-            kept, dn = dh[t] * z[t], h_n[t]
-            library.multiply(dh[t], dn_of_dh[t], out=dn)
-            library.multiply(dh[t], dz_of_dh[t], out=z[t])
-            library.multiply(dn, r[t], out=n[t])
-            library.multiply(dn, dr_of_dn[t], out=r[t])  # the gates' memory now holds dr, dz, dn r
-            passed_back = library.matmul(da[:, t], W_hh_transposed).sum(0)
-            passed_back += kept
-            if t > 0:
-                dh[t - 1] += passed_back
-        dW_hh = h[:-1].reshape(T * B, H).T @ da.reshape(3, T * B, H)
-        da[2] = way.extra  # W_hn gets dn r, but x_t W_xn, which is not multiplied by r, gets dn
-        return Gradients(da, dW_hh, hidden=dh, initial_hidden=passed_back)
+        dz_of_dh = (h[:-1] - n) * z * (1 - z)
+        dn_of_dh = (1 - z) * (1 - n * n)
+        dn, dh_0 = h_n, library.zeros_like(dh[0])  # h_n is not needed any more: its memory takes dn
+        steps = last_step_first(da.swapaxes(0, 1), dn, dh, (dh_0, *dh[:-1]), dr_of_dn, dz_of_dh, dn_of_dh)
+        for gates, dn_t, dh_t, dh_before, r_factor, z_factor, n_factor in steps:
+            r_t, z_t, n_t = gates
+            dh_before += dh_t * z_t
+            library.multiply(dh_t, n_factor, out=dn_t)
+            library.multiply(dh_t, z_factor, out=z_t)
+            library.multiply(dn_t, r_t, out=n_t)
+            library.multiply(dn_t, r_factor, out=r_t)  # the gates' memory now holds dr, dz, dn r
+            dh_before += library.matmul(gates, W_hh_transposed).sum(0)
+        dW_hh = sum_of_products(h, da)
+        da[2] = dn  # W_hn gets dn r, but x_t W_xn, which is not multiplied by r, gets dn
+        return Gradients(da, dW_hh, hidden=dh, initial_hidden=dh_0)
 
 
 class LSTM:
@@ -226,21 +222,21 @@ class LSTM:
         # sigmoid(a) = 1/2 tanh(a/2) + 1/2: scaled by 1/2 for i, f, o and by 1 for g, one tanh serves all four
         scale = library.full_like(product[:, :1, :1], 0.5)
         scale[2] = 1
+        offset, W_hh_scaled = 1 - scale, W_hh * scale
+        shares *= scale[:, None]
         h[0], c[0] = state
-        for t in range(T):
-            gates = shares[:, t]
-            library.matmul(h[t], W_hh, out=product)
+        steps = zip(shares.swapaxes(0, 1), h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True)
+        for gates, before, new, cell_before, new_cell, tanh_of_cell in steps:
+            library.matmul(before, W_hh_scaled, out=product)
             gates += product
-            gates *= scale
             library.tanh(gates, out=gates)
             gates *= scale
-            gates += 1 - scale
+            gates += offset
             i, f, g, o = gates
-            new_cell = c[t + 1]
-            library.multiply(f, c[t], out=new_cell)
+            library.multiply(f, cell_before, out=new_cell)
             new_cell += i * g
-            library.tanh(new_cell, out=tanh_c[t])
-            library.multiply(o, tanh_c[t], out=h[t + 1])
+            library.tanh(new_cell, out=tanh_of_cell)
+            library.multiply(o, tanh_of_cell, out=new)
         return Way(hidden=h, gates=shares, cell=c, extra=tanh_c)
 
     @staticmethod
@@ -254,26 +250,21 @@ class LSTM:
         dL/dh_{t-1} = direct_{t-1} + [da_i, da_f, da_g, da_o] W_hh^T
         """
         library, h, c, da, dh = array_library(W_hh), way.hidden, way.cell, way.gates, direct
-        T, B, H = dh.shape
         W_hh_transposed = transposed(W_hh)
-        dc = library.zeros_like(dh[0]) if direct_cell is None else direct_cell
-        for t in reversed(range(T)):
-            (i, f, g, o), tanh_c = da[:, t], way.extra[t]
-            dh_o = dh[t] * o
-            dh_o_tanh_c = dh_o * tanh_c
-            dc += dh_o
-            dc -= dh_o_tanh_c * tanh_c
-            dc_i, dc_f = dc * i, dc * f
-            library.multiply(dc_i * g, 1 - i, out=i)
-            library.multiply(dc_f * c[t], 1 - f, out=f)
-            library.multiply(dc_i, 1 - g * g, out=g)
-            library.multiply(dh_o_tanh_c, 1 - o, out=o)  # the gates' memory now holds da_t
-            dc = dc_f
-            passed_back = library.matmul(da[:, t], W_hh_transposed).sum(0)
-            if t > 0:
-                dh[t - 1] += passed_back
-        dW_hh = h[:-1].reshape(T * B, H).T @ da.reshape(4, T * B, H)
-        return Gradients(da, dW_hh, hidden=dh, initial_hidden=passed_back, initial_cell=dc)
+        (i, f, g, o), tanh_c = da, way.extra
+        # what need not wait for dc and dh, for all t at once
+        dc_of_dh = o * (1 - tanh_c * tanh_c)
+        factors = library.stack([g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)])
+        dc, dh_0 = library.zeros_like(dh[0]) if direct_cell is None else direct_cell, library.zeros_like(dh[0])
+        steps = last_step_first(da.swapaxes(0, 1), dh, (dh_0, *dh[:-1]), dc_of_dh, factors.swapaxes(0, 1))
+        for gates, dh_t, dh_before, dc_factor, gate_factors in steps:
+            dc += dh_t * dc_factor
+            dc_before = dc * gates[1]
+            library.multiply(gate_factors[:3], dc, out=gates[:3])
+            library.multiply(gate_factors[3], dh_t, out=gates[3])  # the gates' memory now holds da_t
+            dc = dc_before
+            dh_before += library.matmul(gates, W_hh_transposed).sum(0)
+        return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0, initial_cell=dc)
 
 
 Cell = type[RNN] | type[GRU] | type[LSTM]
@@ -288,6 +279,20 @@ def sigmoid_in_place(a: Array) -> None:
     a += 0.5
 
 
+def sum_of_products(h: Array, da: Array) -> Array:
+    """dL/dW_hh = sum_t h_{t-1}^T da_t.  All steps share W_hh, so it is one product.
+
+    h (T + 1, B, H): h_0 to h_T.  da (blocks, T, B, H): dL/d(h_{t-1} W_hh).
+    """
+    *blocks, T, B, H = da.shape
+    return h[:-1].reshape(T * B, H).T @ da.reshape(*blocks, T * B, H)
+
+
 def transposed(W: Array) -> Array:
     """W^T (of each block), laid out in memory anew: T products with it repay the copy."""
     return W.mT.contiguous() if isinstance(W, Tensor) else W.mT.copy()
+
+
+def last_step_first(*sequences: Iterable[Array]) -> Iterator[tuple[Array, ...]]:
+    """What belongs to each time step side by side, from step T back to step 1."""
+    return reversed(list(zip(*sequences, strict=True)))

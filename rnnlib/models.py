@@ -26,7 +26,7 @@ MAX_HIDDEN_SIZE = 4096
 # A thread with less to do would wait for Python's lock more than it computes.
 SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 192, 8
 CPU_THREADS = torch.get_num_threads()
-_pool = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="rows of a batch")
+_pool = ThreadPoolExecutor(CPU_THREADS, "rows of a batch", initializer=lambda: torch.set_num_threads(1))
 # NumPy's matrix products stay on one thread each.  Two would wait for each other 70 times a step: half the time on an
 # idle machine, 20 times as long beside a browser.  Threads that take rows of a batch wait once.
 threadpoolctl.threadpool_limits(1, user_api="blas")
@@ -50,11 +50,11 @@ def one_torch_thread(function: Callable[Arguments, Result]) -> Callable[Argument
 
 
 class Backpropagation(NamedTuple):
-    """What one minibatch teaches.
+    """What one minibatch teaches.  The next call uses this memory again.
 
     loss (): mean cross-entropy per token, in nats.  gradients: dloss/dp for each p of `model.trainable`.
     state: after the last step, cut from the graph.  hidden, hidden_gradients (T, B, H): h_t and dL/dh_t, in pieces side
-    by side along B; none where a layer of PyTorch keeps them to itself.  The next call uses this memory again.
+    by side along B; none where a layer of PyTorch keeps them to itself.
     """
 
     loss: Tensor
@@ -104,10 +104,12 @@ class LanguageModel(nn.Module):
         check_hidden_size(hidden_size)
         self.cell: Cell = CELLS[cell]
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
+        ends = itertools.accumulate(map(math.prod, self.shapes()), initial=0)
+        self._places = [slice(*pair) for pair in itertools.pairwise(ends)]
         bound = hidden_size**-0.5
         vector = torch.empty(sum(map(math.prod, self.shapes()))).uniform_(-bound, bound, generator=generator)
         self.vector = nn.Parameter(vector.to(device))
-        self._workspaces: list[Workspace] = []
+        self._workspaces = [Workspace()]
 
     def copy(self) -> "LanguageModel":
         """A model of its own with the same weights."""
@@ -122,11 +124,8 @@ class LanguageModel(nn.Module):
 
     def named(self, vector: Array) -> Weights:
         """A vector as long as `vector` (the weights, their gradient), as views with the weights' names."""
-        shapes = self.shapes()
-        ends = itertools.accumulate(math.prod(shape) for shape in shapes)
-        return Weights(
-            *(vector[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True))
-        )
+        places = zip(self._places, self.shapes(), strict=True)
+        return Weights(*(vector[place].reshape(shape) for place, shape in places))
 
     @property
     def weights(self) -> Weights:
@@ -163,7 +162,7 @@ class LanguageModel(nn.Module):
     def input_shares(self, tokens: Tensor) -> Tensor:
         """x_t W_xh + b_h for all t, (blocks, T, B, H)."""
         W_xh, _, b_h, *_ = self.weights
-        return look_up(tokens, W_xh + b_h[..., None, :]).view(*self.cell.blocks, *tokens.shape, self.hidden_size)
+        return look_up(tokens, W_xh + b_h[..., None, :])
 
     @property
     def torch_threads(self) -> int:
@@ -181,105 +180,110 @@ class LanguageModel(nn.Module):
             return self._backpropagate_by_layer(tokens, targets, state)
         return self.backpropagate_by_hand(tokens, targets, state)
 
+    @torch.no_grad()
     @one_torch_thread
     def backpropagate_by_hand(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """The same by cells.py alone.  The rows of a batch do not touch: each thread takes some, gradients add up."""
-        B = tokens.shape[1]
-        rows = range(B)
-        if self.device.type == "cpu" and self.hidden_size >= SMALLEST_HIDDEN_SIZE_FOR_THREADS:
-            rows_per_thread = max(FEWEST_ROWS_PER_THREAD, -(-B // CPU_THREADS))
-            pieces = [slice(first, first + rows_per_thread) for first in rows[::rows_per_thread]]
-        else:
-            pieces = [slice(None)]
+        B, count = tokens.shape[1], targets.numel()
+        if self.device.type != "cpu" or self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS:
+            return self._backpropagate_rows(tokens, targets, state, count, self._workspaces[0])
+        rows = max(FEWEST_ROWS_PER_THREAD, -(-B // CPU_THREADS))
+        pieces = [slice(first, first + rows) for first in range(0, B, rows)]
+        self._workspaces += [Workspace() for _ in pieces[len(self._workspaces) :]]
         arguments = [
-            (tokens[:, piece], targets[:, piece], _select_rows(state, piece), targets.numel()) for piece in pieces
+            (tokens[:, piece], targets[:, piece], _select_rows(state, piece), count, workspace)
+            for piece, workspace in zip(pieces, self._workspaces, strict=False)
         ]
-        while len(self._workspaces) < len(pieces):
-            self._workspaces.append(Workspace())
-        others = [
-            _pool.submit(self._backpropagate_rows, *theirs, workspace)
-            for theirs, workspace in zip(arguments[1:], self._workspaces[1:], strict=False)
-        ]
-        mine = self._backpropagate_rows(*arguments[0], self._workspaces[0])
-        results = [mine, *(other.result() for other in others)]
-        if len(results) == 1:
-            return mine
+        others = [_pool.submit(self._backpropagate_rows, *theirs) for theirs in arguments[1:]]
+        results = [self._backpropagate_rows(*arguments[0]), *(other.result() for other in others)]
+        gradient = results[0].gradients[0]
         for result in results[1:]:
-            mine.gradients[0].add_(result.gradients[0])
+            gradient += result.gradients[0]
         h, *c = (torch.cat(part) for part in zip(*(parts(result.state) for result in results), strict=True))
-        new_state: State = (h, c[0]) if c else h
         return Backpropagation(
             loss=torch.stack([result.loss for result in results]).sum(),
-            gradients=mine.gradients,
-            state=new_state,
+            gradients=[gradient],
+            state=(h, c[0]) if c else h,
             hidden=sum((result.hidden for result in results), ()),
             hidden_gradients=sum((result.hidden_gradients for result in results), ()),
         )
 
-    @torch.no_grad()
-    @one_torch_thread
     @numpy.errstate(all="ignore")  # numbers that are not finite are for the trainer to tell
     def _backpropagate_rows(
         self, tokens: Tensor, targets: Tensor, state: State, count: int, workspace: Workspace
     ) -> Backpropagation:
         """Some rows of a batch of `count` = T B tokens: their share of the mean loss, and its gradient."""
-        (T, B), H, vector = tokens.shape, self.hidden_size, native(self.vector)
+        vector, blocks = native(self.vector), self.cell.blocks
         library, gradient = array_library(vector), workspace.empty("gradient", vector.shape, vector)
-        W_xh, W_hh, b_h, W_hq, b_q = self.named(vector)
-        dW_xh, dW_hh, db_h, dW_hq, db_q = self.named(gradient)
+        weights, d_weights = self.named(vector), self.named(gradient)
 
-        shares = workspace.empty("shares", (*self.cell.blocks, T * B, H), vector)
-        look_up(tokens, W_xh + b_h[..., None, :], out=shares)
-        shares = shares.reshape(*self.cell.blocks, T, B, H)
-        way = self.cell.forward(shares, native_state(state), W_hh, workspace)
-        h = way.hidden[1:].reshape(T * B, H)
-        # softmax and cross-entropy together, a column for each token: dL/dlogits = (softmax(logits) - one_hot) / count
-        logits = W_hq.T @ h.T + b_q[:, None]
-        logits -= library.amax(logits, 0)
-        d_logits = library.exp(logits)
-        total = d_logits.sum(0)
-        right = native(targets.flatten()), library.arange(T * B, device=vector.device)
-        loss = (library.log(total) - logits[right]).sum() / count
-        d_logits /= total
-        d_logits[right] -= 1
-        d_logits /= count
-        dW_hq[:] = (d_logits @ h).T
-        db_q[:] = d_logits.sum(1)
-        direct = workspace.empty("direct", (T * B, H), vector)
-        library.matmul(d_logits.T, W_hq.T, out=direct)
+        shares = workspace.empty("shares", (*blocks, *tokens.shape, self.hidden_size), vector)
+        look_up(tokens, weights.W_xh + weights.b_h[..., None, :], out=shares)
+        way = self.cell.forward(shares, native_state(state), weights.W_hh, workspace)
+        loss, direct = learn_output(way.hidden[1:], targets, count, weights, d_weights, workspace)
+        back = self.cell.backward(way, direct, weights.W_hh)
+        da = back.inputs.reshape(*blocks, tokens.numel(), self.hidden_size)
+        torch.as_tensor(d_weights.W_xh).zero_().index_add_(-2, tokens.flatten(), torch.as_tensor(da))
+        d_weights.W_hh[:] = back.W_hh
+        ones = library.ones(tokens.numel(), dtype=vector.dtype, device=vector.device)
+        d_weights.b_h[:] = ones @ da  # the sum over all rows, for which `sum` takes longer
 
-        back = self.cell.backward(way, direct.reshape(T, B, H), W_hh)
-        da = back.inputs.reshape(*self.cell.blocks, T * B, H)
-        torch.as_tensor(dW_xh).zero_().index_add_(-2, tokens.flatten(), torch.as_tensor(da))
-        dW_hh[:] = back.W_hh
-        db_h[:] = da.sum(-2)
-
-        last = torch.as_tensor(way.hidden[-1]).clone()
-        state = last if way.cell is None else (last, torch.as_tensor(way.cell[-1]).clone())
-        hidden, hidden_gradients = torch.as_tensor(way.hidden[1:]), torch.as_tensor(back.hidden)
+        hidden, hidden_gradients = torch.as_tensor(way.hidden), torch.as_tensor(back.hidden)
+        state = hidden[-1] if way.cell is None else (hidden[-1], torch.as_tensor(way.cell[-1]))
         return Backpropagation(
-            torch.as_tensor(loss), [torch.as_tensor(gradient)], state, (hidden,), (hidden_gradients,)
+            torch.as_tensor(loss), [torch.as_tensor(gradient)], state, (hidden[1:],), (hidden_gradients,)
         )
 
+    @numpy.errstate(all="ignore")
     def _backpropagate_by_layer(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """An LSTM through the layer behind nn.LSTM, by autograd."""
-        V, H = self.vocab_size, self.hidden_size
-        W_xh, W_hh, b_h, W_hq, b_q = (weight.detach() for weight in self.weights)
-        theirs = [W_xh.mT.reshape(4 * H, V), W_hh.mT.reshape(4 * H, H), b_h.reshape(4 * H)]
-        leaves = [weight.requires_grad_() for weight in (*theirs, W_hq.clone(), b_q.clone())]
+        """An LSTM: its layer as nn.LSTM has it, by autograd, the output layer as for the others."""
+        (T, B), V, H = tokens.shape, self.vocab_size, self.hidden_size
+        vector = self.vector.detach()
+        gradient = torch.empty_like(vector)
+        weights, d_weights = self.named(vector), self.named(gradient)
+        theirs = [weights.W_xh.mT.reshape(4 * H, V), weights.W_hh.mT.reshape(4 * H, H), weights.b_h.reshape(4 * H)]
+        leaves = [weight.requires_grad_() for weight in theirs]
+        second_bias = torch.zeros_like(theirs[2])  # which is not there
+        one_hot = look_up(tokens, torch.eye(V, dtype=vector.dtype))
         h, c = (part[None] for part in parts(state))
-        one_hot = F.one_hot(tokens, V).to(W_xh.dtype)
-        layer_weights = [*leaves[:3], torch.zeros_like(leaves[2])]  # the second bias, which is not there
-        hidden, h, c = torch.lstm(one_hot, (h, c), layer_weights, True, 1, 0.0, True, False, False)
-        loss = F.cross_entropy(torch.addmm(leaves[4], hidden.flatten(0, 1), leaves[3]), targets.flatten())
-        found = torch.autograd.grad(loss, leaves)
-        gradient = torch.empty_like(self.vector.detach())
-        dW_xh, dW_hh, *others = self.named(gradient)
-        dW_xh.copy_(found[0].view(4, H, V).mT)
-        dW_hh.copy_(found[1].view(4, H, H).mT)
-        for ours, their in zip(others, found[2:], strict=True):
-            ours.copy_(their.view_as(ours))
-        return Backpropagation(loss.detach(), [gradient], (h[0].detach(), c[0].detach()))
+        hidden, h, c = torch.lstm(one_hot, (h, c), [*leaves, second_bias], True, 1, 0.0, True, False, False)
+        output = self.named(native(vector)), self.named(native(gradient)), self._workspaces[0]
+        loss, direct = learn_output(native(hidden), targets, T * B, *output)
+        dW_xh, dW_hh, db_h = torch.autograd.grad(hidden, leaves, torch.as_tensor(direct))
+        d_weights.W_xh.copy_(dW_xh.view(4, H, V).mT)
+        d_weights.W_hh.copy_(dW_hh.view(4, H, H).mT)
+        d_weights.b_h.copy_(db_h.view(4, H))
+        return Backpropagation(torch.as_tensor(loss), [gradient], (h[0].detach(), c[0].detach()))
+
+
+def learn_output(
+    h: Array, targets: Tensor, count: int, weights: Weights, d_weights: Weights, workspace: Workspace
+) -> tuple[Array, Array]:
+    """Output layer, softmax and cross-entropy, forward and backward, for some of `count` tokens.
+
+    h (T, B, H), targets (T, B) -> their share of the mean loss, (), and what the output layer says of h, (T, B, H).
+    Writes the gradients of W_hq and b_q into d_weights.
+
+    logits = h W_hq + b_q,    dL/dlogits = (softmax(logits) - one_hot) / count,    dL/dh = dL/dlogits W_hq^T
+    """
+    library, (T, B, H), (V,) = array_library(h), h.shape, weights.b_q.shape
+    rows = h.reshape(T * B, H)
+    logits = workspace.empty("logits", (V, T * B), h)  # a column for each token: sums over V are quicker so
+    library.add((rows @ weights.W_hq).T, weights.b_q[:, None], out=logits)
+    logits -= library.amax(logits, 0)
+    right = native(targets.flatten()), library.arange(T * B, device=h.device)
+    right_logits = logits[right]
+    d_logits = library.exp(logits, out=logits)
+    total = d_logits.sum(0)
+    loss = (library.log(total) - right_logits).sum() / count
+    d_logits /= total
+    d_logits[right] -= 1
+    d_logits /= count
+    d_weights.W_hq[:] = (d_logits @ rows).T
+    d_weights.b_q[:] = d_logits.sum(1)
+    direct = workspace.empty("direct", (T * B, H), h)
+    library.matmul(d_logits.T, weights.W_hq.T, out=direct)
+    return loss, direct.reshape(T, B, H)
 
 
 class _Unrolled(torch.autograd.Function):
@@ -371,9 +375,9 @@ Model = LanguageModel | RNNModel
 
 
 def look_up(tokens: Tensor, table: Array, out: Array | None = None) -> Tensor:
-    """One-hot tokens times a table (blocks, V, H): row `token` of each block for every token, (blocks, T B, H)."""
-    place = None if out is None else torch.as_tensor(out)
-    return torch.index_select(torch.as_tensor(table), -2, tokens.flatten(), out=place)
+    """One-hot tokens (T, B) times a table (blocks, V, H): the row of each token, (blocks, T, B, H)."""
+    place = None if out is None else torch.as_tensor(out).flatten(-3, -2)
+    return torch.index_select(torch.as_tensor(table), -2, tokens.flatten(), out=place).unflatten(-2, tokens.shape)
 
 
 def native(tensor: Tensor) -> Array:

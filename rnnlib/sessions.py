@@ -63,11 +63,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Look:
-    """A moment between two steps: held-out loss (nats per token), spectral radius of W_hh, text the network writes."""
+    """A moment between two steps.
+
+    held_out_loss: in nats per token.  spectral_radius: of W_hh.  norms_over_time: |dL/dh_t| of the step before, for
+    every t.  text: what the network writes.
+    """
 
     step: int
     held_out_loss: float
     spectral_radius: float
+    norms_over_time: tuple[float, ...]
     text: str
 
 
@@ -375,12 +380,15 @@ class Session:
         text = write(main.model, self.corpus.vocab, self.prefix, 90, temperature=self.temperature, generator=generator)
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
-        self.looks.append(Look(self.num_steps, held_out, radius, text))
-        self.snapshot = self.model.copy()
+        hidden_gradients = main.hidden_gradients
         if self.model.is_trained_by_layer:  # which keeps dL/dh_t to itself
             batch = main.batches[main.num_steps]
-            by_hand = self.model.backpropagate_by_hand(batch.tokens, batch.targets, main.state)
-            main.norms_over_time = norms_over_time(by_hand.hidden_gradients)
+            hidden_gradients = self.model.backpropagate_by_hand(
+                batch.tokens, batch.targets, main.state
+            ).hidden_gradients
+        norms = tuple(norms_over_time(hidden_gradients).tolist()) if hidden_gradients else ()
+        self.looks.append(Look(self.num_steps, held_out, radius, norms, text))
+        self.snapshot = self.model.copy()
         now = time.monotonic()
         # the first look after a change warms caches up: only the quicker of the last two has to be paid for
         self._look_seconds = (self._look_seconds[1], now - started)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnlib.gradients import norms_over_time
-from rnnlib.models import Backpropagation, LanguageModel, Model, RNNModel, State, parts
+from rnnlib.cells import Array, array_library
+from rnnlib.models import Backpropagation, LanguageModel, Model, RNNModel, State, native, parts
 from rnnlib.text import Batches, write_whole
 
 # Gradients that vanish become denormal numbers, which a CPU multiplies up to 40 times more slowly than zeros.
@@ -141,7 +141,8 @@ class History:
     COLUMNS = ("loss", "gradient_norm", "learning_rate", "clip_threshold", "seconds")
 
     def __init__(self, device: torch.device | str = "cpu"):
-        self._measured = torch.empty(1024, 2, device=device)  # loss and norm stay on the device until somebody looks
+        # loss and norm stay on a GPU until somebody looks
+        self._measured: Array = native(torch.empty(1024, 2, device=device))
         self._known = np.empty((1024, 3))
         self._length = 0
 
@@ -152,16 +153,16 @@ class History:
         """Record one step: loss and gradient_norm, 0-dim tensors that are not waited for, then the other columns."""
         row = self._length
         if row == len(self._measured):
-            self._measured = torch.cat([self._measured, torch.empty_like(self._measured)])
-            self._known = np.concatenate([self._known, np.empty_like(self._known)])
-        torch.stack([loss, gradient_norm], out=self._measured[row])
-        self._known[row] = known
+            self._measured = array_library(self._measured).concatenate([self._measured, self._measured])
+            self._known = np.concatenate([self._known, self._known])
+        self._measured[row, 0], self._measured[row, 1], self._known[row] = loss, gradient_norm, known
         self._length = row + 1
 
     def columns(self, first: int = 0) -> dict[str, np.ndarray]:
         """The columns from step `first` on, copied, float64, each (steps - first,)."""
         last = self._length
-        table = np.hstack([self._measured[first:last].double().cpu().numpy(), self._known[first:last]])
+        measured = torch.as_tensor(self._measured[first:last]).double().cpu().numpy()
+        table = np.hstack([measured, self._known[first:last]])
         return dict(zip(self.COLUMNS, table.T, strict=True))
 
     def clipped_fraction(self, first: int = 0) -> float:
@@ -182,7 +183,8 @@ class Trainer:
     """Trains a model on batches, one minibatch a step.
 
     knobs: read before every step; `set` changes them.  num_steps: how many steps were made.  state: the hidden
-    state carried into the next batch.  norms_over_time (T,): |dL/dh_t| of the last step, where the model knows it.
+    state carried into the next batch.  hidden_gradients: dL/dh_t of the last step, as in models.Backpropagation; the
+    next step writes over them.
     """
 
     def __init__(self, model: Model, batches: Batches, *, knobs: Knobs | None = None, optimizer: str = "sgd"):
@@ -199,8 +201,8 @@ class Trainer:
     def use_model(self, model: Model, optimizer: SGD | Adam) -> None:
         """Go on with another model (of another size, say), from an empty hidden state."""
         self.model, self.optimizer = model, optimizer
-        self.norms_over_time: Tensor | None = None
-        self._good = [parameter.detach().clone() for parameter in model.trainable]
+        self.hidden_gradients: tuple[Tensor, ...] = ()
+        self._good, self._unproven = ([p.detach().clone() for p in model.trainable] for _ in range(2))
         self._capture = Capture(self._learn) if model.device.type == "cuda" else None
         self.state: State = model.initial_state(self.batches.batch_size)
 
@@ -238,19 +240,24 @@ class Trainer:
         finally:
             torch.set_num_threads(threads)
 
+    @torch.no_grad()
     def raise_if_diverged(self) -> None:
         """FloatingPointError if the last step's loss or gradient was not finite; the weights go back to good ones.
 
-        Waits for a GPU.
+        Good are the weights of the last but one call that found finite numbers.  Those of the last call are only
+        proven by the next loss.  Waits for a GPU.
         """
-        if self.num_steps and not math.isfinite(self._loss + self._norm):
+        if self.num_steps and math.isfinite(self._loss + self._norm):
+            self._good, self._unproven = self._unproven, self._good
+            for parameter, unproven in zip(self.model.trainable, self._unproven, strict=True):
+                unproven.copy_(parameter)
+        elif self.num_steps:
             self.clear_state()
-            with torch.no_grad():
-                for parameter, good in zip(self.model.trainable, self._good, strict=True):
-                    parameter.copy_(good)
+            for parameter, good in zip(self.model.trainable, self._good, strict=True):
+                parameter.copy_(good)
             raise FloatingPointError(
                 f"the loss is {float(self._loss):.3g} and the gradient norm {float(self._norm):.3g} at step "
-                f"{self.num_steps}; the weights are those of the last step with finite numbers. "
+                f"{self.num_steps}; the weights are the last that were found good. "
                 f"Lower the learning rate ({self.knobs.learning_rate:g}) or the clipping threshold "
                 f"({self.knobs.clip_threshold:g})."
             )
@@ -272,15 +279,10 @@ class Trainer:
             clip_by_norm(result.gradients, self._threshold, self._norm)
         else:
             clip_by_value(result.gradients, self._threshold)
-        # Weights with a finite loss and gradient are good: keep a copy for `raise_if_diverged`.
-        finite = torch.isfinite(self._loss + self._norm)
-        for parameter, good in zip(self.model.trainable, self._good, strict=True):
-            torch.where(finite, parameter, good, out=good)
         self.optimizer.update(self.model.trainable, result.gradients, self._learning_rate)
         for part, new_part in zip(parts(self.state), parts(result.state), strict=True):
             part.copy_(new_part)
-        if result.hidden_gradients:
-            self.norms_over_time = norms_over_time(result.hidden_gradients)
+        self.hidden_gradients = result.hidden_gradients
 
     # ------------------------------------------------------------------------------- checkpoints
 

@@ -122,9 +122,8 @@ class LabPicture:
         look_steps = [look.step for look in looks]
         lines["held out"].set_data(look_steps, [math.exp(min(look.held_out_loss, 30)) for look in looks])
         lines["radius"].set_data(look_steps, [look.spectral_radius for look in looks])
-        norms = session.trainers[MAIN].norms_over_time
-        shown = np.empty(0) if norms is None else norms.cpu().numpy()
-        lines["over time"].set_data(np.arange(1, len(shown) + 1), shown)
+        norms = looks[-1].norms_over_time if looks else ()
+        lines["over time"].set_data(range(1, len(norms) + 1), norms)
         counted = min(len(history), STEPS_OF_CLIPPED_COUNT)
         clipped = round(counted * history.clipped_fraction(len(history) - counted)) if counted else 0
         self._clipped.set_text(f"clipped: {clipped} of the last {counted} steps" if counted else "")

@@ -97,7 +97,8 @@ def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
     np.testing.assert_allclose(perplexities, np.exp(columns["loss"]))
     np.testing.assert_allclose(lab._lab_picture._lines["norm"].get_ydata(), columns["gradient_norm"])
     norms = lab._lab_picture._lines["over time"].get_ydata()
-    np.testing.assert_allclose(norms, lab.session.trainers[MAIN].norms_over_time)
+    np.testing.assert_allclose(norms, lab.session.looks[-1].norms_over_time)
+    assert len(norms) == 10
     clipped = int((columns["gradient_norm"] > columns["clip_threshold"])[-200:].sum())
     assert lab._lab_picture._clipped.get_text() == f"clipped: {clipped} of the last 200 steps"
 
