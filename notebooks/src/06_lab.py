@@ -249,7 +249,7 @@ checks.rescues(my_rescue, sick.session, steps=200, perplexity_below=10)
 # session.set(clip_threshold=0.25)
 # ```
 #
-# Perplexity 7.5. `session.set(learning_rate=1.0)` does as well; 0.25 is too little.
+# Perplexity about 7. `session.set(learning_rate=1.0)` does as well; 0.25 is too little.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
