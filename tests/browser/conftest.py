@@ -1,8 +1,9 @@
-"""One JupyterLab and one Chromium for all browser tests; a page of its own for each."""
+"""One JupyterLab and one Chromium for all browser tests; a page for each notebook."""
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -74,3 +75,29 @@ def lab_page(browser: "BrowserContext", server: Server) -> Iterator[LabPage]:
     yield lab_page
     lab_page.end_kernels()
     lab_page.page.close()
+
+
+@pytest.fixture(scope="module")
+def opened(browser: "BrowserContext", server: Server) -> Iterator[Callable[[str], LabPage]]:
+    """Opens a notebook and runs it from the top, once for a file of tests; the one before it is closed."""
+    pages: dict[str, LabPage] = {}
+
+    def close_all() -> None:
+        for page in pages.values():
+            page.end_kernels()
+            page.page.close()
+        pages.clear()
+
+    def open_and_run(notebook: str) -> LabPage:
+        if notebook not in pages:
+            close_all()
+            pages[notebook] = page = LabPage(browser.new_page(), server)
+            page.open_notebook(notebook)
+            started = time.monotonic()
+            page.run_all()
+            page.wait_until_all_ran(timeout=240)
+            print(f"\nRun All of {notebook}: {time.monotonic() - started:.0f} s")
+        return pages[notebook]
+
+    yield open_and_run
+    close_all()

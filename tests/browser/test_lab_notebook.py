@@ -1,7 +1,7 @@
 """Notebook 06 in a real JupyterLab: its map fills in while its reader does something else, and follows the keyboard."""
 
 import json
-import time
+from collections.abc import Callable
 
 import pytest
 from jupyter_page import LabPage
@@ -53,15 +53,9 @@ class MapInPage:
 
 
 @pytest.fixture
-def learning_map(lab_page: LabPage) -> MapInPage:
-    """Notebook 06, run from the top, its map in view."""
-    lab_page.open_notebook(NOTEBOOK)
-    started = time.monotonic()
-    lab_page.run_all()
-    lab_page.wait_until_all_ran(timeout=120)
-    print(f"\nRun All of notebook 06: {time.monotonic() - started:.0f} s")
-    learning_map = MapInPage(lab_page)
-    return learning_map
+def learning_map(opened: Callable[[str], LabPage]) -> MapInPage:
+    """The map of notebook 06, which was run from the top."""
+    return MapInPage(opened(NOTEBOOK))
 
 
 def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(learning_map: MapInPage) -> None:

@@ -1,13 +1,13 @@
 """The views of notebooks 01 to 04 in a real JupyterLab: moved by keyboard, the picture and the words change."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from jupyter_page import LabPage, Server
+from jupyter_page import LabPage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Locator
+    from playwright.sync_api import Locator
 
 INTRODUCTION, STRUCTURE = "01_introduction.ipynb", "02_structure.ipynb"
 BACKPROPAGATION, PROBLEMS = "03_backpropagation_through_time.ipynb", "04_gradient_problems.ipynb"
@@ -20,30 +20,6 @@ async text => {
     notebook.activeCellIndex = index;
     await notebook.scrollToItem(index, 'start');
 }"""
-
-
-@pytest.fixture(scope="module")
-def opened(browser: "BrowserContext", server: Server) -> Iterator[Callable[[str], LabPage]]:
-    """Opens a notebook and runs it from the top, once for all its views; the one before it is closed."""
-    pages: dict[str, LabPage] = {}
-
-    def close_all() -> None:
-        for page in pages.values():
-            page.end_kernels()
-            page.page.close()
-        pages.clear()
-
-    def open_and_run(notebook: str) -> LabPage:
-        if notebook not in pages:
-            close_all()
-            pages[notebook] = page = LabPage(browser.new_page(), server)
-            page.open_notebook(notebook)
-            page.run_all()
-            page.wait_until_all_ran(timeout=120)
-        return pages[notebook]
-
-    yield open_and_run
-    close_all()
 
 
 class ViewInPage:
