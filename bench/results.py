@@ -11,6 +11,7 @@ import platform
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,9 +33,9 @@ def models(vocab_size: int) -> dict[str, tuple[Model, type[Batches]]]:
         generator = torch.Generator().manual_seed(0)
         return LanguageModel(cell, vocab_size=vocab_size, hidden_size=HIDDEN_SIZE, generator=generator)
 
-    def concise(layer: type[nn.RNNBase], num_layers: int = 1) -> Model:
+    def concise(layer: type[nn.RNNBase], **options: Any) -> Model:
         torch.manual_seed(0)
-        return RNNModel(layer(vocab_size, HIDDEN_SIZE, num_layers), vocab_size)
+        return RNNModel(layer(vocab_size, HIDDEN_SIZE, **options), vocab_size)
 
     return {
         "RNN from scratch, sequential": (scratch("rnn"), SequentialBatches),
@@ -44,7 +45,8 @@ def models(vocab_size: int) -> dict[str, tuple[Model, type[Batches]]]:
         "GRU concise": (concise(nn.GRU), SequentialBatches),
         "LSTM from scratch": (scratch("lstm"), SequentialBatches),
         "LSTM concise": (concise(nn.LSTM), SequentialBatches),
-        "Deep LSTM (2 layers)": (concise(nn.LSTM, 2), SequentialBatches),
+        "Deep LSTM (2 layers)": (concise(nn.LSTM, num_layers=2), SequentialBatches),
+        "Bidirectional LSTM": (concise(nn.LSTM, bidirectional=True), SequentialBatches),
     }
 
 
@@ -77,6 +79,7 @@ PRINTED = {
     "LSTM from scratch": "1.3 at 17,736",
     "LSTM concise": "1.1 at 234,815",
     "Deep LSTM (2 layers)": "1.0 at 186,006",
+    "Bidirectional LSTM": "not printed",
 }
 
 

@@ -222,11 +222,12 @@ class LanguageModel(nn.Module):
         way = self.cell.forward(shares, native_state(state), weights.W_hh, workspace)
         loss, direct = learn_output(way.hidden[1:], targets, count, weights, d_weights, workspace)
         back = self.cell.backward(way, direct, weights.W_hh)
+        # dL/dW_xh = sum_t x_t^T da_t and dL/db_h = sum_t da_t: each a product, which takes less time than a sum
         da = back.inputs.reshape(*blocks, tokens.numel(), self.hidden_size)
-        torch.as_tensor(d_weights.W_xh).zero_().index_add_(-2, tokens.flatten(), torch.as_tensor(da))
+        one_hot = library.eye(self.vocab_size, dtype=vector.dtype, device=vector.device)[native(tokens.flatten())]
+        library.matmul(one_hot.T, da, out=d_weights.W_xh)
+        d_weights.b_h[:] = library.ones_like(one_hot[:, 0]) @ da
         d_weights.W_hh[:] = back.W_hh
-        ones = library.ones(tokens.numel(), dtype=vector.dtype, device=vector.device)
-        d_weights.b_h[:] = ones @ da  # the sum over all rows, for which `sum` takes longer
 
         hidden, hidden_gradients = torch.as_tensor(way.hidden), torch.as_tensor(back.hidden)
         state = hidden[-1] if way.cell is None else (hidden[-1], torch.as_tensor(way.cell[-1]))

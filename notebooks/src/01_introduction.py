@@ -16,7 +16,7 @@
 # - explain a perplexity of 8 to somebody who has never heard the word;
 # - judge a network by text that it has not seen, and by what mere counting reaches there.
 #
-# 40 minutes, three exercises.
+# 40 minutes to read, 25 for three exercises.
 
 # %%
 from collections import Counter

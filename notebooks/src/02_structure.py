@@ -16,7 +16,7 @@
 # - explain why a network for a thousand steps has no more weights than one for a single step;
 # - look at a trained network's hidden state and find out what it remembers.
 #
-# 35 minutes, three exercises.
+# 35 minutes to read, 20 for three exercises.
 
 # %%
 import timeit
@@ -204,7 +204,8 @@ look_up = timeit.timeit(lambda: torch.nn.functional.embedding(tokens, table), nu
 print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300 * 1e6:.0f} us")
 
 # %% [markdown]
-# Several times faster on the two CPU cores where this was built, and without a tensor $(T, B, V)$ of zeros in memory. The library never makes one.
+# Several times faster on the two CPU cores where this was built, and without a tensor $(T, B, V)$ of zeros in memory. On the way forward the
+# library only ever looks up.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the forward pass, with its state carried (8 minutes, medium)

@@ -16,7 +16,7 @@
 # - read a gradient map, and see on it what `detach` cuts;
 # - say what truncation saves, what it costs, and what happens to whoever forgets to detach.
 #
-# 40 minutes, three exercises.
+# 40 minutes to read, 25 for three exercises.
 
 # %%
 import time

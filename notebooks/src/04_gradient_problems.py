@@ -16,7 +16,7 @@
 # - write one step of an LSTM and of a GRU, and say which path in it lets a gradient live;
 # - tell what a GPU can speed up in a recurrent network and what it cannot.
 #
-# 40 minutes to read, and as many for seven exercises.
+# 40 minutes to read, 40 for seven exercises.
 
 # %%
 import math

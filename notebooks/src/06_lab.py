@@ -16,7 +16,7 @@
 # - record a session, replay it bit for bit, and hand it in as one file that somebody else can verify;
 # - bring a diverging run back with one knob, and beat counting within a small budget of steps.
 #
-# 40 minutes, four challenges that check themselves.
+# 40 minutes to read, 40 for four challenges that check themselves.
 
 # %%
 import math

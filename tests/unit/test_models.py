@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from rnnlib import models
 from rnnlib.cells import CELLS
+from rnnlib.gradients import norms_over_time
 from rnnlib.models import LanguageModel, RNNModel, parts
 
 V = 7
@@ -105,6 +106,19 @@ def test_threads_that_share_a_batch_find_the_gradient_of_one(cell: str, B: int, 
     torch.testing.assert_close(shared.loss, alone.loss)
     for part, other in zip(parts(shared.state), parts(alone.state), strict=True):
         torch.testing.assert_close(part, other)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_arrays_of_torch_which_a_gpu_is_given_take_the_same_way(cell: str, monkeypatch) -> None:
+    model = scratch_model(cell, 6, 0)
+    tokens, targets = random_tokens(5, 3, 0)
+    with_numpy = model.backpropagate_by_hand(tokens, targets, model.initial_state(3))
+    gradient, norms = with_numpy.gradients[0].clone(), norms_over_time(with_numpy.hidden_gradients)
+    monkeypatch.setattr(models, "native", Tensor.detach)
+    with_torch = model.backpropagate_by_hand(tokens, targets, model.initial_state(3))
+    torch.testing.assert_close(with_torch.gradients[0], gradient)
+    torch.testing.assert_close(with_torch.loss, with_numpy.loss)
+    torch.testing.assert_close(norms_over_time(with_torch.hidden_gradients), norms)
 
 
 def test_a_graph_cannot_be_gone_through_twice() -> None:
