@@ -234,7 +234,8 @@ for name, trainer in trainers.items():
 # perplexity is best after a few epochs, and at the end every network but the last is worse than a blind guess, which has 28. A 4-gram
 # counted on the same 10,000 characters has 7.78: no network that reads in one direction reaches it, even at its best. And the one that reads
 # in both? It is too good to be true; we come to it below.
-#
+
+# %% [markdown]
 # From scratch and concise agree line by line. An LSTM from scratch trains by the same layer of oneDNN as the concise one on a CPU.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
