@@ -92,10 +92,12 @@ class RNN:
         """T time steps.  shares = x_t W_xh + b_h for all t (T, B, H), state = h_0 (B, H)."""
         library, (T, B, H) = array_library(W_hh), shares.shape
         h = workspace.empty("hidden", (T + 1, B, H), W_hh)
+        product = workspace.empty("h W_hh", (B, H), W_hh)
+        W_columns, product_columns = in_columns(W_hh, B), in_columns(product, B)
         h[0] = state
         for before, new, share in zip(h[:-1], h[1:], shares, strict=True):
-            library.matmul(before, W_hh, out=new)
-            new += share
+            library.matmul(before, W_columns, out=product_columns)
+            library.add(product, share, out=new)
             library.tanh(new, out=new)
         return Way(hidden=h, gates=shares)
 
@@ -105,16 +107,16 @@ class RNN:
 
         dL/dh_t = direct_t + da_{t+1} W_hh^T,    da_t = dL/dh_t * (1 - h_t^2)        (D2L, section 8.7)
         """
-        library, h, dh, da = array_library(W_hh), way.hidden, direct, way.gates
-        W_hh_transposed = transposed(W_hh)
+        library, h, dh, da, B = array_library(W_hh), way.hidden, direct, way.gates, direct.shape[1]
         dh_0 = library.zeros_like(dh[0])
         passed_back = library.empty_like(dh_0)
+        W_columns, back_columns = in_columns(transposed(W_hh), B), in_columns(passed_back, B)
         library.multiply(h[1:], h[1:], out=da)
         da *= -1
         da += 1  # tanh'(a_t) = 1 - h_t^2 for all t at once
         for da_t, dh_t, dh_before in last_step_first(da, dh, (dh_0, *dh[:-1])):
             da_t *= dh_t
-            library.matmul(da_t, W_hh_transposed, out=passed_back)
+            library.matmul(da_t, W_columns, out=back_columns)
             dh_before += passed_back
         return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0)
 
@@ -147,14 +149,15 @@ class GRU:
         h = workspace.empty("hidden", (T + 1, B, H), W_hh)
         h_n = workspace.empty("h W_hn", (T, B, H), W_hh)
         product = workspace.empty("h W_hh", (3, B, H), W_hh)
+        W_columns, product_columns = in_columns(W_hh, B), in_columns(product, B)
+        product_gates, product_n = product[:2], product[2]
         h[0] = state
-        for before, new, share, kept in zip(h[:-1], h[1:], shares.swapaxes(0, 1), h_n, strict=True):
-            library.matmul(before, W_hh, out=product)
-            kept[:] = product[2]
-            gates = share[:2]
-            gates += product[:2]
+        steps = zip(h[:-1], h[1:], shares[:2].swapaxes(0, 1), *shares, h_n, strict=True)
+        for before, new, gates, r, z, n, kept in steps:
+            library.matmul(before, W_columns, out=product_columns)
+            gates += product_gates
             sigmoid_in_place(gates)
-            r, z, n = share
+            kept[:] = product_n
             n += r * kept
             library.tanh(n, out=n)
             library.subtract(before, n, out=new)
@@ -169,23 +172,24 @@ class GRU:
         dn = dh (1 - z)(1 - n^2),   dz = dh (h_{t-1} - n) z (1 - z),   dr = dn (h_{t-1} W_hn) r (1 - r)
         dL/dh_{t-1} = direct_{t-1} + dh z + [dr, dz, dn r] W_hh^T
         """
-        library, h, da, dh = array_library(W_hh), way.hidden, way.gates, direct
-        W_hh_transposed = transposed(W_hh)
+        library, h, da, dh, B = array_library(W_hh), way.hidden, way.gates, direct, direct.shape[1]
         (r, z, n), h_n = da, way.extra
         # what need not wait for dh, for all t at once
         dr_of_dn = h_n * r * (1 - r)
         dz_of_dh = (h[:-1] - n) * z * (1 - z)
         dn_of_dh = (1 - z) * (1 - n * n)
         dn, dh_0 = h_n, library.zeros_like(dh[0])  # h_n is not needed any more: its memory takes dn
-        steps = last_step_first(da.swapaxes(0, 1), dn, dh, (dh_0, *dh[:-1]), dr_of_dn, dz_of_dh, dn_of_dh)
-        for gates, dn_t, dh_t, dh_before, r_factor, z_factor, n_factor in steps:
-            r_t, z_t, n_t = gates
+        passed_back = library.empty_like(da[:, 0])
+        W_columns, back_columns = in_columns(transposed(W_hh), B), in_columns(passed_back, B)
+        steps = last_step_first(da.swapaxes(0, 1), *da, dn, dh, (dh_0, *dh[:-1]), dr_of_dn, dz_of_dh, dn_of_dh)
+        for gates, r_t, z_t, n_t, dn_t, dh_t, dh_before, r_factor, z_factor, n_factor in steps:
             dh_before += dh_t * z_t
             library.multiply(dh_t, n_factor, out=dn_t)
             library.multiply(dh_t, z_factor, out=z_t)
             library.multiply(dn_t, r_t, out=n_t)
             library.multiply(dn_t, r_factor, out=r_t)  # the gates' memory now holds dr, dz, dn r
-            dh_before += library.matmul(gates, W_hh_transposed).sum(0)
+            library.matmul(gates, W_columns, out=back_columns)
+            dh_before += passed_back.sum(0)
         dW_hh = sum_of_products(h, da)
         da[2] = dn  # W_hn gets dn r, but x_t W_xn, which is not multiplied by r, gets dn
         return Gradients(da, dW_hh, hidden=dh, initial_hidden=dh_0)
@@ -222,17 +226,17 @@ class LSTM:
         # sigmoid(a) = 1/2 tanh(a/2) + 1/2: scaled by 1/2 for i, f, o and by 1 for g, one tanh serves all four
         scale = library.full_like(product[:, :1, :1], 0.5)
         scale[2] = 1
-        offset, W_hh_scaled = 1 - scale, W_hh * scale
+        offset = 1 - scale
+        W_columns, product_columns = in_columns(W_hh * scale, B), in_columns(product, B)
         shares *= scale[:, None]
         h[0], c[0] = state
-        steps = zip(shares.swapaxes(0, 1), h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True)
-        for gates, before, new, cell_before, new_cell, tanh_of_cell in steps:
-            library.matmul(before, W_hh_scaled, out=product)
+        steps = zip(shares.swapaxes(0, 1), *shares, h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True)
+        for gates, i, f, g, o, before, new, cell_before, new_cell, tanh_of_cell in steps:
+            library.matmul(before, W_columns, out=product_columns)
             gates += product
             library.tanh(gates, out=gates)
             gates *= scale
             gates += offset
-            i, f, g, o = gates
             library.multiply(f, cell_before, out=new_cell)
             new_cell += i * g
             library.tanh(new_cell, out=tanh_of_cell)
@@ -249,13 +253,14 @@ class LSTM:
         da_i = dc g i (1 - i),  da_f = dc c_{t-1} f (1 - f),  da_g = dc i (1 - g^2),  da_o = dh tanh(c_t) o (1 - o)
         dL/dh_{t-1} = direct_{t-1} + [da_i, da_f, da_g, da_o] W_hh^T
         """
-        library, h, c, da, dh = array_library(W_hh), way.hidden, way.cell, way.gates, direct
-        W_hh_transposed = transposed(W_hh)
+        library, h, c, da, dh, B = array_library(W_hh), way.hidden, way.cell, way.gates, direct, direct.shape[1]
         (i, f, g, o), tanh_c = da, way.extra
         # what need not wait for dc and dh, for all t at once
         dc_of_dh = o * (1 - tanh_c * tanh_c)
         factors = library.stack([g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)])
         dc, dh_0 = library.zeros_like(dh[0]) if direct_cell is None else direct_cell, library.zeros_like(dh[0])
+        passed_back = library.empty_like(da[:, 0])
+        W_columns, back_columns = in_columns(transposed(W_hh), B), in_columns(passed_back, B)
         steps = last_step_first(da.swapaxes(0, 1), dh, (dh_0, *dh[:-1]), dc_of_dh, factors.swapaxes(0, 1))
         for gates, dh_t, dh_before, dc_factor, gate_factors in steps:
             dc += dh_t * dc_factor
@@ -263,7 +268,8 @@ class LSTM:
             library.multiply(gate_factors[:3], dc, out=gates[:3])
             library.multiply(gate_factors[3], dh_t, out=gates[3])  # the gates' memory now holds da_t
             dc = dc_before
-            dh_before += library.matmul(gates, W_hh_transposed).sum(0)
+            library.matmul(gates, W_columns, out=back_columns)
+            dh_before += passed_back.sum(0)
         return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0, initial_cell=dc)
 
 
@@ -277,6 +283,22 @@ def sigmoid_in_place(a: Array) -> None:
     array_library(a).tanh(a, out=a)
     a *= 0.5
     a += 0.5
+
+
+def in_columns(matrices: Array, B: int) -> Array:
+    """Matrices (..., R, H) as pieces of their columns, (pieces, ..., R, H / pieces): a view, for x W_hh with x (B, H).
+
+    OpenBLAS, which multiplies for NumPy, uses W_hh as it lies in memory if a product has at most a million
+    multiplications.  It copies W_hh before a larger one, which takes half as long again.  Whatever is small enough,
+    and torch's, stays whole: (..., R, H).
+    """
+    *shape, H = matrices.shape
+    pieces = 1
+    while B * H * H / pieces > 1e6 and H % (2 * pieces) == 0:
+        pieces *= 2
+    if pieces == 1 or isinstance(matrices, Tensor):
+        return matrices
+    return numpy.moveaxis(matrices.reshape(*shape, pieces, H // pieces), -2, 0)
 
 
 def sum_of_products(h: Array, da: Array) -> Array:

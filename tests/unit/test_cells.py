@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from rnnlib.cells import CELLS, Cell, Workspace
+from rnnlib.cells import CELLS, Cell, Workspace, in_columns
 
 shapes = {"T": st.integers(1, 9), "B": st.integers(1, 4), "H": st.integers(1, 6), "seed": st.integers(0, 99)}
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -31,6 +31,8 @@ def in_library(tensor: Tensor, library: str):
 @pytest.mark.parametrize("library", ["torch", "numpy"])
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 @given(**shapes)
+@example(T=3, B=16, H=256, seed=0)  # W_hh in two pieces
+@example(T=2, B=33, H=258, seed=1)  # an odd number of columns in each
 def test_forward_and_backward_equal_autograd_over_steps(
     cell: Cell, library: str, T: int, B: int, H: int, seed: int
 ) -> None:
@@ -57,6 +59,14 @@ def test_forward_and_backward_equal_autograd_over_steps(
         found.append(back.initial_cell)
     for ours, autograds in zip(found, expected, strict=True):
         torch.testing.assert_close(torch.as_tensor(ours), autograds)
+
+
+def test_only_what_numpy_multiplies_and_is_large_is_divided_into_columns() -> None:
+    W_hh = torch.randn(3, 256, 256)
+    left, right = in_columns(W_hh.numpy(), B=16)
+    assert (left == W_hh[..., :128].numpy()).all() and (right == W_hh[..., 128:].numpy()).all()
+    assert in_columns(W_hh.numpy(), B=15).shape == in_columns(W_hh, B=16).shape == W_hh.shape
+    assert in_columns(W_hh[:, :, :255].numpy(), B=16).shape == (3, 256, 255)  # nothing that divides it
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
