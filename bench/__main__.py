@@ -68,8 +68,8 @@ def norms_share() -> float:
     return times["norms"] / times["step"]
 
 
-def lab_cost(hidden_size: int, seconds: float = 6.0, rounds: int = 5) -> float:
-    """How much slower a session trains while the lab draws it, in turns, as a share."""
+def lab_cost(hidden_size: int, seconds: float = 5.0, rounds: int = 9) -> float:
+    """How much slower a session trains while the lab draws it, as a share: the median of rounds of two turns."""
     lab = TrainingLab(name="bench lab", hidden_size=hidden_size, num_steps=T, batch_size=B)
     bare = Session(Settings(hidden_size=hidden_size, num_steps=T, batch_size=B), name="bench bare")
 
@@ -81,13 +81,10 @@ def lab_cost(hidden_size: int, seconds: float = 6.0, rounds: int = 5) -> float:
         session.wait()
         return (session.num_steps - first) / (time.perf_counter() - started)
 
-    with_lab, without = [], []
-    for _ in range(rounds):
-        without.append(steps_per_second(bare))
-        with_lab.append(steps_per_second(lab.session))
+    costs = [1 - steps_per_second(lab.session) / steps_per_second(bare) for _ in range(rounds)]
     lab.stop()
     bare.stop()
-    return 1 - statistics.median(with_lab) / statistics.median(without)
+    return statistics.median(costs)
 
 
 def first_picture() -> float:
