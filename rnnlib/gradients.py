@@ -69,9 +69,9 @@ def gradient_map(model: LanguageModel, tokens: Tensor, targets: Tensor, state: S
         hidden = torch.as_tensor(way.hidden)[1:].view(T, T, B, -1)  # step, copy, row of the batch, unit
         steps = torch.arange(T)
         of_own_loss = hidden[steps, steps]  # h_t of copy t, (T, B, H)
-        W_hq, b_q = model.weights.W_hq, model.weights.b_q
+        W_hq, b_q = model.weights.W_hq.cpu(), model.weights.b_q.cpu()
         probabilities = torch.softmax(of_own_loss @ W_hq + b_q, dim=-1)
-        d_logits = (probabilities - F.one_hot(targets, model.vocab_size)) / B
+        d_logits = (probabilities - F.one_hot(targets.cpu(), model.vocab_size)) / B
         direct = torch.zeros_like(hidden)
         direct[steps, steps] = d_logits @ W_hq.T
         back = model.cell.backward(way, native(direct.view(T, T * B, -1)), W_hh)

@@ -13,29 +13,26 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-import numpy
-import threadpoolctl
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib.cells import CELLS, LSTM, Array, Cell, Workspace, array_library
+from rnnlib.cells import CELLS, Array, Cell, Workspace
+from rnnlib.compiled import compiled
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
 MAX_HIDDEN_SIZE = 4096
-# A thread with less to do would wait for Python's lock more than it computes.
-SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 192, 8
+# A thread with less to do would wait for the other one longer than it computes.
+SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 32, 8
 CPU_THREADS = torch.get_num_threads()
 _pool = ThreadPoolExecutor(CPU_THREADS, "rows of a batch", initializer=lambda: torch.set_num_threads(1))
-# NumPy's matrix products stay on one thread each.  Two would wait for each other 70 times a step: half the time on an
-# idle machine, 20 times as long beside a browser.  Threads that take rows of a batch wait once.
-threadpoolctl.threadpool_limits(1, user_api="blas")
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
 def one_torch_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Keep torch to one thread inside `function`: its second one would spin on the core that NumPy's products need."""
+    """Keep torch to one thread inside `function`: its second one would spin on the core that takes half of the rows."""
 
     @functools.wraps(function)
     def with_one_thread(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -156,6 +153,9 @@ class LanguageModel(nn.Module):
     def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens (T, B) -> hidden states h_1 to h_T (T, B, H), and the state after the last step."""
         check_tokens(tokens, self.vocab_size)
+        if self.device.type != "cpu":
+            hidden_list, state = self._by_steps(tokens, state, self.weights)
+            return torch.stack(hidden_list), state
         hidden, *cell = _Unrolled.apply(self.cell, self.input_shares(tokens), self.weights.W_hh, *parts(state))
         return hidden, (hidden[-1], *cell) if cell else hidden[-1]
 
@@ -164,28 +164,46 @@ class LanguageModel(nn.Module):
         W_xh, _, b_h, *_ = self.weights
         return look_up(tokens, W_xh + b_h[..., None, :])
 
+    def _by_steps(self, tokens: Tensor, state: State, weights: Weights) -> tuple[list[Tensor], State]:
+        """tokens (T, B) -> h_1 to h_T (B, H) each and the state after the last step, by the cell's definition."""
+        shares, hidden, now = look_up(tokens, weights.W_xh + weights.b_h[..., None, :]), list[Tensor](), state
+        step: Callable[[Tensor, State, Tensor], State] = self.cell.step  # type: ignore[assignment]  # as the cell has it
+        for t in range(len(tokens)):
+            now = step(shares[..., t, :, :], now, weights.W_hh)
+            hidden.append(parts(now)[0])
+        return hidden, now
+
     @property
     def torch_threads(self) -> int:
-        """How many threads torch should have while this model trains.  Changing it at every step would be slow."""
-        return CPU_THREADS if self.is_trained_by_layer else 1
-
-    @property
-    def is_trained_by_layer(self) -> bool:
-        """Whether PyTorch's layer trains this model faster than cells.py: oneDNN's LSTM on a CPU (bench/RESULTS.md)."""
-        return self.cell is LSTM and self.device.type == "cpu"
+        """How many threads torch should have while this model trains: its rows have threads of their own."""
+        return 1
 
     def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """Forward, loss and backward, by whatever is fastest.  tokens, targets (T, B) int64."""
-        if self.is_trained_by_layer:
-            return self._backpropagate_by_layer(tokens, targets, state)
-        return self.backpropagate_by_hand(tokens, targets, state)
+        """Forward, loss and backward, on a CPU by hand and elsewhere by autograd.  tokens, targets (T, B) int64."""
+        if self.device.type == "cpu":
+            return self.backpropagate_by_hand(tokens, targets, state)
+        return self.backpropagate_by_autograd(tokens, targets, state)
+
+    def backpropagate_by_autograd(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
+        """The cell's definition step by step, and autograd's way back."""
+        vector = self.vector.detach().requires_grad_()
+        weights = self.named(vector)
+        hidden, state = self._by_steps(tokens, state, weights)
+        every_hidden = torch.stack(hidden)
+        logits = every_hidden @ weights.W_hq + weights.b_q
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        gradient, *hidden_gradients = torch.autograd.grad(loss, [vector, *hidden])
+        cut = (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
+        return Backpropagation(
+            loss.detach(), [gradient], cut, (every_hidden.detach(),), (torch.stack(hidden_gradients),)
+        )
 
     @torch.no_grad()
     @one_torch_thread
     def backpropagate_by_hand(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """The same by cells.py alone.  The rows of a batch do not touch: each thread takes some, gradients add up."""
+        """By cells.py.  The rows of a batch do not touch: each thread takes some, and their gradients add up."""
         B, count = tokens.shape[1], targets.numel()
-        if self.device.type != "cpu" or self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS:
+        if self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS:
             return self._backpropagate_rows(tokens, targets, state, count, self._workspaces[0])
         rows = max(FEWEST_ROWS_PER_THREAD, -(-B // CPU_THREADS))
         pieces = [slice(first, first + rows) for first in range(0, B, rows)]
@@ -208,83 +226,99 @@ class LanguageModel(nn.Module):
             hidden_gradients=sum((result.hidden_gradients for result in results), ()),
         )
 
-    @numpy.errstate(all="ignore")  # numbers that are not finite are for the trainer to tell
     def _backpropagate_rows(
         self, tokens: Tensor, targets: Tensor, state: State, count: int, workspace: Workspace
     ) -> Backpropagation:
         """Some rows of a batch of `count` = T B tokens: their share of the mean loss, and its gradient."""
-        vector, blocks = native(self.vector), self.cell.blocks
-        library, gradient = array_library(vector), workspace.empty("gradient", vector.shape, vector)
+        vector, (T, B), (V, H) = native(self.vector), tokens.shape, (self.vocab_size, self.hidden_size)
+        gradient = workspace.empty("gradient", vector.shape, vector.dtype)
         weights, d_weights = self.named(vector), self.named(gradient)
+        W_xh, b_h = weights.W_xh.reshape(-1, V, H), weights.b_h.reshape(-1, H)  # the RNN's have one block, too
+        read, wanted = (np.ascontiguousarray(native(of_rows)) for of_rows in (tokens, targets))
 
-        shares = workspace.empty("shares", (*blocks, *tokens.shape, self.hidden_size), vector)
-        look_up(tokens, weights.W_xh + weights.b_h[..., None, :], out=shares)
+        shares = workspace.empty("shares", (*self.cell.blocks, T, B, H), vector.dtype)
+        add_up_inputs(read, W_xh, b_h, shares.reshape(-1, T, B, H))
         way = self.cell.forward(shares, native_state(state), weights.W_hh, workspace)
-        loss, direct = learn_output(way.hidden[1:], targets, count, weights, d_weights, workspace)
-        back = self.cell.backward(way, direct, weights.W_hh)
-        # dL/dW_xh = sum_t x_t^T da_t and dL/db_h = sum_t da_t: each a product, which takes less time than a sum
-        da = back.inputs.reshape(*blocks, tokens.numel(), self.hidden_size)
-        one_hot = library.eye(self.vocab_size, dtype=vector.dtype, device=vector.device)[native(tokens.flatten())]
-        library.matmul(one_hot.T, da, out=d_weights.W_xh)
-        d_weights.b_h[:] = library.ones_like(one_hot[:, 0]) @ da
+
+        d_logits = workspace.empty("d_logits", (T * B, V), vector.dtype)
+        direct = workspace.empty("direct", (T * B, H), vector.dtype)
+        hidden = way.hidden[1:].reshape(T * B, H)
+        output = weights.W_hq, weights.b_q, d_weights.W_hq, d_weights.b_q
+        loss = learn_output(hidden, wanted.reshape(-1), count, *output, d_logits, direct)
+
+        back = self.cell.backward(way, direct.reshape(T, B, H), weights.W_hh)
+        d_inputs = d_weights.W_xh.reshape(-1, V, H), d_weights.b_h.reshape(-1, H)
+        learn_inputs(read, back.inputs.reshape(-1, T, B, H), *d_inputs)
         d_weights.W_hh[:] = back.W_hh
 
-        hidden, hidden_gradients = torch.as_tensor(way.hidden), torch.as_tensor(back.hidden)
-        state = hidden[-1] if way.cell is None else (hidden[-1], torch.as_tensor(way.cell[-1]))
+        h, hidden_gradients = torch.as_tensor(way.hidden), torch.as_tensor(back.hidden)
+        after = h[-1] if way.cell is None else (h[-1], torch.as_tensor(way.cell[-1]))
         return Backpropagation(
-            torch.as_tensor(loss), [torch.as_tensor(gradient)], state, (hidden[1:],), (hidden_gradients,)
+            torch.tensor(loss, dtype=h.dtype), [torch.as_tensor(gradient)], after, (h[1:],), (hidden_gradients,)
         )
 
-    @numpy.errstate(all="ignore")
-    def _backpropagate_by_layer(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """An LSTM: its layer as nn.LSTM has it, by autograd, the output layer as for the others."""
-        (T, B), V, H = tokens.shape, self.vocab_size, self.hidden_size
-        vector = self.vector.detach()
-        gradient = torch.empty_like(vector)
-        weights, d_weights = self.named(vector), self.named(gradient)
-        theirs = [weights.W_xh.mT.reshape(4 * H, V), weights.W_hh.mT.reshape(4 * H, H), weights.b_h.reshape(4 * H)]
-        leaves = [weight.requires_grad_() for weight in theirs]
-        second_bias = torch.zeros_like(theirs[2])  # which is not there
-        one_hot = look_up(tokens, torch.eye(V, dtype=vector.dtype))
-        h, c = (part[None] for part in parts(state))
-        hidden, h, c = torch.lstm(one_hot, (h, c), [*leaves, second_bias], True, 1, 0.0, True, False, False)
-        output = self.named(native(vector)), self.named(native(gradient)), self._workspaces[0]
-        loss, direct = learn_output(native(hidden), targets, T * B, *output)
-        dW_xh, dW_hh, db_h = torch.autograd.grad(hidden, leaves, torch.as_tensor(direct))
-        d_weights.W_xh.copy_(dW_xh.view(4, H, V).mT)
-        d_weights.W_hh.copy_(dW_hh.view(4, H, H).mT)
-        d_weights.b_h.copy_(db_h.view(4, H))
-        return Backpropagation(torch.as_tensor(loss), [gradient], (h[0].detach(), c[0].detach()))
+
+@compiled
+def add_up_inputs(tokens: Array, W_xh: Array, b_h: Array, shares: Array) -> None:
+    """x_t W_xh + b_h, x_t one-hot: row x_t of W_xh.  tokens (T, B), W_xh (blocks, V, H) -> shares (blocks, T, B, H)."""
+    blocks, T, B, H = shares.shape
+    for k in range(blocks):
+        for t in range(T):
+            for b in range(B):
+                row, bias, share = W_xh[k, tokens[t, b]], b_h[k], shares[k, t, b]
+                for j in range(H):
+                    share[j] = row[j] + bias[j]
 
 
+@compiled
+def learn_inputs(tokens: Array, da: Array, dW_xh: Array, db_h: Array) -> None:
+    """dL/dW_xh = sum_t x_t^T da_t: each da_t goes to row x_t;  dL/db_h = sum_t da_t.   da (blocks, T, B, H)."""
+    blocks, T, B, H = da.shape
+    dW_xh[:] = 0
+    db_h[:] = 0
+    for k in range(blocks):
+        for t in range(T):
+            for b in range(B):
+                row, bias, d_a = dW_xh[k, tokens[t, b]], db_h[k], da[k, t, b]
+                for j in range(H):
+                    row[j] += d_a[j]
+                for j in range(H):
+                    bias[j] += d_a[j]
+
+
+@compiled
 def learn_output(
-    h: Array, targets: Tensor, count: int, weights: Weights, d_weights: Weights, workspace: Workspace
-) -> tuple[Array, Array]:
-    """Output layer, softmax and cross-entropy, forward and backward, for some of `count` tokens.
+    h: Array, targets: Array, count: int, W_hq: Array, b_q: Array, dW_hq: Array, db_q: Array, d_logits: Array, dh: Array
+) -> float:
+    """Output layer, softmax, cross-entropy, forward and backward, for N of `count` tokens -> their share of the loss.
 
-    h (T, B, H), targets (T, B) -> their share of the mean loss, (), and what the output layer says of h, (T, B, H).
-    Writes the gradients of W_hq and b_q into d_weights.
+    h (N, H), targets (N,).  Fills in the gradients of the weights and what the output layer says of h, dh (N, H).
 
     logits = h W_hq + b_q,    dL/dlogits = (softmax(logits) - one_hot) / count,    dL/dh = dL/dlogits W_hq^T
     """
-    library, (T, B, H), (V,) = array_library(h), h.shape, weights.b_q.shape
-    rows = h.reshape(T * B, H)
-    logits = workspace.empty("logits", (V, T * B), h)  # a column for each token: sums over V are quicker so
-    library.add((rows @ weights.W_hq).T, weights.b_q[:, None], out=logits)
-    logits -= library.amax(logits, 0)
-    right = native(targets.flatten()), library.arange(T * B, device=h.device)
-    right_logits = logits[right]
-    d_logits = library.exp(logits, out=logits)
-    total = d_logits.sum(0)
-    loss = (library.log(total) - right_logits).sum() / count
-    d_logits /= total
-    d_logits[right] -= 1
-    d_logits /= count
-    d_weights.W_hq[:] = (d_logits @ rows).T
-    d_weights.b_q[:] = d_logits.sum(1)
-    direct = workspace.empty("direct", (T * B, H), h)
-    library.matmul(d_logits.T, weights.W_hq.T, out=direct)
-    return loss, direct.reshape(T, B, H)
+    N, V = d_logits.shape
+    np.dot(h, W_hq, d_logits)
+    db_q[:] = 0
+    share, loss = h.dtype.type(1 / count), 0.0
+    for n in range(N):
+        logits, right = d_logits[n], targets[n]
+        for q in range(V):
+            logits[q] += b_q[q]
+        largest, right_logit = logits.max(), logits[right]
+        total = share - share
+        for q in range(V):
+            logits[q] = math.exp(logits[q] - largest)
+            total += logits[q]
+        loss += math.log(total) + largest - right_logit
+        scale = share / total
+        for q in range(V):
+            logits[q] *= scale
+        logits[right] -= share
+        for q in range(V):
+            db_q[q] += logits[q]
+    np.dot(h.T, d_logits, dW_hq)
+    np.dot(d_logits, W_hq.T, dh)
+    return loss / count
 
 
 class _Unrolled(torch.autograd.Function):
@@ -293,7 +327,7 @@ class _Unrolled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, cell: Cell, shares: Tensor, W_hh: Tensor, *state: Any) -> tuple[Tensor, ...]:
         state = native_state(state if cell.has_cell else state[0])
-        way = cell.forward(native(shares), state, native(W_hh), Workspace())
+        way = cell.forward(native(shares.contiguous()), state, native(W_hh), Workspace())
         ctx.cell, ctx.way = cell, way
         ctx.save_for_backward(W_hh)
         hidden = torch.as_tensor(way.hidden)[1:].clone()
@@ -305,7 +339,8 @@ class _Unrolled(torch.autograd.Function):
         if ctx.way is None:
             raise RuntimeError("this graph was gone through before; run the model again instead of retain_graph=True.")
         (W_hh,), way, ctx.way = ctx.saved_tensors, ctx.way, None  # the backward pass uses the way up
-        direct = (native(gradient.clone()) for gradient in (d_hidden.contiguous(), *d_cell))
+        one_piece = {"memory_format": torch.contiguous_format}
+        direct = (native(gradient.clone(**one_piece)) for gradient in (d_hidden, *d_cell))
         back = ctx.cell.backward(way, next(direct), native(W_hh), *direct)
         initial = (back.initial_hidden,) if back.initial_cell is None else (back.initial_hidden, back.initial_cell)
         return None, *(torch.as_tensor(array) for array in (back.inputs, back.W_hh, *initial))
@@ -375,19 +410,18 @@ class RNNModel(nn.Module):
 Model = LanguageModel | RNNModel
 
 
-def look_up(tokens: Tensor, table: Array, out: Array | None = None) -> Tensor:
+def look_up(tokens: Tensor, table: Tensor) -> Tensor:
     """One-hot tokens (T, B) times a table (blocks, V, H): the row of each token, (blocks, T, B, H)."""
-    place = None if out is None else torch.as_tensor(out).flatten(-3, -2)
-    return torch.index_select(torch.as_tensor(table), -2, tokens.flatten(), out=place).unflatten(-2, tokens.shape)
+    return torch.index_select(table, -2, tokens.flatten()).unflatten(-2, tokens.shape)
 
 
 def native(tensor: Tensor) -> Array:
-    """The same memory as the kind of array whose small operations are quickest: NumPy's on a CPU, else torch's."""
-    return tensor.detach().numpy() if tensor.device.type == "cpu" else tensor.detach()
+    """A NumPy array of the same memory; of a tensor on another device, a copy."""
+    return tensor.detach().cpu().numpy()
 
 
 def native_state(state: State) -> Array:
-    """A state whose parts are native arrays."""
+    """A state whose parts are NumPy arrays."""
     return tuple(native(part) for part in state) if isinstance(state, tuple) else native(state)
 
 

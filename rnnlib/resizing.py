@@ -158,7 +158,7 @@ def _hidden_states_and_gradients(trainer: Trainer, model: LanguageModel) -> tupl
     hidden, gradients, state = list[Tensor](), list[Tensor](), trainer.state
     for number in range(trainer.num_steps, trainer.num_steps + BATCHES_TO_RANK_UNITS):
         batch = trainer.batches[number]
-        result = model.backpropagate_by_hand(batch.tokens, batch.targets, state)
+        result = model.backpropagate(batch.tokens, batch.targets, state)
         hidden.extend(piece.flatten(0, 1).clone() for piece in result.hidden)
         gradients.extend(piece.flatten(0, 1).clone() for piece in result.hidden_gradients)
         state = result.state

@@ -380,13 +380,7 @@ class Session:
         text = write(main.model, self.corpus.vocab, self.prefix, 90, temperature=self.temperature, generator=generator)
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
-        hidden_gradients = main.hidden_gradients
-        if self.model.is_trained_by_layer:  # which keeps dL/dh_t to itself
-            batch = main.batches[main.num_steps]
-            hidden_gradients = self.model.backpropagate_by_hand(
-                batch.tokens, batch.targets, main.state
-            ).hidden_gradients
-        norms = tuple(norms_over_time(hidden_gradients).tolist()) if hidden_gradients else ()
+        norms = tuple(norms_over_time(main.hidden_gradients).tolist()) if main.hidden_gradients else ()
         self.looks.append(Look(self.num_steps, held_out, radius, norms, text))
         self.snapshot = self.model.copy()
         now = time.monotonic()

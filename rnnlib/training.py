@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnlib.cells import Array, array_library
-from rnnlib.models import Backpropagation, LanguageModel, Model, RNNModel, State, native, parts
+from rnnlib.models import Backpropagation, LanguageModel, Model, RNNModel, State, parts
 from rnnlib.text import Batches, write_whole
 
 # Gradients that vanish become denormal numbers, which a CPU multiplies up to 40 times more slowly than zeros.
@@ -142,8 +141,7 @@ class History:
 
     def __init__(self, device: torch.device | str = "cpu"):
         # loss and norm stay on a GPU until somebody looks
-        self._measured: Array = native(torch.empty(1024, 2, device=device))
-        self._known = np.empty((1024, 3))
+        self._measured, self._known = torch.empty(1024, 2, device=device), np.empty((1024, 3))
         self._length = 0
 
     def __len__(self) -> int:
@@ -153,15 +151,16 @@ class History:
         """Record one step: loss and gradient_norm, 0-dim tensors that are not waited for, then the other columns."""
         row = self._length
         if row == len(self._measured):
-            self._measured = array_library(self._measured).concatenate([self._measured, self._measured])
+            self._measured = torch.cat([self._measured, self._measured])
             self._known = np.concatenate([self._known, self._known])
-        self._measured[row, 0], self._measured[row, 1], self._known[row] = loss, gradient_norm, known
+        measured: Any = self._measured.numpy() if self._measured.device.type == "cpu" else self._measured
+        measured[row, 0], measured[row, 1], self._known[row] = loss, gradient_norm, known
         self._length = row + 1
 
     def columns(self, first: int = 0) -> dict[str, np.ndarray]:
         """The columns from step `first` on, copied, float64, each (steps - first,)."""
         last = self._length
-        measured = torch.as_tensor(self._measured[first:last]).double().cpu().numpy()
+        measured = self._measured[first:last].double().cpu().numpy()
         table = np.hstack([measured, self._known[first:last]])
         return dict(zip(self.COLUMNS, table.T, strict=True))
 

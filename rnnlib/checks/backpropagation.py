@@ -27,8 +27,9 @@ def bptt(function: Function) -> Verdict:
     inputs = []
     for T, B, H in ((5, 3, 4), (1, 1, 3), (2, 1, 2)):
         W_hh = torch.randn(H, H, generator=generator)
-        way = RNN.forward(torch.randn(T, B, H, generator=generator), torch.zeros(B, H), W_hh, Workspace())
-        inputs.append((way.hidden.clone(), torch.randn(T, B, H, generator=generator), W_hh))
+        shares, h_0 = torch.randn(T, B, H, generator=generator), torch.zeros(B, H)
+        way = RNN.forward(shares.numpy(), h_0.numpy(), W_hh.numpy(), Workspace())
+        inputs.append((torch.as_tensor(way.hidden), torch.randn(T, B, H, generator=generator), W_hh))
 
     def back(
         h: Tensor, direct: Tensor, W_hh: Tensor, *, slope_at: int = 1, pass_on: float = 1.0, from_da: bool = True

@@ -30,7 +30,7 @@ class Gates(KnobView):
         with torch.no_grad():
             shares, state = native(model.input_shares(tokens)), native_state(model.initial_state(1))
             way = model.cell.forward(shares, state, native(model.weights.W_hh), Workspace())
-        self.values = torch.as_tensor(way.gates)[:, :, 0].cpu().numpy().copy()  # (gates, n, H)
+        self.values = way.gates[:, :, 0].copy()  # (gates, n, H)
         self.gate = choice("Gate", list(self._names))
         self.unit = int_slider("Unit", 0, 0, model.hidden_size - 1)
         super().__init__([self.gate, self.unit])
