@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib.cells import CELLS, Array, Cell, Workspace
-from rnnlib.compiled import compiled
+from rnnlib.cells import CELLS, Cell, Workspace
+from rnnlib.loops import Array, compiled
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
 MAX_HIDDEN_SIZE = 4096
 # A thread with less to do would wait for the other one longer than it computes.
-SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 32, 8
+SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 48, 8
 CPU_THREADS = torch.get_num_threads()
 _pool = ThreadPoolExecutor(CPU_THREADS, "rows of a batch", initializer=lambda: torch.set_num_threads(1))
 Arguments = ParamSpec("Arguments")
@@ -198,64 +198,70 @@ class LanguageModel(nn.Module):
             loss.detach(), [gradient], cut, (every_hidden.detach(),), (torch.stack(hidden_gradients),)
         )
 
-    @torch.no_grad()
     @one_torch_thread
     def backpropagate_by_hand(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """By cells.py.  The rows of a batch do not touch: each thread takes some, and their gradients add up."""
         B, count = tokens.shape[1], targets.numel()
-        if self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS:
-            return self._backpropagate_rows(tokens, targets, state, count, self._workspaces[0])
-        rows = max(FEWEST_ROWS_PER_THREAD, -(-B // CPU_THREADS))
+        rows = B if self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS else -(-B // CPU_THREADS)
+        rows = max(FEWEST_ROWS_PER_THREAD, rows)
         pieces = [slice(first, first + rows) for first in range(0, B, rows)]
         self._workspaces += [Workspace() for _ in pieces[len(self._workspaces) :]]
+        read, wanted, known = native(tokens), native(targets), [native(part) for part in parts(state)]
+        vector = native(self.vector)
         arguments = [
-            (tokens[:, piece], targets[:, piece], _select_rows(state, piece), count, workspace)
+            (vector, read[:, piece], wanted[:, piece], [part[piece] for part in known], count, workspace)
             for piece, workspace in zip(pieces, self._workspaces, strict=False)
         ]
         others = [_pool.submit(self._backpropagate_rows, *theirs) for theirs in arguments[1:]]
         results = [self._backpropagate_rows(*arguments[0]), *(other.result() for other in others)]
-        gradient = results[0].gradients[0]
+        gradient = results[0].gradient
         for result in results[1:]:
-            gradient += result.gradients[0]
-        h, *c = (torch.cat(part) for part in zip(*(parts(result.state) for result in results), strict=True))
+            gradient += result.gradient
+        after = [np.concatenate(part) for part in zip(*(result.state for result in results), strict=True)]
+        h, *c = (torch.as_tensor(part) for part in after)
         return Backpropagation(
-            loss=torch.stack([result.loss for result in results]).sum(),
-            gradients=[gradient],
+            loss=torch.tensor(sum(result.loss for result in results), dtype=h.dtype),
+            gradients=[torch.as_tensor(gradient)],
             state=(h, c[0]) if c else h,
-            hidden=sum((result.hidden for result in results), ()),
-            hidden_gradients=sum((result.hidden_gradients for result in results), ()),
+            hidden=tuple(torch.as_tensor(result.hidden) for result in results),
+            hidden_gradients=tuple(torch.as_tensor(result.hidden_gradients) for result in results),
         )
 
     def _backpropagate_rows(
-        self, tokens: Tensor, targets: Tensor, state: State, count: int, workspace: Workspace
-    ) -> Backpropagation:
+        self, vector: Array, tokens: Array, targets: Array, state: list[Array], count: int, workspace: Workspace
+    ) -> "_Rows":
         """Some rows of a batch of `count` = T B tokens: their share of the mean loss, and its gradient."""
-        vector, (T, B), (V, H) = native(self.vector), tokens.shape, (self.vocab_size, self.hidden_size)
+        (T, B), V, H, blocks = tokens.shape, self.vocab_size, self.hidden_size, self.cell.blocks
         gradient = workspace.empty("gradient", vector.shape, vector.dtype)
         weights, d_weights = self.named(vector), self.named(gradient)
-        W_xh, b_h = weights.W_xh.reshape(-1, V, H), weights.b_h.reshape(-1, H)  # the RNN's have one block, too
-        read, wanted = (np.ascontiguousarray(native(of_rows)) for of_rows in (tokens, targets))
+        tokens, targets = np.ascontiguousarray(tokens), np.ascontiguousarray(targets)
 
-        shares = workspace.empty("shares", (*self.cell.blocks, T, B, H), vector.dtype)
-        add_up_inputs(read, W_xh, b_h, shares.reshape(-1, T, B, H))
-        way = self.cell.forward(shares, native_state(state), weights.W_hh, workspace)
+        shares = workspace.empty("shares", (*blocks, T, B, H), vector.dtype)
+        W_xh, b_h = weights.W_xh.reshape(-1, V, H), weights.b_h.reshape(-1, H)  # the RNN's with an axis for its block
+        add_up_inputs(tokens, W_xh, b_h, shares.reshape(-1, T, B, H))
+        way = self.cell.forward(shares, tuple(state) if self.cell.has_cell else state[0], weights.W_hh, workspace)
 
         d_logits = workspace.empty("d_logits", (T * B, V), vector.dtype)
         direct = workspace.empty("direct", (T * B, H), vector.dtype)
-        hidden = way.hidden[1:].reshape(T * B, H)
         output = weights.W_hq, weights.b_q, d_weights.W_hq, d_weights.b_q
-        loss = learn_output(hidden, wanted.reshape(-1), count, *output, d_logits, direct)
+        h = way.hidden[1:]
+        loss = learn_output(h.reshape(T * B, H), targets.reshape(-1), count, *output, d_logits, direct)
 
         back = self.cell.backward(way, direct.reshape(T, B, H), weights.W_hh)
-        d_inputs = d_weights.W_xh.reshape(-1, V, H), d_weights.b_h.reshape(-1, H)
-        learn_inputs(read, back.inputs.reshape(-1, T, B, H), *d_inputs)
+        dW_xh, db_h = d_weights.W_xh.reshape(-1, V, H), d_weights.b_h.reshape(-1, H)
+        learn_inputs(tokens, back.inputs.reshape(-1, T, B, H), dW_xh, db_h)
         d_weights.W_hh[:] = back.W_hh
+        return _Rows(loss, gradient, [h[-1]] if way.cell is None else [h[-1], way.cell[-1]], h, back.hidden)
 
-        h, hidden_gradients = torch.as_tensor(way.hidden), torch.as_tensor(back.hidden)
-        after = h[-1] if way.cell is None else (h[-1], torch.as_tensor(way.cell[-1]))
-        return Backpropagation(
-            torch.tensor(loss, dtype=h.dtype), [torch.as_tensor(gradient)], after, (h[1:],), (hidden_gradients,)
-        )
+
+class _Rows(NamedTuple):
+    """What some rows of a minibatch give: `Backpropagation` in NumPy's arrays."""
+
+    loss: float
+    gradient: Array
+    state: list[Array]
+    hidden: Array
+    hidden_gradients: Array
 
 
 @compiled
@@ -304,7 +310,9 @@ def learn_output(
         logits, right = d_logits[n], targets[n]
         for q in range(V):
             logits[q] += b_q[q]
-        largest, right_logit = logits.max(), logits[right]
+        largest, right_logit = logits[0], logits[right]
+        for q in range(V):
+            largest = max(largest, logits[q])
         total = share - share
         for q in range(V):
             logits[q] = math.exp(logits[q] - largest)
@@ -319,6 +327,13 @@ def learn_output(
     np.dot(h.T, d_logits, dW_hq)
     np.dot(d_logits, W_hq.T, dh)
     return loss / count
+
+
+def compile_loops() -> None:
+    """Compile all that training on a CPU needs, so that no lab has to wait for it.  Takes 15 s on two slow cores, once."""
+    for cell in CELLS:
+        model, tokens = LanguageModel(cell, vocab_size=2, hidden_size=2), torch.zeros(1, 1, dtype=torch.int64)
+        model.backpropagate(tokens, tokens, model.initial_state(1))
 
 
 class _Unrolled(torch.autograd.Function):
@@ -423,11 +438,6 @@ def native(tensor: Tensor) -> Array:
 def native_state(state: State) -> Array:
     """A state whose parts are NumPy arrays."""
     return tuple(native(part) for part in state) if isinstance(state, tuple) else native(state)
-
-
-def _select_rows(state: State, rows: slice) -> State:
-    """The state of some rows of a batch."""
-    return (state[0][rows], state[1][rows]) if isinstance(state, tuple) else state[rows]
 
 
 def parts(state: State) -> tuple[Tensor, ...]:

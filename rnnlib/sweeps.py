@@ -155,8 +155,9 @@ def _backpropagate_together(
         hidden.append(parts(now)[0])
     logits = torch.stack(hidden, dim=1).flatten(1, 2) @ weights[3] + weights[4][:, None]  # (N, T B, V)
     every = F.cross_entropy(logits.mT, targets.flatten().expand(N, -1), reduction="none")
-    (gradient,) = torch.autograd.grad(every.mean(1).sum(), leaves)
-    return every.mean(1).detach(), gradient, tuple(part.detach() for part in parts(now))
+    losses = every.double().mean(1).float()  # large numbers must not overflow in their sum: models.learn_output
+    (gradient,) = torch.autograd.grad(losses.sum(), leaves)
+    return losses.detach(), gradient, tuple(part.detach() for part in parts(now))
 
 
 def _run_of(network: Settings, model: LanguageModel, weights: Tensor, table: np.ndarray, corpus: Corpus) -> Run:

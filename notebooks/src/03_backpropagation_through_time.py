@@ -163,14 +163,15 @@ print("largest difference below 1e-8:", bool((difference - dW_hh).abs().max() < 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## You have just written the engine
 #
-# `cells.RNN.backward` is the same loop, with one difference: the product for $dW_{hh}$ waits until the loop has ended, and takes all steps at
-# once. It trains every RNN of this course; there is no autograd in it.
+# `cells.RNN.backward` is the same loop, with two differences: the product for $dW_{hh}$ waits until the loop has ended, and takes all steps at
+# once; and the loop, in `loops.py`, is compiled. It trains every RNN of this course on a CPU; there is no autograd in it.
 
 # %%
-way = cells.RNN.forward(shares.clone(), torch.zeros(3, 5).double(), W_hh.detach(), cells.Workspace())
-back = cells.RNN.backward(way, coefficients.clone(), W_hh.detach())
-assert torch.allclose(back.hidden, dh)
-assert torch.allclose(back.W_hh, dW_hh)
+weights = W_hh.detach().numpy()  # the library computes on NumPy arrays
+way = cells.RNN.forward(shares.numpy().copy(), torch.zeros(3, 5).double().numpy(), weights, cells.Workspace())
+back = cells.RNN.backward(way, coefficients.numpy().copy(), weights)
+assert torch.allclose(torch.as_tensor(back.hidden), dh)
+assert torch.allclose(torch.as_tensor(back.W_hh), dW_hh)
 
 # %% tags=["nbval-ignore-output"]
 corpus = text.load_corpus("story")

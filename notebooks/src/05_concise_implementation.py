@@ -235,7 +235,7 @@ for name, trainer in trainers.items():
 # in both? It is too good to be true; we come to it below.
 
 # %% [markdown]
-# From scratch and concise agree line by line. An LSTM from scratch trains by the same layer of oneDNN as the concise one on a CPU.
+# From scratch and concise agree line by line.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Learning or memorising?

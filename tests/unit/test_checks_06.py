@@ -129,7 +129,7 @@ def test_a_session_that_was_loaded_and_continued_passes(changed, tmp_path) -> No
 
 
 def test_a_session_that_diverged_and_was_rescued_passes(tmp_path) -> None:
-    session = Session(Settings(**SMALL, learning_rate=1e37, clip_threshold=math.inf), name="rescued")
+    session = Session(Settings(**SMALL, learning_rate=3e38, clip_threshold=math.inf), name="rescued")
     session.run(20)
     session.set(learning_rate=0.5, clip_threshold=1.0)
     session.run(20)
@@ -291,7 +291,7 @@ def test_a_machine_that_adds_in_another_order_accuses_nobody(tmp_path, monkeypat
 
 
 def test_a_run_that_diverges_at_another_step_here_accuses_nobody(tmp_path) -> None:
-    session = Session(Settings(**SMALL, learning_rate=1e37, clip_threshold=math.inf), name="elsewhere")
+    session = Session(Settings(**SMALL, learning_rate=3e38, clip_threshold=math.inf), name="elsewhere")
     session.run(20)
     session.diverged.clear()  # as if its numbers had still been finite where it was trained
     session.num_steps += 5

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib import models
+from rnnlib import loops, models
 from rnnlib.cells import CELLS
-from rnnlib.gradients import norms_over_time
 from rnnlib.models import LanguageModel, RNNModel, parts
 
 V = 7
@@ -109,16 +108,37 @@ def test_threads_that_share_a_batch_find_the_gradient_of_one(cell: str, B: int, 
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_arrays_of_torch_which_a_gpu_is_given_take_the_same_way(cell: str, monkeypatch) -> None:
-    model = scratch_model(cell, 6, 0)
-    tokens, targets = random_tokens(5, 3, 0)
-    with_numpy = model.backpropagate_by_hand(tokens, targets, model.initial_state(3))
-    gradient, norms = with_numpy.gradients[0].clone(), norms_over_time(with_numpy.hidden_gradients)
-    monkeypatch.setattr(models, "native", Tensor.detach)
-    with_torch = model.backpropagate_by_hand(tokens, targets, model.initial_state(3))
-    torch.testing.assert_close(with_torch.gradients[0], gradient)
-    torch.testing.assert_close(with_torch.loss, with_numpy.loss)
-    torch.testing.assert_close(norms_over_time(with_torch.hidden_gradients), norms)
+@given(**shapes)
+def test_what_a_gpu_does_gives_the_numbers_of_the_cpu(cell: str, T: int, B: int, H: int, seed: int) -> None:
+    model = scratch_model(cell, H, seed)
+    tokens, targets = random_tokens(T, B, seed)
+    by_hand = model.backpropagate_by_hand(tokens, targets, model.initial_state(B))
+    by_autograd = model.backpropagate_by_autograd(tokens, targets, model.initial_state(B))
+    torch.testing.assert_close(by_autograd, by_hand)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_compiled_for_one_size_serves_all(cell: str) -> None:
+    models.compile_loops()
+    functions = [loops.rnn_forward, loops.gru_backward, loops.lstm_backward, loops.multiply, models.learn_output]
+    before = [len(function.signatures) for function in functions]
+    for T, B, H in [(1, 1, 1), (6, 2, 9), (4, 20, 64)]:
+        model = LanguageModel(cell, vocab_size=V, hidden_size=H)
+        model.backpropagate(*random_tokens(T, B, 0), model.initial_state(B))
+    assert [len(function.signatures) for function in functions] == before
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_single_precision_is_as_exact_as_it_can_be(cell: str) -> None:
+    double = scratch_model(cell, 40, 0)
+    single = LanguageModel(cell, vocab_size=V, hidden_size=40)
+    single.load_state_dict(double.state_dict())
+    tokens, targets = random_tokens(35, 16, 0)
+    expected = double.backpropagate(tokens, targets, double.initial_state(16))
+    found = single.backpropagate(tokens, targets, single.initial_state(16))
+    torch.testing.assert_close(found.loss.double(), expected.loss, rtol=1e-6, atol=0)
+    error = torch.linalg.vector_norm(found.gradients[0].double() - expected.gradients[0])
+    assert error < 1e-5 * torch.linalg.vector_norm(expected.gradients[0])
 
 
 def test_a_graph_cannot_be_gone_through_twice() -> None:

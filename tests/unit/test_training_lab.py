@@ -133,7 +133,7 @@ def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: Train
 
 
 def test_divergence_is_told_in_the_view(lab: TrainingLab) -> None:
-    lab.session.set(learning_rate=1e37, clip_threshold=math.inf)
+    lab.session.set(learning_rate=3e38, clip_threshold=math.inf)
     lab.buttons["Start"].click()
     until(lambda: 'role="alert"' in lab._status.value and "Lower the learning rate" in lab._status.value)
 
