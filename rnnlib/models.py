@@ -330,7 +330,7 @@ def learn_output(
 
 
 def compile_loops() -> None:
-    """Compile all that training on a CPU needs, so that no lab has to wait for it.  Takes 15 s on two slow cores, once."""
+    """Compile all that training on a CPU needs, so that no lab has to wait for it: 15 s on a slow core, once."""
     for cell in CELLS:
         model, tokens = LanguageModel(cell, vocab_size=2, hidden_size=2), torch.zeros(1, 1, dtype=torch.int64)
         model.backpropagate(tokens, tokens, model.initial_state(1))
