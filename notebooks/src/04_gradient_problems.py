@@ -250,8 +250,9 @@ norms = trainer.history.columns()["gradient_norm"]
 print(f"clipped: {(norms > 1).sum()} of 300 steps, {(norms[20:] > 1).sum()} after the first twenty")
 
 # %% [markdown]
-# It fires while the network wakes up, and never again. Whoever takes the line out after step 20 gets the same numbers. A threshold means nothing without the
-# norms that it is compared with: look at them, as in the lab's lower left panel, before you trust one.
+# It fires while the network wakes up. After that the norm stays below 1, or passes it once by a few percent, as rounding falls on your
+# machine: whoever takes the line out after step 20 loses nothing. A threshold means nothing without the norms that it is compared with:
+# look at them, as in the lab's lower left panel, before you trust one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Gates
