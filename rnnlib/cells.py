@@ -1,6 +1,6 @@
 """RNN, GRU and LSTM from scratch: forward over a whole sequence, and the hand-derived way back.
 
-Before: loops.py.  Next: models.py puts a cell between tokens and predictions.
+Before: baselines.py.  Next: loops.py, which does its work on a CPU.
 
 Every cell is written twice.  `step` is the definition, on torch tensors: one time step, to read and to test against;
 a GPU trains by it, with autograd.  `forward` and `backward` are the same mathematics over T steps, on NumPy arrays:
@@ -11,7 +11,7 @@ product after it ends.  What is left in the loop, a product with W_hh and a few 
 Shapes: T time steps, B batch size, V vocabulary size, H hidden size.  An RNN's weights are W_xh (V, H), W_hh (H, H)
 and b_h (H).  A GRU stacks three of each (r, z, n) and an LSTM four (i, f, g, o), in PyTorch's order, in front:
 W_hh (3, H, H), pre-activations (3, T, B, H), written (blocks, T, B, H) below.  For the one product of a step, the
-loops get the blocks of W_hh side by side, (H, 3 H) or (H, 4 H).
+loops get all blocks as one matrix: W_hh^T (blocks H, H) on the way forward, W_hh (H, blocks H) on the way back.
 
 All arrays lie in one piece in memory.  The passes write into a Workspace, because memory fresh from the operating
 system costs up to a fifth of a step.

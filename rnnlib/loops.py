@@ -1,6 +1,6 @@
 """The loops over time of cells.py, compiled to machine code by Numba.
 
-Before: baselines.py.  Next: cells.py, which says what they compute.
+Before: cells.py, which says what they compute.  Next: models.py puts a cell between tokens and predictions.
 
 A loop over T steps that Python interprets spends more time between its small operations than in them, and holds
 Python's lock meanwhile.  Compiled, the same lines run without either, so that two threads can train two halves of a

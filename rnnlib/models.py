@@ -1,6 +1,6 @@
 """Language models: a cell between tokens and predictions, from scratch and over PyTorch's layers.
 
-Before: cells.py.  Next: training.py turns the gradients found here into learning.
+Before: loops.py.  Next: training.py turns the gradients found here into learning.
 
 Both models are called as `logits, state = model(tokens, state)`: tokens (T, B) int64 -> logits (T, B, V), where
 logits[t, b] rates every possible token after tokens[t, b].  Both find their own gradients: `model.backpropagate`.
@@ -166,7 +166,10 @@ class LanguageModel(nn.Module):
 
     def _by_steps(self, tokens: Tensor, state: State, weights: Weights) -> tuple[list[Tensor], State]:
         """tokens (T, B) -> h_1 to h_T (B, H) each and the state after the last step, by the cell's definition."""
-        shares, hidden, now = look_up(tokens, weights.W_xh + weights.b_h[..., None, :]), list[Tensor](), state
+        # a product with one-hot rows: looking up would be added up in any order on the way back, on a GPU
+        one_hot = torch.eye(self.vocab_size, dtype=self.vector.dtype, device=self.device)[tokens]
+        shares = one_hot @ (weights.W_xh + weights.b_h[..., None, :]).unsqueeze(-3)
+        hidden, now = list[Tensor](), state
         step: Callable[[Tensor, State, Tensor], State] = self.cell.step  # type: ignore[assignment]  # as the cell has it
         for t in range(len(tokens)):
             now = step(shares[..., t, :, :], now, weights.W_hh)
