@@ -84,6 +84,7 @@ class RNN:
     def forward(shares: Array, state: Array, W_hh: Array, workspace: Workspace) -> Way:
         """T time steps.  shares = x_t W_xh + b_h for all t (T, B, H), state = h_0 (B, H)."""
         T, B, H = shares.shape
+        check_arrays(shares=(shares, (T, B, H)), state=(state, (B, H)), W_hh=(W_hh, (H, H)))
         h = workspace.empty("hidden", (T + 1, B, H), W_hh.dtype)
         h[0] = state
         loops.rnn_forward(shares, W_hh.T.copy(), h)
@@ -95,6 +96,7 @@ class RNN:
 
         dL/dh_t = direct_t + da_{t+1} W_hh^T,    da_t = dL/dh_t * (1 - h_t^2)        (D2L, section 8.7)
         """
+        check_arrays(direct=(direct, way.hidden[1:].shape))
         h, dh, da, dh_0 = way.hidden, direct, way.gates, np.zeros_like(direct[0])
         loops.rnn_backward(h, W_hh, dh, da, dh_0)
         return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0)
@@ -125,6 +127,7 @@ class GRU:
     def forward(shares: Array, state: Array, W_hh: Array, workspace: Workspace) -> Way:
         """T time steps.  shares = x_t W_xh + b_h for all t (3, T, B, H; overwritten), state = h_0 (B, H)."""
         _, T, B, H = shares.shape
+        check_arrays(shares=(shares, (3, T, B, H)), state=(state, (B, H)), W_hh=(W_hh, (3, H, H)))
         h = workspace.empty("hidden", (T + 1, B, H), W_hh.dtype)
         h_n = workspace.empty("h W_hn", (T, B, H), W_hh.dtype)
         h[0] = state
@@ -138,6 +141,7 @@ class GRU:
         dn = dh (1 - z)(1 - n^2),   dz = dh (h_{t-1} - n) z (1 - z),   dr = dn (h_{t-1} W_hn) r (1 - r)
         dL/dh_{t-1} = direct_{t-1} + dh z + [dr, dz, dn r] W_hh^T
         """
+        check_arrays(direct=(direct, way.hidden[1:].shape))
         h, da, dh, dn, dh_0 = way.hidden, way.gates, direct, way.extra, np.zeros_like(direct[0])
         loops.gru_backward(h, side_by_side(W_hh), dh, da, dn, dh_0)
         dW_hh = sum_of_products(h, da)
@@ -169,6 +173,8 @@ class LSTM:
     def forward(shares: Array, state: tuple[Array, Array], W_hh: Array, workspace: Workspace) -> Way:
         """T time steps.  shares = x_t W_xh + b_h for all t (4, T, B, H; overwritten), state = (h_0, c_0)."""
         _, T, B, H = shares.shape
+        check_arrays(shares=(shares, (4, T, B, H)), W_hh=(W_hh, (4, H, H)))
+        check_arrays(h_0=(state[0], (B, H)), c_0=(state[1], (B, H)))
         h = workspace.empty("hidden", (T + 1, B, H), W_hh.dtype)
         c = workspace.empty("cell", (T + 1, B, H), W_hh.dtype)
         tanh_c = workspace.empty("tanh(c)", (T, B, H), W_hh.dtype)
@@ -186,6 +192,7 @@ class LSTM:
         da_i = dc g i (1 - i),  da_f = dc c_{t-1} f (1 - f),  da_g = dc i (1 - g^2),  da_o = dh tanh(c_t) o (1 - o)
         dL/dh_{t-1} = direct_{t-1} + [da_i, da_f, da_g, da_o] W_hh^T
         """
+        check_arrays(direct=(direct, way.hidden[1:].shape))
         h, da, dh, dh_0 = way.hidden, way.gates, direct, np.zeros_like(direct[0])
         dc = np.zeros_like(dh_0) if direct_cell is None else direct_cell
         loops.lstm_backward(way.cell, way.extra, side_by_side(W_hh), dh, da, dh_0, dc)
@@ -194,6 +201,16 @@ class LSTM:
 
 Cell = type[RNN] | type[GRU] | type[LSTM]
 CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN, GRU, LSTM)}
+
+
+def check_arrays(**arrays: tuple[Array, tuple[int, ...]]) -> None:
+    """Raise ValueError unless every array is NumPy's and of the shape beside it: compiled loops do not look."""
+    for name, (array, shape) in arrays.items():
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            raise ValueError(
+                f"{name} must be a NumPy array of shape {shape}; it is a {type(array).__name__} of shape "
+                f"{tuple(array.shape)}."
+            )
 
 
 def side_by_side(W_hh: Array) -> Array:

@@ -187,6 +187,7 @@ class LanguageModel(nn.Module):
             return self.backpropagate_by_hand(tokens, targets, state)
         return self.backpropagate_by_autograd(tokens, targets, state)
 
+    @torch.enable_grad()
     def backpropagate_by_autograd(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """The cell's definition step by step, and autograd's way back."""
         vector = self.vector.detach().requires_grad_()
@@ -204,6 +205,10 @@ class LanguageModel(nn.Module):
     @one_torch_thread
     def backpropagate_by_hand(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """By cells.py.  The rows of a batch do not touch: each thread takes some, and their gradients add up."""
+        check_tokens(tokens, self.vocab_size)
+        check_tokens(targets, self.vocab_size)
+        if targets.shape != tokens.shape:
+            raise ValueError(f"each token needs a target; {tuple(tokens.shape)} tokens have {tuple(targets.shape)}.")
         B, count = tokens.shape[1], targets.numel()
         rows = B if self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS else -(-B // CPU_THREADS)
         rows = max(FEWEST_ROWS_PER_THREAD, rows)
@@ -455,9 +460,18 @@ def check_hidden_size(hidden_size: int) -> None:
 
 
 def check_tokens(tokens: Tensor, vocab_size: int) -> None:
-    """Raise ValueError for tokens that are not (T, B) int64 with T >= 1 and B >= 1."""
+    """Raise ValueError for tokens that are not (T, B) int64 with T >= 1 and B >= 1, or not of the vocabulary.
+
+    Does not look at the numbers on a GPU, which it would have to wait for.
+    """
     if tokens.dtype != torch.int64 or tokens.dim() != 2 or tokens.numel() == 0:
         raise ValueError(
             f"tokens must be int64 of shape (T, B) with T and B at least 1; these are {tokens.dtype} of shape "
             f"{tuple(tokens.shape)}. One sequence of T tokens is tokens[:, None]."
         )
+    if tokens.device.type == "cpu":
+        least, most = (int(bound) for bound in tokens.aminmax())
+        if least < 0 or most >= vocab_size:
+            raise ValueError(
+                f"tokens must be from 0 to {vocab_size - 1}, this model's vocabulary; these are from {least} to {most}."
+            )

@@ -104,6 +104,19 @@ def test_a_workspace_used_again_changes_nothing(seed: int) -> None:
             assert np.array_equal(again, forward(cell, shares, state, W_hh).hidden)
 
 
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_what_does_not_fit_is_refused_before_a_loop_reads_beyond_it(cell: Cell) -> None:
+    shares, W_hh, state, direct = random_inputs(cell, T=4, B=2, H=3, seed=0)
+    for wrong_W_hh, wrong_state in ((W_hh[..., :2], state), (W_hh, [part[:1] for part in state])):
+        with pytest.raises(ValueError, match="must be a NumPy array of shape"):
+            forward(cell, shares, wrong_state, wrong_W_hh)
+    with pytest.raises(ValueError, match="it is a Tensor"):
+        cell.forward(shares, state[0], W_hh, Workspace())
+    way = forward(cell, shares, state, W_hh)
+    with pytest.raises(ValueError, match=r"direct must be a NumPy array of shape \(4, 2, 3\)"):
+        cell.backward(way, direct.repeat(2, 1, 1).numpy(), W_hh.numpy())
+
+
 def test_tanh_and_sigmoid_are_those_of_mathematics_in_both_precisions() -> None:
     for dtype, tolerance in ((np.float32, 3e-7), (np.float64, 1e-15)):
         a = np.concatenate([np.linspace(-20, 20, 20001), np.geomspace(1e-30, 1, 2001)]).astype(dtype)

@@ -141,6 +141,17 @@ def test_single_precision_is_as_exact_as_it_can_be(cell: str) -> None:
     assert error < 1e-5 * torch.linalg.vector_norm(expected.gradients[0])
 
 
+def test_tokens_of_another_vocabulary_are_refused() -> None:
+    model = scratch_model("rnn", 4, 0)
+    tokens, targets = random_tokens(5, 2, 0)
+    for wrong in (tokens + V, tokens - V):
+        for read, wanted in ((wrong, targets), (tokens, wrong)):
+            with pytest.raises(ValueError, match=f"from 0 to {V - 1}, this model's vocabulary"):
+                model.backpropagate(read, wanted, model.initial_state(2))
+    with pytest.raises(ValueError, match="each token needs a target"):
+        model.backpropagate(tokens, targets[1:], model.initial_state(2))
+
+
 def test_a_graph_cannot_be_gone_through_twice() -> None:
     model = scratch_model("gru", 4, 0)
     logits, _ = model(random_tokens(3, 2, 0)[0], model.initial_state(2))
