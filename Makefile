@@ -23,9 +23,10 @@ lint: .venv/test-installed
 unit-tests: .venv/test-installed
 	$(BIN)/pytest -n 2 tests/unit tests/house
 
-# --dist loadscope: the cells of a notebook stay together, in one process.
+# --dist loadscope: the cells of a notebook stay together, in one process.  One thread for each of the two notebooks that
+# run side by side: OpenMP's threads spin while they wait, and four on two cores took 20 times as long as two.
 notebook-tests: .venv/test-installed
-	$(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
 
 browser-tests: .venv/test-installed
 	$(BIN)/pytest tests/browser

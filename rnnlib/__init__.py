@@ -1,5 +1,5 @@
 """rnnlib: recurrent neural networks, small enough to read in an evening.
 
-Read the files in this order: text, baselines, cells, models, training, sampling, gradients, resizing,
+Read the files in this order: text, baselines, cells, loops, models, training, sampling, gradients, resizing,
 sessions, figures, checks, and then the widgets, which only show what the rest computes.
 """

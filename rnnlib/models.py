@@ -25,6 +25,7 @@ State = Tensor | tuple[Tensor, Tensor]  # h, or (h, c) for an LSTM
 MAX_HIDDEN_SIZE = 4096
 # A thread with less to do would wait for the other one longer than it computes.
 SMALLEST_HIDDEN_SIZE_FOR_THREADS, FEWEST_ROWS_PER_THREAD = 48, 8
+SMALLEST_LAYER_FOR_THREADS = 192  # PyTorch's threads wait for each other 70 times a step
 CPU_THREADS = torch.get_num_threads()
 _pool = ThreadPoolExecutor(CPU_THREADS, "rows of a batch", initializer=lambda: torch.set_num_threads(1))
 Arguments = ParamSpec("Arguments")
@@ -396,7 +397,7 @@ class RNNModel(nn.Module):
     @property
     def torch_threads(self) -> int:
         """How many threads torch should have while this model trains: small layers gain nothing from a second one."""
-        threads_pay = isinstance(self.rnn, nn.LSTM) or self.hidden_size >= SMALLEST_HIDDEN_SIZE_FOR_THREADS
+        threads_pay = isinstance(self.rnn, nn.LSTM) or self.hidden_size >= SMALLEST_LAYER_FOR_THREADS
         return CPU_THREADS if threads_pay else 1
 
     @property

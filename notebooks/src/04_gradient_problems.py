@@ -443,9 +443,10 @@ clock
 # %% [markdown]
 # *Milliseconds a step on logarithmic axes; in each panel one size grows and the two others stay.*
 #
-# **Try this.** Press the three buttons and compare the factors. Time grows with $T$ and nothing can be done about it. In $B$ and $H$ the curve is
-# flat at first: one product of matrices takes as long for one row as for a few. Where it bends, this machine is full. A GPU bends much later in
-# $B$ and $H$, and not at all for $T$.
+# **Try this.** Press the three buttons and compare the factors. All curves begin flat: each training step has a fixed part, a fraction of a
+# millisecond on a CPU. Then time grows with $T$, and nothing can be done about it, since each time step waits for the one before. What grows with
+# $B$ and $H$ is the work inside a time step, which can be shared: here among a few cores, on a GPU among thousands. So its curves for $B$ and
+# $H$ bend much later, and the one for $T$ does not.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 5: the empty generator (4 minutes, medium)
