@@ -112,7 +112,10 @@ def follow_while_training(view: ViewInPage) -> None:
     """The map changes while the network trains and another cell answers; Pause ends it."""
     before = view.shown()
     view.press_button("Start")
-    view.page.page.wait_for_timeout(4000)
+    for _ in range(40):  # a slow machine takes some seconds to its first picture
+        view.page.page.wait_for_timeout(500)
+        if view.shown() != before:
+            break
     assert view.shown() != before
     answer = view.page.execute_in_new_cell("gradient_map.session.running, sum(range(10))")
     assert answer.output == "(True, 45)" and answer.seconds < 3
