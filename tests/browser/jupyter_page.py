@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -49,12 +50,14 @@ def jupyterlab_server(notebooks: Path, home: Path) -> Iterator[Server]:
 
 
 def _wait_for_server(process: subprocess.Popen, home: Path) -> Server:
-    """The server writes its address into its runtime folder once it listens."""
+    """The server writes its address into its runtime folder, and listens soon after."""
     address = home / f"runtime/jpserver-{process.pid}.json"
     for _ in range(SERVER_START_SECONDS * 10):
         if address.exists() and (text := address.read_text()):
             said = json.loads(text)
-            return Server(said["url"], said["token"])
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("localhost", said["port"])) == 0:
+                    return Server(said["url"], said["token"])
         if process.poll() is not None:
             break
         time.sleep(0.1)
