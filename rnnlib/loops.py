@@ -78,8 +78,7 @@ def gru_forward(gates: Array, W_hh_T: Array, h: Array, h_n: Array) -> None:
                 r[j] = sigmoid(r[j] + p_r[j])
             for j in range(H):
                 z[j] = sigmoid(z[j] + p_z[j])
-            for j in range(H):
-                kept[j] = p_n[j]
+            keep(p_n, kept)
             for j in range(H):
                 n[j] = tanh(n[j] + r[j] * p_n[j])
             for j in range(H):
@@ -107,8 +106,7 @@ def gru_backward(h: Array, W_hh: Array, dh: Array, gates: Array, h_n: Array, dh_
                 d_r[j] = n[j] * kept[j] * r[j] * (one - r[j])
             for j in range(H):
                 d_nr[j] = n[j] * r[j]
-            for j in range(H):
-                kept[j] = n[j]
+            keep(n, kept)
             keep(d_r, r)
             keep(d_z, z)
             keep(d_nr, n)
@@ -208,14 +206,14 @@ def add(values: Array, place: Array) -> None:
             p[j] += v[j]
 
 
-def tanh(a: float) -> float:
+def tanh(a: Any) -> Any:
     """tanh(a) of one number, inside compiled functions."""
     return math.tanh(a)
 
 
-def sigmoid(a: float) -> float:
+def sigmoid(a: Any) -> Any:
     """sigmoid(a) = 1 / (1 + exp(-a)) = 1/2 tanh(a/2) + 1/2 of one number, inside compiled functions."""
-    return 0.5 * math.tanh(0.5 * a) + 0.5
+    return 0.5 * tanh(0.5 * a) + 0.5
 
 
 LARGEST = np.float32(7.9053111)  # as far as the quotient follows tanh
@@ -261,14 +259,10 @@ def _tanh_float32(a: Any) -> Any:
     return -ONE if a < -ROUNDED_TO_ONE else quotient
 
 
-def _tanh_float64(a: Any) -> Any:
-    return math.tanh(a)
-
-
 @extending.overload(tanh)
 def _compile_tanh(a: Any) -> Callable[[Any], Any]:
     """float32: a quotient of polynomials, which a processor computes for 8 or 16 numbers at once; else C's tanh."""
-    return _tanh_float32 if a == numba.float32 else _tanh_float64
+    return _tanh_float32 if a == numba.float32 else tanh
 
 
 @extending.overload(sigmoid)

@@ -170,12 +170,7 @@ class LanguageModel(nn.Module):
         # a product with one-hot rows: looking up would be added up in any order on the way back, on a GPU
         one_hot = torch.eye(self.vocab_size, dtype=self.vector.dtype, device=self.device)[tokens]
         shares = one_hot @ (weights.W_xh + weights.b_h[..., None, :]).unsqueeze(-3)
-        hidden, now = list[Tensor](), state
-        step: Callable[[Tensor, State, Tensor], State] = self.cell.step  # type: ignore[assignment]  # as the cell has it
-        for t in range(len(tokens)):
-            now = step(shares[..., t, :, :], now, weights.W_hh)
-            hidden.append(parts(now)[0])
-        return hidden, now
+        return step_by_step(self.cell, shares, state, weights.W_hh)
 
     @property
     def torch_threads(self) -> int:
@@ -322,7 +317,7 @@ def learn_output(
         largest, right_logit = logits[0], logits[right]
         for q in range(V):
             largest = max(largest, logits[q])
-        total = share - share
+        total = h.dtype.type(0)
         for q in range(V):
             logits[q] = math.exp(logits[q] - largest)
             total += logits[q]
@@ -338,6 +333,15 @@ def learn_output(
     return loss / count
 
 
+def step_by_step(cell: Cell, shares: Tensor, state: Any, W_hh: Tensor) -> tuple[list[Tensor], Any]:
+    """A cell's definition over shares (blocks, ..., T, B, H), from a state -> h_1 to h_T, and the state after them."""
+    hidden = []
+    for share in shares.unbind(-3):
+        state = cell.step(share, state, W_hh)
+        hidden.append(parts(state)[0])
+    return hidden, state
+
+
 def compile_loops() -> None:
     """Compile all that training on a CPU needs, so that no lab has to wait for it: 15 s on a slow core, once."""
     for cell in CELLS:
@@ -351,7 +355,7 @@ class _Unrolled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, cell: Cell, shares: Tensor, W_hh: Tensor, *state: Any) -> tuple[Tensor, ...]:
         state = native_state(state if cell.has_cell else state[0])
-        way = cell.forward(native(shares.contiguous()), state, native(W_hh), Workspace())
+        way = cell.forward(native(shares), state, native(W_hh), Workspace())
         ctx.cell, ctx.way = cell, way
         ctx.save_for_backward(W_hh)
         hidden = torch.as_tensor(way.hidden)[1:].clone()

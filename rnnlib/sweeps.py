@@ -7,14 +7,13 @@ import math
 from collections.abc import Generator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnlib.models import LanguageModel, one_torch_thread, parts
+from rnnlib.models import LanguageModel, one_torch_thread, parts, step_by_step
 from rnnlib.sessions import Settings, fresh_trainer
 from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import OPTIMIZERS, Knobs, choose_device, evaluate
@@ -148,11 +147,7 @@ def _backpropagate_together(
     W_xh, W_hh, b_h = (weight.movedim(0, len(cell.blocks)) for weight in weights[:3])  # (blocks, N, ...)
     table = W_xh + b_h[..., None, :]
     shares = table.index_select(-2, tokens.flatten()).view(*cell.blocks, N, T, B, model.hidden_size)
-    now: Any = state if cell.has_cell else state[0]
-    hidden = []
-    for t in range(T):
-        now = cell.step(shares[..., t, :, :], now, W_hh)
-        hidden.append(parts(now)[0])
+    hidden, now = step_by_step(cell, shares, state if cell.has_cell else state[0], W_hh)
     logits = torch.stack(hidden, dim=1).flatten(1, 2) @ weights[3] + weights[4][:, None]  # (N, T B, V)
     every = F.cross_entropy(logits.mT, targets.flatten().expand(N, -1), reduction="none")
     losses = every.double().mean(1).float()  # large numbers must not overflow in their sum: models.learn_output
