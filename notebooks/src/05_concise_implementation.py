@@ -227,7 +227,8 @@ for name, trainer in trainers.items():
 # | Bidirectional LSTM | not printed | 1.15 at 32,639 | 1.0 | 1.1 |
 
 # %% [markdown]
-# *Ours: one run each, one after another, on a virtual machine with two CPU cores, float32, 2026-11-23. Printed: one unnamed GPU.*
+# *Ours: one run each, one after another, on a virtual machine with two CPU cores, float32, 2026-11-23, before the loops of
+# `loops.py` were compiled. Printed: one unnamed GPU.*
 #
 # Training perplexities lie near the printed ones. The two right columns are what the printed table does not show: held-out
 # perplexity is best after a few epochs, and at the end every network but the last is worse than a blind guess, which has 28. A 4-gram
