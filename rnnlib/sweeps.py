@@ -117,15 +117,16 @@ def train_together(networks: Sequence[Settings], corpus: Corpus, steps: int) -> 
         state = state if batch.continues else nothing
         losses, gradient, state = _backpropagate_together(model, vectors, batch.tokens, batch.targets, state)
         norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-        measured.append(torch.cat([losses[:, None], norms], dim=1))
+        if networks[0].clip_by == "norm":
+            clipped, gradient = norms > thresholds, gradient * torch.clamp(thresholds / norms, max=1)
+        else:
+            largest = gradient.abs().amax(1, keepdim=True)
+            clipped, gradient = largest > thresholds, torch.clamp(gradient, -thresholds, thresholds)
+        measured.append(torch.cat([losses[:, None], norms, clipped], dim=1))
         alive = alive & torch.isfinite(measured[-1]).all(1, keepdim=True)
         good = torch.where(alive, vectors, good)
-        if networks[0].clip_by == "norm":
-            gradient = gradient * torch.clamp(thresholds / norms, max=1)
-        else:
-            gradient = torch.clamp(gradient, -thresholds, thresholds)
         optimizer.update([vectors], [gradient], rates)
-    table = torch.stack(measured).double().cpu().numpy()  # (steps, N, 2)
+    table = torch.stack(measured).double().cpu().numpy()  # (steps, N, 3)
     last = torch.where(alive, vectors, good)
     return [
         _run_of(network, model, weights, table[:, place], corpus)
@@ -156,16 +157,19 @@ def _backpropagate_together(
 
 
 def _run_of(network: Settings, model: LanguageModel, weights: Tensor, table: np.ndarray, corpus: Corpus) -> Run:
-    """How one of several networks trained together went.  table (steps, 2): its losses and gradient norms."""
+    """How one of several networks trained together went.
+
+    table (steps, 3): its losses, its gradient norms, and 1 where it was clipped.
+    """
     broken = np.flatnonzero(~np.isfinite(table).all(1))
-    losses, norms = table[: broken[0] + 1 if len(broken) else None].T
+    losses, _, clipped = table[: broken[0] + 1 if len(broken) else None].T
     with torch.no_grad():
         model.vector.copy_(weights)
     return Run(
         settings=network,
         losses=losses,
         held_out_loss=evaluate(model, corpus.held_out.to(model.device)),
-        clipped_fraction=float((norms > network.clip_threshold).mean()),
+        clipped_fraction=float(clipped.mean()),
         diverged=has_diverged(losses, len(corpus.vocab)),
     )
 

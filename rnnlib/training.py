@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ def choose_device(name: str = "auto") -> torch.device:
 # ------------------------------------------------------------------------------------------ knobs
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a number, and not text, say."""
+    return isinstance(value, Real)
+
+
 @dataclass(frozen=True)
 class Knobs:
     """What may be changed while a network trains.
@@ -51,11 +57,12 @@ class Knobs:
     clip_by: str = "norm"
 
     def __post_init__(self) -> None:
-        if not (0 < self.learning_rate < math.inf):
-            raise ValueError(f"the learning rate must be a number above 0; it is {self.learning_rate}.")
-        if not self.clip_threshold > 0:
+        if not is_number(self.learning_rate) or not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"the learning rate must be a number above 0; it is {self.learning_rate!r}.")
+        if not is_number(self.clip_threshold) or not self.clip_threshold > 0:
             raise ValueError(
-                f"the clipping threshold must be above 0 (math.inf switches clipping off); it is {self.clip_threshold}."
+                "the clipping threshold must be above 0 (math.inf switches clipping off); "
+                f"it is {self.clip_threshold!r}."
             )
         if self.clip_by not in ("norm", "value"):
             raise ValueError(f'clip_by must be "norm" or "value"; it is {self.clip_by!r}.')
@@ -64,6 +71,11 @@ class Knobs:
 def global_norm(gradients: Sequence[Tensor]) -> Tensor:
     """The norm of all gradients laid end to end in one vector, ()."""
     return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+
+
+def largest_component(gradients: Sequence[Tensor]) -> Tensor:
+    """The largest size of a component of any gradient, ()."""
+    return torch.stack([gradient.abs().max() for gradient in gradients]).max()
 
 
 def clip_by_norm(gradients: Sequence[Tensor], threshold: Tensor | float, norm: Tensor | None = None) -> None:
@@ -102,7 +114,11 @@ class SGD:
 
 
 class Adam:
-    """p <- p - learning_rate * m / (sqrt(v) + 1e-8), with m, v running means of g and g^2 (Kingma and Ba 2015)."""
+    """p <- p - learning_rate * m' / (sqrt(v') + 1e-8).   Kingma and Ba 2015, algorithm 1.
+
+    m, v: running means of g and g^2, which begin at 0.  m' = m / (1 - 0.9^n) and v' = v / (1 - 0.999^n) make up for
+    that at step n.
+    """
 
     name = "adam"
 
@@ -123,7 +139,7 @@ class Adam:
             parameter.addcmul_(unbiased_m / (unbiased_v.sqrt() + 1e-8), learning_rate, value=-1)
 
 
-CHECKPOINT_FORMAT = "rnnlib checkpoint 1"
+CHECKPOINT_FORMAT = "rnnlib checkpoint 2"
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
 
 
@@ -133,28 +149,30 @@ OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
 class History:
     """One row for each training step.
 
-    Columns: loss (nats per token), gradient_norm (before clipping), learning_rate, clip_threshold,
-    seconds (training time so far, pauses not counted).
+    Columns: loss (nats per token), gradient_norm (before clipping), clipped (1 if the gradient was, else 0),
+    learning_rate, clip_threshold, seconds (training time so far, pauses not counted).
     """
 
-    COLUMNS = ("loss", "gradient_norm", "learning_rate", "clip_threshold", "seconds")
+    COLUMNS = ("loss", "gradient_norm", "clipped", "learning_rate", "clip_threshold", "seconds")
 
     def __init__(self, device: torch.device | str = "cpu"):
-        # loss and norm stay on a GPU until somebody looks
-        self._measured, self._known = torch.empty(1024, 2, device=device), np.empty((1024, 3))
+        # what is measured stays on a GPU until somebody looks
+        self._measured, self._known = torch.empty(1024, 3, device=device), np.empty((1024, 3))
         self._length = 0
 
     def __len__(self) -> int:
         return self._length
 
-    def append(self, loss: Tensor, gradient_norm: Tensor, *known: float) -> None:
-        """Record one step: loss and gradient_norm, 0-dim tensors that are not waited for, then the other columns."""
+    def append(self, measured: Sequence[Tensor], known: Sequence[float]) -> None:
+        """Record one step: its first three columns as 0-dim tensors, which are not waited for, and the others."""
         row = self._length
         if row == len(self._measured):
             self._measured = torch.cat([self._measured, self._measured])
             self._known = np.concatenate([self._known, self._known])
-        measured: Any = self._measured.numpy() if self._measured.device.type == "cpu" else self._measured
-        measured[row, 0], measured[row, 1], self._known[row] = loss, gradient_norm, known
+        table: Any = self._measured.numpy() if self._measured.device.type == "cpu" else self._measured
+        for column, value in enumerate(measured):
+            table[row, column] = value
+        self._known[row] = known
         self._length = row + 1
 
     def columns(self, first: int = 0) -> dict[str, np.ndarray]:
@@ -165,9 +183,8 @@ class History:
         return dict(zip(self.COLUMNS, table.T, strict=True))
 
     def clipped_fraction(self, first: int = 0) -> float:
-        """The share of the steps from `first` on whose gradient norm was above the threshold; nan without steps."""
-        columns = self.columns(first)
-        return float((columns["gradient_norm"] > columns["clip_threshold"]).mean()) if len(self) > first else math.nan
+        """The share of the steps from `first` on whose gradient was clipped; nan without steps."""
+        return float(self.columns(first)["clipped"].mean()) if len(self) > first else math.nan
 
 
 def perplexity(loss: float) -> float:
@@ -191,6 +208,7 @@ class Trainer:
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"there is no optimizer {optimizer!r}; choose from: {', '.join(OPTIMIZERS)}.")
         self.batches, self.num_steps, self.seconds = batches, 0, 0.0
+        self._checked_step = 0
         self.history = History(model.device)
         self._learning_rate, self._threshold = torch.ones(2, device=model.device).unbind()
         self.use_model(model, OPTIMIZERS[optimizer](model.trainable))
@@ -201,7 +219,7 @@ class Trainer:
         """Go on with another model (of another size, say), from an empty hidden state."""
         self.model, self.optimizer = model, optimizer
         self.hidden_gradients: tuple[Tensor, ...] = ()
-        self._good, self._unproven = ([p.detach().clone() for p in model.trainable] for _ in range(2))
+        self._good, self._unproven = ([tensor.detach().clone() for tensor in self._learned()] for _ in range(2))
         self._capture = Capture(self._learn) if model.device.type == "cuda" else None
         self.state: State = model.initial_state(self.batches.batch_size)
 
@@ -225,7 +243,8 @@ class Trainer:
         learn(batch.tokens, batch.targets)
         self.num_steps += 1
         self.seconds += time.perf_counter() - started
-        self.history.append(self._loss, self._norm, self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds)
+        known = self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds
+        self.history.append((self._loss, self._norm, self._clipped), known)
 
     def run(self, steps: int) -> None:
         """So many steps.  Stops early at a loss that is not finite, with FloatingPointError: `raise_if_diverged`."""
@@ -239,21 +258,29 @@ class Trainer:
         finally:
             torch.set_num_threads(threads)
 
+    def _learned(self) -> list[Tensor]:
+        """What a step changes and a failed one spoils: the weights, and the optimizer's memory."""
+        return [*self.model.trainable, *self.optimizer.memory]
+
     @torch.no_grad()
     def raise_if_diverged(self) -> None:
         """FloatingPointError if the last step's loss or gradient was not finite; the weights go back to good ones.
 
-        Good are the weights of the last but one call that found finite numbers.  Those of the last call are only
-        proven by the next loss.  Waits for a GPU.
+        Good are the weights (and the optimizer's memory) of the last but one step that was checked and finite: those
+        of the last one are only proven by the next loss.  A step is checked once.  Waits for a GPU.
         """
-        if self.num_steps and math.isfinite(self._loss + self._norm):
+        if self.num_steps == self._checked_step:
+            return
+        self._checked_step = self.num_steps
+        if math.isfinite(self._loss + self._norm):
             self._good, self._unproven = self._unproven, self._good
-            for parameter, unproven in zip(self.model.trainable, self._unproven, strict=True):
-                unproven.copy_(parameter)
-        elif self.num_steps:
+            for kept, learned in zip(self._unproven, self._learned(), strict=True):
+                kept.copy_(learned)
+        else:
             self.clear_state()
-            for parameter, good in zip(self.model.trainable, self._good, strict=True):
-                parameter.copy_(good)
+            for good, *spoiled in zip(self._good, self._unproven, self._learned(), strict=True):
+                for tensor in spoiled:
+                    tensor.copy_(good)
             raise FloatingPointError(
                 f"the loss is {float(self._loss):.3g} and the gradient norm {float(self._norm):.3g} at step "
                 f"{self.num_steps}; the weights are the last that were found good. "
@@ -275,8 +302,10 @@ class Trainer:
         """Clip, step, and carry the state."""
         self._loss, self._norm = result.loss, global_norm(result.gradients)
         if self.knobs.clip_by == "norm":
+            self._clipped = self._norm > self._threshold
             clip_by_norm(result.gradients, self._threshold, self._norm)
         else:
+            self._clipped = largest_component(result.gradients) > self._threshold
             clip_by_value(result.gradients, self._threshold)
         self.optimizer.update(self.model.trainable, result.gradients, self._learning_rate)
         for part, new_part in zip(parts(self.state), parts(result.state), strict=True):
@@ -308,17 +337,18 @@ class Trainer:
         device = batches.tokens.device
         trainer = cls(build_model(content["model"], device), batches, optimizer=content["optimizer"])
         trainer.model.load_state_dict(content["weights"])
+        for mine, saved in zip(trainer.optimizer.memory, content["optimizer_memory"], strict=True):
+            mine.copy_(saved)
         trainer.use_model(trainer.model, trainer.optimizer)  # its last good weights are these
         trainer.set(**content["knobs"])
         trainer.num_steps = content["num_steps"]
-        memory = zip(trainer.optimizer.memory, content["optimizer_memory"], strict=True)
-        state = zip(parts(trainer.state), parts(content["state"]), strict=True)
-        for mine, saved in [*memory, *state]:
+        for mine, saved in zip(parts(trainer.state), parts(content["state"]), strict=True):
             mine.copy_(saved)
-        for loss, norm, *known in zip(*content["history"].values(), strict=True):
-            trainer._loss, trainer._norm = loss.float().to(device), norm.float().to(device)
-            trainer.history.append(trainer._loss, trainer._norm, *map(float, known))
-            trainer.seconds = float(known[-1])
+        for row in zip(*content["history"].values(), strict=True):
+            measured, known = [value.float().to(device) for value in row[:3]], [float(value) for value in row[3:]]
+            trainer.history.append(measured, known)
+            trainer._loss, trainer._norm, trainer._clipped = measured
+            trainer.seconds = known[-1]
         return trainer
 
     def save(self, path: str | Path) -> None:
@@ -399,7 +429,7 @@ def describe_model(model: Model) -> dict[str, Any]:
 def build_model(description: dict[str, Any], device: torch.device) -> Model:
     """A model as `describe_model` describes it, with fresh weights."""
     if "cell" in description:
-        return LanguageModel(**description, device=device)
+        return LanguageModel(**description, device=device, generator=torch.Generator())
     layer = {"RNN_TANH": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}[description["layer"]]
     options = {name: description[name] for name in ("num_layers", "bidirectional")}
     rnn = layer(description["vocab_size"], description["hidden_size"], **options, device=device)
@@ -420,12 +450,13 @@ def describe_batches(batches: Batches) -> dict[str, Any]:
 def evaluate(model: Model, tokens: Tensor, *, batch_size: int = 32) -> float:
     """Mean cross-entropy (nats per token) of a model on a text (n,) it was not trained on.
 
-    The text is read as `batch_size` pieces side by side, each from an empty state.
+    The text is read as `batch_size` pieces side by side (a short one as fewer), each from an empty state.
     """
-    steps = (len(tokens) - 1) // batch_size
-    if steps < 1:
-        raise ValueError(f"the text has {len(tokens)} tokens; batch_size={batch_size} needs {batch_size + 1} or more.")
-    inputs = tokens[: steps * batch_size].view(batch_size, steps).T
-    targets = tokens[1 : steps * batch_size + 1].view(batch_size, steps).T
-    logits, _ = model(inputs, model.initial_state(batch_size))
+    if len(tokens) < 2:
+        raise ValueError(f"a text needs two tokens or more, one to read and one to predict; it has {len(tokens)}.")
+    pieces = min(batch_size, len(tokens) - 1)
+    steps = (len(tokens) - 1) // pieces
+    inputs = tokens[: steps * pieces].view(pieces, steps).T
+    targets = tokens[1 : steps * pieces + 1].view(pieces, steps).T
+    logits, _ = model(inputs, model.initial_state(pieces))
     return float(nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()))

@@ -15,6 +15,7 @@ from rnnlib.cells import CELLS
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.text import Corpus, RandomBatches, SequentialBatches
 from rnnlib.training import (
+    CHECKPOINT_FORMAT,
     Knobs,
     Trainer,
     choose_device,
@@ -208,24 +209,59 @@ def test_history_columns_say_what_happened(corpus: Corpus) -> None:
     assert set(columns) == set(trainer.history.COLUMNS) and len(trainer.history) == 1500
     assert columns["loss"][-50:].mean() < columns["loss"][0] - 0.3
     assert (columns["learning_rate"] == 0.5).all()
-    assert trainer.history.clipped_fraction() == (columns["gradient_norm"] > columns["clip_threshold"]).mean() > 0
+    assert trainer.history.clipped_fraction() == columns["clipped"].mean() > 0
+    assert np.array_equal(columns["clipped"], columns["gradient_norm"] > columns["clip_threshold"])
     assert (np.diff(columns["seconds"]) > 0).all()
     assert np.array_equal(trainer.history.columns(1490)["loss"], columns["loss"][1490:])
 
 
-def test_divergence_stops_with_the_last_good_weights(corpus: Corpus) -> None:
+def test_divergence_stops_with_the_last_weights_that_a_finite_loss_has_proven(corpus: Corpus) -> None:
     trainer = small_trainer(corpus, learning_rate=1.0)
-    trainer.run(5)
-    good = trainer.model.vector.detach().clone()
+    trainer.run(4)
+    proven = trainer.model.vector.detach().clone()
+    trainer.run(1)
     with torch.no_grad():
         trainer.model.named(trainer.model.vector)[1][0, 0] = math.nan
-    trainer._good[0].copy_(good)
     with pytest.raises(FloatingPointError, match=r"loss is nan .* at step 6; .*Lower the learning rate \(1\)"):
         trainer.run(5)
-    assert torch.equal(trainer.model.vector, good)
+    assert torch.equal(trainer.model.vector, proven)
     assert torch.equal(trainer.state, torch.zeros_like(trainer.state))
     trainer.run(1)
     assert math.isfinite(trainer.history.columns()["loss"][-1])
+
+
+@pytest.mark.parametrize("steps_of_a_run", [1, 50])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_network_can_diverge_again_and_again_and_still_learn(
+    corpus: Corpus, optimizer: str, steps_of_a_run: int
+) -> None:
+    trainer = small_trainer(corpus, optimizer=optimizer)
+    for _ in range(3):
+        trainer.set(learning_rate=3e38, clip_threshold=math.inf)
+        with pytest.raises(FloatingPointError):
+            for _ in range(50):
+                trainer.run(steps_of_a_run)
+        trainer.set(learning_rate=0.01, clip_threshold=1.0)
+        trainer.run(1)
+    trainer.run(20)
+    assert np.isfinite(trainer.history.columns(len(trainer.history) - 20)["loss"]).all()
+    assert torch.isfinite(trainer.model.vector).all()
+
+
+@pytest.mark.parametrize("clip_by", ["norm", "value"])
+def test_a_step_counts_as_clipped_if_clipping_changed_its_gradient(corpus: Corpus, clip_by: str) -> None:
+    trainer = small_trainer(corpus, clip_threshold=0.05, clip_by=clip_by)
+    clipped = []
+    for threshold in (1e-3, 0.02, 0.05, 1.0) * 5:
+        trainer.set(clip_threshold=threshold)
+        batch = trainer.batches[trainer.num_steps]
+        state = trainer.state.clone() if batch.continues else torch.zeros_like(trainer.state)
+        (gradient,) = trainer.model.backpropagate(batch.tokens, batch.targets, state).gradients
+        size = gradient.norm() if clip_by == "norm" else gradient.abs().max()
+        clipped.append(float(size > threshold))
+        trainer.step()
+    assert 0 < sum(clipped) < len(clipped)
+    assert trainer.history.columns()["clipped"].tolist() == clipped
 
 
 def test_overflowing_updates_are_undone(corpus: Corpus) -> None:
@@ -247,8 +283,9 @@ def test_evaluation_equals_the_mean_loss_over_the_pieces(corpus: Corpus) -> None
         logits, _ = model(tokens[piece * 25 : piece * 25 + 25, None], model.initial_state(1))
         losses.append(nn.functional.cross_entropy(logits[:, 0], tokens[piece * 25 + 1 : piece * 25 + 26]).detach())
     assert math.isclose(evaluate(model, tokens, batch_size=4), float(torch.stack(losses).mean()), rel_tol=1e-5)
-    with pytest.raises(ValueError, match="has 3 tokens; batch_size=4 needs 5 or more"):
-        evaluate(model, tokens[:3], batch_size=4)
+    assert evaluate(model, tokens[:3], batch_size=4) == evaluate(model, tokens[:3], batch_size=2)
+    with pytest.raises(ValueError, match="a text needs two tokens or more, one to read and one to predict; it has 1"):
+        evaluate(model, tokens[:1])
 
 
 # ------------------------------------------------------------------------------------- checkpoints
@@ -296,7 +333,7 @@ def test_damaged_and_foreign_files_are_refused_and_never_executed(corpus: Corpus
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "text").write_text("hello")
     (tmp_path / "pickle").write_bytes(pickle.dumps(Bomb()))
-    torch.save({"format": "rnnlib checkpoint 1", "model": Bomb()}, "bomb")
+    torch.save({"format": CHECKPOINT_FORMAT, "model": Bomb()}, "bomb")
     torch.save({"weights": torch.zeros(3)}, "foreign")
     for name in ("cut off", "empty", "text", "pickle", "bomb", "foreign"):
         with pytest.raises(ValueError, match="it was not loaded"):
