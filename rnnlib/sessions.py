@@ -14,15 +14,16 @@ from typing import Any
 import torch
 
 from rnnlib.gradients import norms_over_time, spectral_radius
-from rnnlib.models import LanguageModel, check_hidden_size
+from rnnlib.models import LanguageModel, check_cell, check_hidden_size
 from rnnlib.resizing import resize
 from rnnlib.sampling import check_prefix, write
 from rnnlib.text import Corpus, RandomBatches, SequentialBatches, load_corpus
 from rnnlib.training import OPTIMIZERS, Knobs, Trainer, choose_device, evaluate, read_content, write_content
 
-SESSION_FORMAT = "rnnlib session 1"
+SESSION_FORMAT = "rnnlib session 2"
 MAIN, FORK = "main", "fork"
-STEPS_BETWEEN_LOOKS_AT_A_GPU = 50
+MOST_STEPS = 1_000_000  # a thread that nobody pauses must end
+STEPS_BETWEEN_CHECKS_OF_A_GPU = 50
 SHARE_OF_TIME_FOR_LOOKING = 1 / 60
 _sessions: dict[str, "Session"] = {}
 
@@ -60,13 +61,20 @@ class Event:
     old: Any
     new: Any
 
+    @property
+    def value_name(self) -> str:
+        """The new value in a few characters; an infinite threshold is "off"."""
+        if self.new == math.inf:
+            return "off"
+        return f"{self.new:.3g}" if isinstance(self.new, float) else str(self.new)
+
 
 @dataclass(frozen=True)
 class Look:
     """A moment between two steps.
 
-    held_out_loss: in nats per token.  spectral_radius: of W_hh.  norms_over_time: |dL/dh_t| of the step before, for
-    every t.  text: what the network writes.
+    held_out_loss: in nats per token.  spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
+    norms_over_time: |dL/dh_t| of the step before, for every t.  text: what the network writes.
     """
 
     step: int
@@ -80,10 +88,12 @@ class Session:
     """One or two networks and the one background thread that trains them.
 
     "main" follows the knobs; "fork", if there is one, started from main's weights and keeps the knobs it had then.
-    Every method returns at once, except `wait` and `run`.  Changes are applied between two steps and remembered as
-    events.  A session with the same `name` as an earlier one replaces it: the earlier one stops.
+    Changes are applied between two steps and remembered as events; who asks for one does not wait for it.  `wait`
+    and `run` wait for the steps asked for, `reset`, `save` and `stop` for the step under way.  A session with the
+    same `name` as an earlier one replaces it: the earlier one stops.
 
-    snapshot: a copy of "main" as it was at the last look, which no running step touches.
+    snapshot: a copy of "main" as it was at the last look, which no running step touches.  asked_from, asked_to: the
+    step at which the last `start` began, and that at which it ends.
     """
 
     def __init__(self, settings: Settings | None = None, *, name: str = "lab", prefix: str | None = None):
@@ -98,7 +108,7 @@ class Session:
         self.prefix, self.temperature = " ".join(first_words) if prefix is None else prefix, 0.5
         check_prefix(self.prefix, self.corpus.vocab)
         self._condition, self._stopping = threading.Condition(), False
-        self._begin()
+        self._begin(fresh_trainer(self.settings, self.corpus))
         if name in _sessions:
             _sessions[name].stop()
         _sessions[name] = self
@@ -106,24 +116,17 @@ class Session:
         self._thread.start()
         atexit.register(self.stop)  # Python must not end while a thread is inside torch
 
-    def _begin(self) -> None:
-        """Fresh networks, nothing recorded."""
-        trainer = self._fresh_trainer(self.settings)
+    def _begin(self, trainer: Trainer) -> None:
+        """One network, nothing recorded."""
         self.trainers = {MAIN: trainer}
         self.num_steps, self.events, self.looks = 0, list[Event](), list[Look]()
         self.snapshot = self.model.copy()
         self.diverged = dict[str, str]()
         self.error: Exception | None = None
         self.refusal = ""
-        self.running, self._last_step, self.steps_asked = False, 0, 0
+        self.running, self.asked_from, self.asked_to = False, 0, 0
         self._changes, self._busy = list[tuple[str, Any]](), False
         self._look_wanted_until, self._next_look, self._look_seconds = 0.0, 0.0, (0.01, 0.01)
-
-    def _fresh_trainer(self, settings: Settings) -> Trainer:
-        return fresh_trainer(settings, self.corpus)
-
-    def _fresh_model(self, cell: str, hidden_size: int) -> LanguageModel:
-        return fresh_model(replace(self.settings, cell=cell, hidden_size=hidden_size), self.corpus)
 
     @property
     def alive(self) -> bool:
@@ -139,12 +142,17 @@ class Session:
 
     # --------------------------------------------------------------------------- what a reader does
 
-    def start(self, steps: int = 100_000) -> None:
-        """Train in the background for so many steps, or until `pause`.  Raises RuntimeError after `stop`."""
+    def start(self, steps: int = MOST_STEPS) -> None:
+        """Train in the background for so many steps, or until `pause`.
+
+        Raises RuntimeError after `stop`, and ValueError for less than one step.
+        """
         if not self.alive:
             raise RuntimeError("this session has ended; run the cell that made it again.")
+        if steps < 1:
+            raise ValueError(f"steps must be 1 or more; they are {steps}.")
         with self._condition:
-            self._last_step, self.steps_asked = self.num_steps + steps, steps
+            self.asked_from, self.asked_to = self.num_steps, self.num_steps + steps
             self.running, self.error = True, None
             if self.diverged:
                 self._changes.append(("resumed", True))
@@ -175,7 +183,7 @@ class Session:
         if "hidden_size" in changes:
             check_hidden_size(changes["hidden_size"])
         if "cell" in changes:
-            LanguageModel(changes["cell"], vocab_size=1, hidden_size=1)
+            check_cell(changes["cell"])
         with self._condition:
             for knob, new in changes.items():
                 if self._changes and self._changes[-1][0] == knob:
@@ -190,13 +198,21 @@ class Session:
             self._condition.notify_all()
 
     def reset(self, **settings: Any) -> None:
-        """Back to step 0 with fresh weights, the knobs as they are now (or as given); nothing stays recorded."""
+        """Back to step 0 with fresh weights, the knobs as they are now (or as given); nothing stays recorded.
+
+        Raises ValueError, and changes nothing, for settings that cannot be and for those that a session keeps.
+        """
+        kept = settings.keys() & {"text", "max_train_tokens", "device"}
+        if kept:
+            raise ValueError(f"a session keeps its {kept.pop()}; make a new session.")
         self._settle()
         main = self.trainers[MAIN]
         now = {**asdict(main.knobs), "cell": self.model.cell.name, "hidden_size": self.model.hidden_size}
+        wanted = replace(self.settings, **{**now, **settings})
+        trainer = fresh_trainer(wanted, self.corpus)
         with self._condition:
-            self.settings = replace(self.settings, **{**now, **settings})
-            self._begin()
+            self.settings = wanted
+            self._begin(trainer)
             self._condition.notify_all()
 
     def stop(self) -> None:
@@ -216,13 +232,8 @@ class Session:
         Raises what stopped the thread, if something did, and TimeoutError after `timeout` seconds.
         An interrupt of the kernel pauses the session.
         """
-        ends = time.monotonic() + timeout
         try:
-            with self._condition:
-                while (self.running or self._changes or self._busy) and not self._stopping and self.error is None:
-                    self._condition.wait(0.2)
-                    if time.monotonic() > ends:
-                        raise TimeoutError(f"the session was still training after {timeout:g} seconds.")
+            self._wait_for_rest(timeout)
         except KeyboardInterrupt:
             self.pause()
             raise
@@ -248,24 +259,27 @@ class Session:
 
     def save(self, path: str | Path) -> None:
         """Write settings, events and networks to a file; pauses meanwhile, goes on after."""
-        was_running, remaining = self.running, self._last_step - self.num_steps
+        was_running = self.running
         self._settle()
         content = {
             "format": SESSION_FORMAT,
             "settings": asdict(self.settings),
             "events": [asdict(event) for event in self.events],
             "num_steps": self.num_steps,
+            "prefix": self.prefix,
             "trainers": {name: trainer.content() for name, trainer in self.trainers.items()},
         }
         write_content(path, content)
-        if was_running:
-            self.start(remaining)
+        with self._condition:
+            self.running = was_running and self.num_steps < self.asked_to
+            self._condition.notify_all()
 
     @classmethod
     def replay(cls, path: str | Path, *, name: str = "replay") -> "Session":
         """A new, paused session that went through all of a saved one: its seed and events give the same numbers."""
         content = read_content(path, SESSION_FORMAT)
-        session = cls(Settings(**content["settings"]), name=name)
+        session = cls(Settings(**content["settings"]), name=name, prefix=content["prefix"])
+        threads = torch.get_num_threads()
         try:
             for event in content["events"]:
                 session._advance(event["step"])
@@ -274,19 +288,24 @@ class Session:
         except BaseException:
             session.stop()
             raise
+        finally:
+            torch.set_num_threads(threads)
+        session.snapshot = session.model.copy()
         return session
 
     @classmethod
     def load(cls, path: str | Path, *, name: str = "lab") -> "Session":
         """A new, paused session that continues a saved one from its last step."""
         content = read_content(path, SESSION_FORMAT)
-        session = cls(Settings(**content["settings"]), name=name)
-        batches = session.trainers[MAIN].batches
-        session.trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
+        settings = Settings(**content["settings"])
+        corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+        batches = fresh_trainer(settings, corpus).batches
+        trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
+        session = cls(settings, name=name, prefix=content["prefix"])  # only now, for it ends an earlier one
+        session.trainers, session.num_steps = trainers, content["num_steps"]
         session.events = [Event(**event) for event in content["events"]]
-        session.num_steps = content["num_steps"]
-        for saved_name, trainer in session.trainers.items():
-            session._check(saved_name, trainer)
+        session._check_all()
+        session.snapshot = session.model.copy()
         return session
 
     # -------------------------------------------------------------------------- the background thread
@@ -294,7 +313,16 @@ class Session:
     def _settle(self) -> None:
         """Pause, and wait until the step under way and all changes are done."""
         self.pause()
-        self.wait()
+        self._wait_for_rest(timeout=600)
+
+    def _wait_for_rest(self, timeout: float) -> None:
+        """Wait until there is nothing to do: no step, no change.  Raises TimeoutError."""
+        ends = time.monotonic() + timeout
+        with self._condition:
+            while (self.running or self._changes or self._busy) and not self._stopping:
+                self._condition.wait(0.2)
+                if time.monotonic() > ends:
+                    raise TimeoutError(f"the session was still training after {timeout:g} seconds.")
 
     def _work(self) -> None:
         while True:
@@ -311,10 +339,12 @@ class Session:
                 self._apply(changes)
                 if self.running:
                     self._advance(self.num_steps + 1)
-                ends_now = self.running and (self.num_steps >= self._last_step or MAIN in self.diverged)
-                if ("look", True) in changes or self._look_is_due(ends_now):
+                with self._condition:  # a `start` from here on is heard: it finds `running` as it is decided now
+                    ends_now = self.running and (self.num_steps >= self.asked_to or MAIN in self.diverged)
+                    look_is_due = ("look", True) in changes or self._look_is_due(ends_now)
+                    self.running = self.running and not ends_now
+                if look_is_due:
                     self._look()
-                self.running = self.running and not ends_now
             except Exception as error:  # a thread must not die silently: `wait` raises it, the widget shows it
                 self.error, self.running = error, False
 
@@ -325,15 +355,16 @@ class Session:
             for trainer in live.values():
                 trainer.step()
             self.num_steps += 1
-            if self.device.type == "cpu" or self.num_steps % STEPS_BETWEEN_LOOKS_AT_A_GPU == 0:
-                for name, trainer in live.items():
-                    self._check(name, trainer)
+            if self.device.type == "cpu" or self.num_steps % STEPS_BETWEEN_CHECKS_OF_A_GPU == 0:
+                self._check_all()
 
-    def _check(self, name: str, trainer: Trainer) -> None:
-        try:
-            trainer.raise_if_diverged()
-        except FloatingPointError as divergence:
-            self.diverged[name] = str(divergence)
+    def _check_all(self) -> None:
+        """Find out who has diverged."""
+        for name, trainer in self.trainers.items():
+            try:
+                trainer.raise_if_diverged()
+            except FloatingPointError as divergence:
+                self.diverged[name] = str(divergence)
 
     def _apply(self, changes: list[tuple[str, Any]]) -> None:
         """Apply changes to main, each remembered as an event.  One that fails changes nothing and is told."""
@@ -357,10 +388,12 @@ class Session:
         elif knob == "cell":
             old = self.model.cell.name
             if new != old:
-                model = self._fresh_model(new, main.model.hidden_size)
+                settings = replace(self.settings, cell=new, hidden_size=main.model.hidden_size)
+                model = fresh_model(settings, self.corpus)
                 main.use_model(model, OPTIMIZERS[self.settings.optimizer](model.trainable))
         elif knob == "fork":
             self.trainers[FORK] = Trainer.from_content(main.content(), main.batches)
+            self.diverged.pop(FORK, None)
         elif knob == "resumed":
             self.diverged = {}
         elif knob != "look":
@@ -375,14 +408,15 @@ class Session:
     def _look(self) -> None:
         """Look at main: held-out loss, spectral radius, a text.  The next look waits until this one is paid for."""
         started, main = time.monotonic(), self.trainers[MAIN]
+        self._check_all()
         held_out = evaluate(main.model, self.corpus.held_out.to(self.device))
         generator = torch.Generator().manual_seed(self.num_steps)
         text = write(main.model, self.corpus.vocab, self.prefix, 90, temperature=self.temperature, generator=generator)
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
         norms = tuple(norms_over_time(main.hidden_gradients).tolist()) if main.hidden_gradients else ()
+        self.snapshot = self.model.copy()  # before the look that tells of it
         self.looks.append(Look(self.num_steps, held_out, radius, norms, text))
-        self.snapshot = self.model.copy()
         now = time.monotonic()
         # the first look after a change warms caches up: only the quicker of the last two has to be paid for
         self._look_seconds = (self._look_seconds[1], now - started)
@@ -390,7 +424,7 @@ class Session:
 
 
 def tokens_per_second(trainer: Trainer, last_steps: int = 50) -> float:
-    """Training speed over the last steps; nan before the first."""
+    """Training speed over the last steps; nan before the second."""
     seconds = trainer.history.columns(max(0, len(trainer.history) - last_steps))["seconds"]
     per_step = trainer.batches.batch_size * trainer.batches.num_steps
     elapsed = seconds[-1] - seconds[0] if len(seconds) > 1 else 0.0

@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from rnnlib import sessions
-from rnnlib.sessions import FORK, MAIN, Event, Session, Settings, tokens_per_second
+from rnnlib.sessions import FORK, MAIN, Event, Session, Settings, fresh_trainer, tokens_per_second
 from rnnlib.training import Trainer
 
 SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
@@ -34,7 +35,7 @@ def test_run_makes_the_steps_asked_for_and_learns(session: Session) -> None:
 
 def test_a_session_equals_a_trainer_run_by_itself(session: Session) -> None:
     session.run(30)
-    trainer = session._fresh_trainer(session.settings)
+    trainer = fresh_trainer(session.settings, session.corpus)
     trainer.run(30)
     assert np.array_equal(losses(session), trainer.history.columns()["loss"])
 
@@ -79,7 +80,7 @@ def test_changing_the_cell_begins_with_fresh_weights_and_keeps_the_curve(session
         ({"learning_rate": 0.0}, "learning rate must be a number above 0"),
         ({"learning_rate": math.nan}, "learning rate must be a number above 0"),
         ({"clip_threshold": -1}, "clipping threshold must be above 0"),
-        ({"hidden_size": 0}, "hidden size must be 1 to 4096"),
+        ({"hidden_size": 0}, "hidden size must be a whole number, 1 to 4096"),
         ({"cell": "tree"}, "no cell 'tree'"),
         ({"colour": 1}, "no knob 'colour'"),
     ],
@@ -174,10 +175,45 @@ def test_a_replay_that_fails_leaves_no_thread(session: Session, tmp_path, monkey
 
 
 def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path) -> None:
+    session.run(10)
     session.start(400)
+    while session.num_steps < 15:
+        time.sleep(0.001)
     session.save(tmp_path / "saved")
     session.wait()
-    assert session.num_steps == 400
+    assert (session.asked_from, session.num_steps, session.asked_to) == (10, 410, 410)
+
+
+def test_a_loaded_session_writes_from_the_same_prefix_and_its_snapshot_is_trained(tmp_path) -> None:
+    saved = Session(Settings(**SMALL), name="saved", prefix="a storm")
+    saved.run(5)
+    saved.save(tmp_path / "saved")
+    for again in (Session.load(tmp_path / "saved", name="again"), Session.replay(tmp_path / "saved", name="replay")):
+        assert again.prefix == "a storm"
+        assert torch.equal(again.snapshot.vector, saved.model.vector)
+        again.stop()
+    saved.stop()
+
+
+def test_a_file_that_does_not_fit_ends_no_running_session(session: Session, tmp_path, monkeypatch) -> None:
+    session.save(tmp_path / "saved")
+    monkeypatch.setattr(Trainer, "from_content", lambda content, batches: {}["nothing"])
+    with pytest.raises(KeyError):
+        Session.load(tmp_path / "saved", name="test")
+    session.run(3)
+    assert session.num_steps == 3
+
+
+def test_replaying_leaves_torchs_number_of_threads_as_it_was(session: Session, tmp_path) -> None:
+    session.run(3)
+    session.save(tmp_path / "saved")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        Session.replay(tmp_path / "saved", name="replay").stop()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_other_files_are_refused(tmp_path) -> None:
@@ -207,6 +243,59 @@ def test_a_diverged_fork_does_not_stop_main(session: Session) -> None:
     assert session.num_steps == 20 and len(losses(session)) == 20
 
 
+def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session) -> None:
+    session.set(learning_rate=3e38, clip_threshold=math.inf)
+    session.fork()
+    session.set(learning_rate=1.0, clip_threshold=1.0)
+    session.start()
+    while FORK not in session.diverged:
+        time.sleep(0.001)
+    session.fork()
+    session.pause()
+    session.wait()
+    steps_before = session.num_steps
+    session.run(10)
+    assert session.diverged == {} and len(losses(session, FORK)) == session.num_steps == steps_before + 10
+
+
+def test_a_start_during_the_last_look_is_heard(session: Session, monkeypatch) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    def slow_look() -> None:
+        looking.set()
+        go_on.wait(5)
+
+    session.want_look(60)
+    monkeypatch.setattr(session, "_look", slow_look)
+    monkeypatch.setattr(session, "_look_is_due", lambda ends_now: ends_now)
+    session.start(3)
+    assert looking.wait(5) and not session.running
+    session.start(4)
+    go_on.set()
+    session.wait()
+    assert session.num_steps == 7
+
+
+def test_fewer_than_one_step_is_refused(session: Session) -> None:
+    for steps in (0, -3):
+        with pytest.raises(ValueError, match=f"steps must be 1 or more; they are {steps}"):
+            session.run(steps)
+    assert session.num_steps == 0
+
+
+def test_looks_take_no_random_numbers_from_the_reader(session: Session) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    session.want_look(60)
+    session.run(20)
+    session.set(hidden_size=24)
+    session.set(hidden_size=12)
+    session.fork()
+    session.run(20)
+    assert session.looks and torch.equal(torch.rand(4), expected)
+
+
 def test_an_exception_in_the_thread_is_raised_by_wait_and_leaves_the_session_usable(
     session: Session, monkeypatch
 ) -> None:
@@ -220,6 +309,33 @@ def test_an_exception_in_the_thread_is_raised_by_wait_and_leaves_the_session_usa
         assert not session.running
     session.run(5)
     assert session.num_steps == 5
+
+
+def test_reset_helps_after_an_exception_in_the_thread(session: Session, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", lambda trainer: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            session.run(5)
+    session.reset()
+    assert session.error is None and session.num_steps == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"text": "time machine"}, "a session keeps its text; make a new session"),
+        ({"hidden_size": 0}, "the hidden size must be a whole number, 1 to 4096; it is 0"),
+        ({"learning_rate": -1.0}, "the learning rate must be a number above 0"),
+        ({"batches": "alphabetical"}, "batches must be"),
+    ],
+)
+def test_a_reset_that_cannot_be_changes_nothing(session: Session, settings: dict, sentence: str) -> None:
+    session.run(5)
+    with pytest.raises(ValueError, match=sentence):
+        session.reset(**settings)
+    assert session.num_steps == 5
+    session.reset()
+    assert session.num_steps == 0 and session.settings == Settings(**SMALL)
 
 
 def test_reset_goes_back_to_the_same_first_steps(session: Session) -> None:
