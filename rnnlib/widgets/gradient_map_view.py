@@ -47,7 +47,7 @@ class GradientMap(LiveView):
         )
         self._words = widgets.HTML()
         knobs = widgets.HBox([self.cut_every, self.cell], layout={"flex_flow": "row wrap"})
-        self.children = [widgets.HBox(buttons), knobs, self._status, self._image, self._words]
+        self.children = [widgets.HBox(buttons), knobs, self._status, self._news, self._image, self._words]
         self.add_class("gradient-map")
         self.start_painting()
 

@@ -33,11 +33,12 @@ from rnnlib.figures import (
 from rnnlib.sessions import FORK, MAIN, Event, Session
 
 STEPS_OF_CLIPPED_COUNT, BLIND_GUESSES_SHOWN = 200, 10
+Limits = tuple[float, float]
 SHORT_NAMES = {"learning_rate": "rate", "clip_threshold": "clip", "hidden_size": "H", "clip_by": "clip by"}
 
 
 class LabPicture:
-    """Draws a session as PNG.  `png` is the last picture, 1040 x 600 pixels."""
+    """Draws a session as PNG, 1040 x 600 pixels."""
 
     def __init__(self, session: Session, ngram_perplexity: float):
         self._session, self._ngram_perplexity = session, ngram_perplexity
@@ -51,8 +52,7 @@ class LabPicture:
             self._over_time = self._figure.add_subplot(grid[0, 1])
             self._radius = self._figure.add_subplot(grid[1, 1], sharex=self._perplexity)
             self._prepare_axes()
-        self._drawn: tuple[object, ...] = ()
-        self.png = self.draw()
+        self._drawn: tuple[tuple[Limits, ...], tuple[Event, ...]] | None = None
 
     def _prepare_axes(self) -> None:
         perplexity_axes(self._perplexity, self._ngram_perplexity)
@@ -63,10 +63,10 @@ class LabPicture:
         T = self._session.settings.num_steps
         self._over_time.set_yscale("log")
         self._over_time.yaxis.set_minor_formatter(NullFormatter())
-        self._over_time.set(xlabel="time step t", ylabel=r"$|\partial L/\partial h_t|$", xlim=(1, T), ylim=(1e-6, 1))
+        self._over_time.set(xlabel="time step t", ylabel=r"$|\partial L/\partial h_t|$", xlim=(1, T))
         self._radius.axhline(1, color=BLACK, linestyle="--", linewidth=1.2)
         self._radius.ticklabel_format(axis="y", scilimits=(-2, 4))
-        self._radius.set(xlabel="training step", ylabel=r"spectral radius of $W_{hh}$", ylim=(0, 2))
+        self._radius.set(xlabel="training step", ylabel=r"spectral radius of $W_{hh}$")
         # Lines are animated: drawn by `draw`, not with the background.
         line = self._animated_line
         self._lines = {
@@ -78,14 +78,15 @@ class LabPicture:
             "over time": line(self._over_time, BLUE, marker="o", markersize=3),
             "radius": line(self._radius, BLUE, marker="o", markersize=3),
         }
-        place: dict[str, Any] = {
-            "transform": self._norm.transAxes,
-            "ha": "right",
-            "va": "top",
-            "fontsize": 12,
-            "animated": True,
-        }
-        self._clipped = self._norm.text(0.99, 0.97, "", **place)
+        # Letters take most of the time of a frame: what changes is kept apart from what stays.
+        stays = self._norm.text(
+            0.99, 0.97, f"of the last {STEPS_OF_CLIPPED_COUNT} steps", transform=self._norm.transAxes,
+            ha="right", va="top", fontsize=12,
+        )  # fmt: skip
+        self._clipped = self._norm.annotate(
+            "", (0, 1), xycoords=stays, xytext=(-4, 0), textcoords="offset points",
+            ha="right", va="top", fontsize=12, animated=True,
+        )  # fmt: skip
         for ax in (self._perplexity, self._radius):
             ax.xaxis.set_major_locator(MaxNLocator(5))
 
@@ -96,16 +97,14 @@ class LabPicture:
     def draw(self) -> bytes:
         """Read the session, draw, and return the picture as PNG."""
         self._update_lines()
-        marks = tuple(event for event in self._session.events if event.knob != "resumed")
-        wanted = (*self._limits(), marks)
+        wanted = self._limits(), tuple(event for event in self._session.events if event.knob != "resumed")
         if wanted != self._drawn:
-            self._draw_background(marks)
+            self._draw_background(*wanted)
             self._drawn = wanted
         self._canvas.restore_region(self._background)
         for artist in [*self._lines.values(), self._clipped]:
             artist.draw(self._canvas.get_renderer())
-        self.png = png_of(self._canvas)
-        return self.png
+        return png_of(self._canvas)
 
     def _update_lines(self) -> None:
         session, lines = self._session, self._lines
@@ -126,15 +125,16 @@ class LabPicture:
         lines["over time"].set_data(range(1, len(norms) + 1), norms)
         counted = min(len(history), STEPS_OF_CLIPPED_COUNT)
         clipped = round(counted * history.clipped_fraction(len(history) - counted)) if counted else 0
-        self._clipped.set_text(f"clipped: {clipped} of the last {counted} steps" if counted else "")
+        self._clipped.set_text(f"clipped: {clipped}")
 
-    def _limits(self) -> tuple[tuple[float, float], ...]:
-        """Limits that hold all lines and move rarely: growing in large steps, never shrinking while data grow.
+    def _limits(self) -> tuple[Limits, ...]:
+        """Limits that hold all lines and move rarely, for drawing axes anew costs ten frames.
 
-        Only a perplexity far above a blind guess leaves its axes: how far it diverged would hide what others learn.
+        Steps: the next of 100, 200, 400, ...  Only a perplexity far above a blind guess leaves its axes: how far it
+        diverged would hide what others learn.
         """
-        longest = max(trainer.num_steps for trainer in self._session.trainers.values())
-        last_step = 100 * 1.5 ** math.ceil(math.log(max(longest, 100) / 100, 1.5))
+        longest = max(trainer.num_steps for trainer in list(self._session.trainers.values()))
+        last_step = 100 * 2 ** math.ceil(math.log2(max(longest, 100) / 100))
         V = len(self._session.corpus.vocab)
         perplexity = _spanning([self._lines[name] for name in ("training", "fork", "held out")], (2, V))
         high, counted = min(perplexity[1], BLIND_GUESSES_SHOWN * V), self._ngram_perplexity
@@ -142,12 +142,14 @@ class LabPicture:
         norm = _spanning([self._lines["norm"], self._lines["threshold"]], (0.1, 2))
         over_time = _spanning([self._lines["over time"]], (1e-4, 1e-1), factor=10)
         radii = [look.spectral_radius for look in self._session.looks if math.isfinite(look.spectral_radius)]
-        radius = (0.0, max([2.0, *map(math.ceil, radii)]))
-        return (0, last_step), (low, high), norm, over_time, radius
+        wanted = ((low, high), norm, over_time)
+        drawn = self._drawn[0][1:4] if self._drawn else wanted
+        kept = [_kept_if_they_fit(*limits) for limits in zip(drawn, wanted, strict=True)]
+        return (0, last_step), *kept, (0, max([2, *map(math.ceil, radii)]))
 
-    def _draw_background(self, marks: tuple[Event, ...]) -> None:
+    def _draw_background(self, limits: tuple[Limits, ...], marks: tuple[Event, ...]) -> None:
         with house_style():
-            steps, perplexity, norm, over_time, radius = self._limits()
+            steps, perplexity, norm, over_time, radius = limits
             self._perplexity.set(xlim=steps, ylim=perplexity)
             self._norm.set_ylim(norm)
             self._over_time.set_ylim(over_time)
@@ -179,17 +181,22 @@ def _rows_without_overlap(marks: tuple[Event, ...], least_distance: float, rows:
 
 def describe(event: Event) -> str:
     """An event in a few words, for its mark on the curve."""
-    if event.knob == "fork":
-        return "fork"
-    new = f"{event.new:.3g}" if isinstance(event.new, float) and math.isfinite(event.new) else str(event.new)
-    return f"{SHORT_NAMES.get(event.knob, event.knob)} {'off' if new == 'inf' else new}"
+    return "fork" if event.knob == "fork" else f"{SHORT_NAMES.get(event.knob, event.knob)} {event.value_name}"
 
 
-def _spanning(lines: list[Line2D], at_least: tuple[float, float], factor: float = 2.0) -> tuple[float, float]:
+def _spanning(lines: list[Line2D], without_data: Limits, factor: float = 2.0) -> Limits:
     """Limits for a logarithmic axis: the finite positive data of the lines, rounded outwards to powers of `factor`."""
     data = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in lines])
     data = data[np.isfinite(data) & (data > 0)]
-    low, high = min(data, default=at_least[0]), max(data, default=at_least[1])
-    below = factor ** math.floor(math.log(low, factor) + 1e-9)
-    above = factor ** math.ceil(math.log(high, factor) - 1e-9)
-    return min(below, at_least[0]) if len(data) == 0 else below, max(above, at_least[1])
+    if len(data) == 0:
+        return without_data
+    below = factor ** math.floor(math.log(min(data), factor) + 1e-9)
+    above = factor ** math.ceil(math.log(max(data), factor) - 1e-9)
+    return below, max(above, without_data[1])
+
+
+def _kept_if_they_fit(drawn: Limits, wanted: Limits) -> Limits:
+    """The limits that are drawn, if they hold the wanted ones and are at most twice as wide on a logarithmic axis."""
+    holds = drawn[0] <= wanted[0] and wanted[1] <= drawn[1]
+    fits = holds and math.log(drawn[1] / drawn[0]) <= 2 * math.log(wanted[1] / wanted[0])
+    return drawn if fits else wanted

@@ -3,8 +3,8 @@
 Before: knob_view.py.
 
 Three threads, each with one job.  The session's thread trains.  The painter, below, reads what the session has
-recorded and sets traits (pictures, texts), as often as it can for a fiftieth of its time.  The kernel's main thread
-runs the callbacks of the knobs.
+recorded and sets traits (pictures, texts): as often as it can for a fiftieth of its time, but at least every 2 seconds.
+The kernel's main thread runs the callbacks of the knobs.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from datetime import datetime
 
 import ipywidgets as widgets
 
-from rnnlib.sessions import FORK, MAIN, Session, tokens_per_second
+from rnnlib.sessions import FORK, MAIN, Event, Session, tokens_per_second
 from rnnlib.widgets.view import View
 
 LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 2.0
@@ -27,7 +27,7 @@ _painted_views: dict[str, "LiveView"] = {}  # by the names of their sessions
 
 
 class LiveView(View):
-    """A session with buttons, a status line and a picture that follows it.
+    """A session with buttons, a status line, a line of news and a picture that follows it.
 
     A view of this kind defines `draw`, which only the painter and `picture` call, and may extend `show`.  It calls
     `start_painting` when its widgets are complete.
@@ -37,7 +37,7 @@ class LiveView(View):
         super().__init__()
         self.session = session
         self._message = ""
-        self._status = widgets.HTML()
+        self._status, self._news = widgets.HTML(), widgets.HTML(layout={"min_height": "38px"})
         self._image = widgets.Image(format="png", layout={"width": "100%", "max_width": "1040px"})
         self._wake, self._painting = threading.Event(), threading.Lock()
         self._painted: object = None
@@ -99,7 +99,7 @@ class LiveView(View):
             try:
                 self._paint()
             except Exception as error:
-                self._status.value = paragraph(f"The picture could not be drawn: {error}", alert=True)
+                self._news.value = paragraph(f"The picture could not be drawn: {error}", alert=True)
             pause = (time.thread_time() - started) * FRAMES_TAKE_ONE_PART_IN
             self._wake.wait(min(max(pause, LEAST_SECONDS_BETWEEN_FRAMES), MOST_SECONDS_BETWEEN_FRAMES))
             if self._wake.is_set():
@@ -114,20 +114,27 @@ class LiveView(View):
         now = (session.num_steps, session.running, session.alive, len(session.events), len(session.looks), problems)
         if now == self._painted:
             return
-        self._painted = now
         session.want_look(5.0)
         self.show()
+        self._painted = now
 
     def show(self) -> None:
-        """Set the traits: picture and status."""
+        """Set the traits: picture, status and news."""
         picture = self.picture()
         if picture != self._image.value:
             self._image.value = picture
         self._status.value = self._describe_status()
+        self._news.value = self._describe_news()
 
     def _describe_status(self) -> str:
         session, main = self.session, self.session.trainers[MAIN]
-        doing = "training" if session.running else "paused" if session.alive else "ended: a newer lab runs"
+        doing = (
+            "training"
+            if session.running
+            else "paused"
+            if session.alive
+            else "ended: stopped, or its cell was run again"
+        )
         speed = tokens_per_second(main)
         facts = [
             f"<b>{doing}</b> at step {session.num_steps}",
@@ -136,9 +143,21 @@ class LiveView(View):
             "" if FORK not in session.trainers else "fork keeps its knobs",
             f"last heard from the kernel at {datetime.now():%H:%M:%S}",
         ]
+        return paragraph(" · ".join(fact for fact in facts if fact))
+
+    def _describe_news(self) -> str:
+        """What a screen reader says when it changes: problems, or else the last change and when it took effect."""
+        session = self.session
         problems = [*session.diverged.values(), session.refusal, str(session.error or ""), self._message]
-        told = "".join(paragraph(problem, alert=True) for problem in problems if problem)
-        return paragraph(" · ".join(fact for fact in facts if fact)) + told
+        told = [problem for problem in problems if problem] or [sentence_of(event) for event in session.events[-1:]]
+        return "".join(paragraph(sentence, alert=True) for sentence in told)
+
+
+def sentence_of(event: Event) -> str:
+    """An event in words that can be read aloud."""
+    if event.knob in ("fork", "resumed"):
+        return f"{event.knob} at step {event.step}"
+    return f"{event.knob.replace('_', ' ')} {event.value_name} from step {event.step} on"
 
 
 def paragraph(text: str, *, alert: bool = False) -> str:

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from rnnlib.baselines import NGram
 from rnnlib.cells import CELLS
 from rnnlib.figures import threshold_name
-from rnnlib.sessions import MAIN, Session, Settings, tokens_per_second
+from rnnlib.sessions import MAIN, MOST_STEPS, Session, Settings, tokens_per_second
 from rnnlib.widgets.lab_picture import LabPicture
 from rnnlib.widgets.live_view import LiveView
 
@@ -35,7 +35,6 @@ class TrainingLab(LiveView):
         corpus = self.session.corpus
         ngram_perplexity = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
         self._lab_picture = LabPicture(self.session, ngram_perplexity)
-        self._first_step = 0
         self._make_knobs()
         self._text = widgets.HTML()
         self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "250px"})
@@ -75,8 +74,8 @@ class TrainingLab(LiveView):
             options=names, value=self.session.model.cell.name, description="Cell", layout={"width": "200px"}
         )
         self.steps = widgets.BoundedIntText(
-            value=0, min=0, max=1_000_000, description="Steps (0: no end)", style={"description_width": "120px"},
-            layout={"width": "220px"},
+            value=0, min=0, max=MOST_STEPS, description=f"Steps (0: {MOST_STEPS:,})",
+            style={"description_width": "140px"}, layout={"width": "240px"},
         )  # fmt: skip
         for knob in ("hidden_size", "learning_rate", "clip_threshold", "cell"):
             getattr(self, knob).observe(
@@ -97,7 +96,7 @@ class TrainingLab(LiveView):
         progress = widgets.HBox([self._progress, self._time_left])
         knobs = [self.hidden_size, self.learning_rate, self.clip_threshold, self.temperature, self.cell, progress]
         second = widgets.HBox(knobs, layout={"flex_flow": "row wrap"})
-        return [first, second, self._status, self._image, self._text]
+        return [first, second, self._status, self._news, self._image, self._text]
 
     def draw(self) -> bytes:
         """The session as it is now, as PNG."""
@@ -117,7 +116,6 @@ class TrainingLab(LiveView):
         self.act(self.session.look_now)
 
     def _start(self) -> None:
-        self._first_step = self.session.num_steps
         self.session.start(self.steps.value) if self.steps.value else self.session.start()
 
     def _reset(self) -> None:
@@ -136,8 +134,8 @@ class TrainingLab(LiveView):
         super().show()
         session = self.session
         self._text.value = self._describe_text()
-        asked = session.steps_asked if self.steps.value else 0
-        made = session.num_steps - self._first_step
+        asked = session.asked_to - session.asked_from if self.steps.value else 0
+        made = session.num_steps - session.asked_from
         self._progress.value = made / asked if asked else 0
         speed = tokens_per_second(session.trainers[MAIN])
         per_step = session.settings.batch_size * session.settings.num_steps
