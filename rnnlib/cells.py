@@ -34,7 +34,7 @@ class Workspace:
         self._arrays: dict[str, Array] = {}
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array of this shape and dtype; its values are arbitrary."""
+        """An array of this shape and dtype; its values are arbitrary.  (Zeros, once, so that it is really there.)"""
         array = self._arrays.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
             array = self._arrays[name] = np.zeros(shape, dtype)
@@ -44,7 +44,8 @@ class Workspace:
 class Way(NamedTuple):
     """What a forward pass over T steps leaves behind.  Its backward pass walks it the other way and uses it up.
 
-    hidden (T + 1, B, H): h_0 to h_T.  gates (blocks, T, B, H): GRU r, z, n; LSTM i, f, g, o; the RNN has none.
+    hidden (T + 1, B, H): h_0 to h_T.  gates (blocks, T, B, H): GRU r, z, n; LSTM i, f, g, o; the RNN, which has none,
+    keeps its shares here.  The backward pass writes dL/d(pre-activation) over them.
     cell (T + 1, B, H): LSTM, c_0 to c_T.  extra (T, B, H): GRU h_{t-1} W_hn; LSTM tanh(c_t).
     """
 
@@ -92,7 +93,7 @@ class RNN:
 
     @staticmethod
     def backward(way: Way, direct: Array, W_hh: Array) -> Gradients:
-        """Backpropagation through time.  direct (T, B, H): what o_t alone says of h_t; becomes dL/dh_t.
+        """Backpropagation through time.  direct (T, B, H): dL/dh_t by way of the logits of step t; becomes dL/dh_t.
 
         dL/dh_t = direct_t + da_{t+1} W_hh^T,    da_t = dL/dh_t * (1 - h_t^2)        (D2L, section 8.7)
         """
@@ -136,7 +137,7 @@ class GRU:
 
     @staticmethod
     def backward(way: Way, direct: Array, W_hh: Array) -> Gradients:
-        """Backpropagation through time.  direct (T, B, H): what o_t alone says of h_t; becomes dL/dh_t.
+        """Backpropagation through time.  direct (T, B, H): dL/dh_t by way of the logits of step t; becomes dL/dh_t.
 
         dn = dh (1 - z)(1 - n^2),   dz = dh (h_{t-1} - n) z (1 - z),   dr = dn (h_{t-1} W_hn) r (1 - r)
         dL/dh_{t-1} = direct_{t-1} + dh z + [dr, dz, dn r] W_hh^T
@@ -184,17 +185,18 @@ class LSTM:
 
     @staticmethod
     def backward(way: Way, direct: Array, W_hh: Array, direct_cell: Array | None = None) -> Gradients:
-        """Backpropagation through time.  direct (T, B, H): what o_t alone says of h_t; becomes dL/dh_t.
+        """Backpropagation through time.  direct (T, B, H): dL/dh_t by way of the logits of step t; becomes dL/dh_t.
 
-        direct_cell (B, H): what comes after the last step says of c_T; nothing, if the state is cut there.
+        direct_cell (B, H): dL/dc_T by way of what comes after the last step; nothing, if the state is cut there.
 
         dc_t = dc_{t+1} f_{t+1} + dh_t o (1 - tanh(c_t)^2)
         da_i = dc g i (1 - i),  da_f = dc c_{t-1} f (1 - f),  da_g = dc i (1 - g^2),  da_o = dh tanh(c_t) o (1 - o)
         dL/dh_{t-1} = direct_{t-1} + [da_i, da_f, da_g, da_o] W_hh^T
         """
-        check_arrays(direct=(direct, way.hidden[1:].shape))
+        _, B, H = way.hidden.shape
+        dc = np.zeros((B, H), way.hidden.dtype) if direct_cell is None else direct_cell
+        check_arrays(direct=(direct, way.hidden[1:].shape), direct_cell=(dc, (B, H)))
         h, da, dh, dh_0 = way.hidden, way.gates, direct, np.zeros_like(direct[0])
-        dc = np.zeros_like(dh_0) if direct_cell is None else direct_cell
         loops.lstm_backward(way.cell, way.extra, side_by_side(W_hh), dh, da, dh_0, dc)
         return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0, initial_cell=dc)
 
@@ -209,7 +211,7 @@ def check_arrays(**arrays: tuple[Array, tuple[int, ...]]) -> None:
         if not isinstance(array, np.ndarray) or array.shape != shape:
             raise ValueError(
                 f"{name} must be a NumPy array of shape {shape}; it is a {type(array).__name__} of shape "
-                f"{tuple(array.shape)}."
+                f"{np.shape(array)}."
             )
 
 

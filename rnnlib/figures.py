@@ -1,6 +1,6 @@
 """Drawings: data -> matplotlib Axes.  No state, no widgets.
 
-Before: sessions.py.  Next: checks.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
+Before: sessions.py.  Next: checks/.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
 """
 
 import math

@@ -1,6 +1,6 @@
 """What to look at while a network learns: gradient norms over time, the gradient map, truncation, spectral radius.
 
-Before: models.py.  Next: training.py, which records these at every step.
+Before: models.py.  Next: training.py turns gradients into learning.
 """
 
 import itertools
@@ -27,23 +27,23 @@ def norms_over_time(hidden_gradients: Sequence[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(of_pieces, dim=0)
 
 
-def spectral_radius(matrix: Tensor, *, squarings: int = 10) -> float:
+def spectral_radius(matrix: Tensor) -> float:
     """The largest absolute eigenvalue of a square matrix (H, H), to about 1%.
 
-    Gelfand's formula, radius = lim |W^k|^(1/k), with k = 2^squarings: ten matrix products instead of all eigenvalues.
+    Gelfand's formula, radius = lim |W^k|^(1/k), with k = 2^10: ten matrix products instead of all eigenvalues.
     Raises ValueError if the matrix is not square; a matrix that is not finite has the radius nan.
     """
     if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"a spectral radius needs a square matrix; this one has the shape {tuple(matrix.shape)}.")
     log_radius = 0.0
     power = matrix.detach().float()
-    for squaring in range(squarings + 1):
+    for squaring in range(11):
+        power = power @ power if squaring else power
         norm = float(torch.linalg.matrix_norm(power))
         if norm == 0 or not math.isfinite(norm):
             return 0.0 if norm == 0 else math.nan
         log_radius += math.log(norm) / 2**squaring  # |W^(2^s)| is kept at 1, its logarithm here
         power = power / norm
-        power = power @ power
     return math.exp(log_radius)
 
 
@@ -159,6 +159,8 @@ class Truncated(NamedTuple):
 
 def cut_after(num_steps: int, length: int) -> list[float]:
     """Factors of regular truncation for T = num_steps: 0 before every `length`-th step, 1 elsewhere."""
+    if length < 1:
+        raise ValueError(f"truncation needs a length of 1 or more; it is {length}.")
     return [0.0 if t and t % length == 0 else 1.0 for t in range(num_steps)]
 
 

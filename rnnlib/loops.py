@@ -50,7 +50,7 @@ def rnn_forward(shares: Array, W_hh_T: Array, h: Array) -> None:
 
 @compiled
 def rnn_backward(h: Array, W_hh: Array, dh: Array, da: Array, dh_0: Array) -> None:
-    """Add to dh (T, B, H) what comes back from later steps, and fill in da (T, B, H)."""
+    """Add to dh (T, B, H) what comes back from later steps, da_{t+1} W_hh^T, and fill in da (T, B, H)."""
     T, B, H = dh.shape
     one = h.dtype.type(1)
     product = np.empty_like(dh_0)
@@ -177,10 +177,10 @@ def lstm_backward(c: Array, tanh_c: Array, W_hh: Array, dh: Array, gates: Array,
 
 @compiled
 def multiply(x: Array, W_T: Array, product: Array) -> None:
-    """product <- x W.  x (B, R), W^T (N, R), product (B, N).
+    """product <- x W.  x (B, R), product (B, N); what is handed in is the transpose of W, W_T (N, R).
 
     By way of its transpose, W^T x^T: with 16 rows in x, OpenBLAS 0.3.30 takes two thirds of the time for that without
-    AVX-512.  It is turned back in tiles of 16 by 16.
+    AVX-512.  It is turned back 16 columns at a time.
     """
     B, N = product.shape
     columns = np.dot(W_T, x.T)
@@ -204,6 +204,10 @@ def add(values: Array, place: Array) -> None:
         v, p = values[b], place[b]
         for j in range(len(p)):
             p[j] += v[j]
+
+
+# Compiled functions call `tanh` and `sigmoid`; what is compiled for them depends on the type of the number, and stands
+# in the functions marked `overload` below.
 
 
 def tanh(a: Any) -> Any:
@@ -286,9 +290,10 @@ def warm_blas_up(threads: int) -> None:
     """
     square = np.ones((512, 512), np.float32)
     multiply(square, square, np.empty_like(square))  # compiled here: a thread would wait for the import under way
+    nobody_reads = np.empty_like(square)  # all threads write the same numbers into it
     with ThreadPoolExecutor(threads) as pool:
         for product in (np.matmul, multiply):
-            list(pool.map(product, *([square] * threads for _ in range(2)), [np.empty_like(square)] * threads))
+            list(pool.map(product, *([square] * threads for _ in range(2)), [nobody_reads] * threads))
 
 
 warm_blas_up(os.cpu_count() or 1)

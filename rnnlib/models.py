@@ -1,6 +1,6 @@
 """Language models: a cell between tokens and predictions, from scratch and over PyTorch's layers.
 
-Before: loops.py.  Next: training.py turns the gradients found here into learning.
+Before: loops.py.  Next: gradients.py looks at what is found here on the way back.
 
 Both models are called as `logits, state = model(tokens, state)`: tokens (T, B) int64 -> logits (T, B, V), where
 logits[t, b] rates every possible token after tokens[t, b].  Both find their own gradients: `model.backpropagate`.
@@ -97,8 +97,7 @@ class LanguageModel(nn.Module):
         cell: "rnn", "gru" or "lstm".  Raises ValueError for another name or a hidden size outside 1 to 4096.
         """
         super().__init__()
-        if cell not in CELLS:
-            raise ValueError(f"there is no cell {cell!r}; the cells are {', '.join(CELLS)}.")
+        check_cell(cell)
         check_hidden_size(hidden_size)
         self.cell: Cell = CELLS[cell]
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
@@ -110,8 +109,9 @@ class LanguageModel(nn.Module):
         self._workspaces = [Workspace()]
 
     def copy(self) -> "LanguageModel":
-        """A model of its own with the same weights."""
-        twin = LanguageModel(self.cell.name, vocab_size=self.vocab_size, hidden_size=self.hidden_size)
+        """A model of its own with the same weights.  It takes no random number from anybody else."""
+        V, H = self.vocab_size, self.hidden_size
+        twin = LanguageModel(self.cell.name, vocab_size=V, hidden_size=H, generator=torch.Generator())
         twin.vector = nn.Parameter(self.vector.detach().clone())
         return twin
 
@@ -163,7 +163,8 @@ class LanguageModel(nn.Module):
     def input_shares(self, tokens: Tensor) -> Tensor:
         """x_t W_xh + b_h for all t, (blocks, T, B, H)."""
         W_xh, _, b_h, *_ = self.weights
-        return look_up(tokens, W_xh + b_h[..., None, :])
+        table = W_xh + b_h[..., None, :]  # a one-hot x_t picks one row of it, so every row may carry the bias
+        return table.index_select(-2, tokens.flatten()).unflatten(-2, tokens.shape)
 
     def _by_steps(self, tokens: Tensor, state: State, weights: Weights) -> tuple[list[Tensor], State]:
         """tokens (T, B) -> h_1 to h_T (B, H) each and the state after the last step, by the cell's definition."""
@@ -193,9 +194,8 @@ class LanguageModel(nn.Module):
         logits = every_hidden @ weights.W_hq + weights.b_q
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         gradient, *hidden_gradients = torch.autograd.grad(loss, [vector, *hidden])
-        cut = (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
         return Backpropagation(
-            loss.detach(), [gradient], cut, (every_hidden.detach(),), (torch.stack(hidden_gradients),)
+            loss.detach(), [gradient], cut(state), (every_hidden.detach(),), (torch.stack(hidden_gradients),)
         )
 
     @one_torch_thread
@@ -206,6 +206,9 @@ class LanguageModel(nn.Module):
         if targets.shape != tokens.shape:
             raise ValueError(f"each token needs a target; {tuple(tokens.shape)} tokens have {tuple(targets.shape)}.")
         B, count = tokens.shape[1], targets.numel()
+        if any(part.shape != (B, self.hidden_size) for part in parts(state)):
+            shapes = [tuple(part.shape) for part in parts(state)]
+            raise ValueError(f"the state must be as from initial_state({B}); it has the shapes {shapes}.")
         rows = B if self.hidden_size < SMALLEST_HIDDEN_SIZE_FOR_THREADS else -(-B // CPU_THREADS)
         rows = max(FEWEST_ROWS_PER_THREAD, rows)
         pieces = [slice(first, first + rows) for first in range(0, B, rows)]
@@ -389,6 +392,8 @@ class RNNModel(nn.Module):
                 f"RNNModel takes a time-major layer with input_size={vocab_size} (the vocabulary's size); this one has "
                 f"input_size={rnn_layer.input_size} and batch_first={rnn_layer.batch_first}."
             )
+        if not rnn_layer.bias or rnn_layer.dropout or rnn_layer.proj_size or rnn_layer.mode == "RNN_RELU":
+            raise ValueError("RNNModel takes a layer with biases and tanh, without dropout and projections.")
         check_hidden_size(rnn_layer.hidden_size)
         self.rnn, self.vocab_size, self.hidden_size = rnn_layer, vocab_size, rnn_layer.hidden_size
         for name, parameter in rnn_layer.named_parameters():
@@ -431,16 +436,10 @@ class RNNModel(nn.Module):
         logits, state = self(tokens, state)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         gradients = list(torch.autograd.grad(loss, self.trainable))
-        cut = (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
-        return Backpropagation(loss.detach(), gradients, cut)
+        return Backpropagation(loss.detach(), gradients, cut(state))
 
 
 Model = LanguageModel | RNNModel
-
-
-def look_up(tokens: Tensor, table: Tensor) -> Tensor:
-    """One-hot tokens (T, B) times a table (blocks, V, H): the row of each token, (blocks, T, B, H)."""
-    return torch.index_select(table, -2, tokens.flatten()).unflatten(-2, tokens.shape)
 
 
 def native(tensor: Tensor) -> Array:
@@ -458,10 +457,21 @@ def parts(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-def check_hidden_size(hidden_size: int) -> None:
+def cut(state: State) -> State:
+    """The same state without the graph that it was computed by: no gradient goes back beyond it."""
+    return (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
+
+
+def check_cell(name: str) -> None:
+    """Raise ValueError for the name of a cell that is not there."""
+    if name not in CELLS:
+        raise ValueError(f"there is no cell {name!r}; the cells are {', '.join(CELLS)}.")
+
+
+def check_hidden_size(hidden_size: object) -> None:
     """Raise ValueError for a hidden size that no model here can have."""
-    if not 1 <= hidden_size <= MAX_HIDDEN_SIZE:
-        raise ValueError(f"the hidden size must be 1 to {MAX_HIDDEN_SIZE}; it is {hidden_size}.")
+    if not isinstance(hidden_size, int) or not 1 <= hidden_size <= MAX_HIDDEN_SIZE:
+        raise ValueError(f"the hidden size must be a whole number, 1 to {MAX_HIDDEN_SIZE}; it is {hidden_size!r}.")
 
 
 def check_tokens(tokens: Tensor, vocab_size: int) -> None:

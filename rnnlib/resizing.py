@@ -120,7 +120,8 @@ def shrink(old: LanguageModel, kept: Tensor, hidden: Tensor) -> LanguageModel:
     gram = K.T @ K
     ridge = 1e-3 * gram.diagonal().mean() + 1e-12  # keeps the proportions small where kept units are alike
     proportions = torch.linalg.solve(gram + ridge * torch.eye(len(kept), device=gram.device), K.T @ D)  # (k, dropped)
-    new = LanguageModel(old.cell.name, vocab_size=old.vocab_size, hidden_size=len(kept), device=old.device)
+    sizes = {"vocab_size": old.vocab_size, "hidden_size": len(kept)}
+    new = LanguageModel(old.cell.name, **sizes, device=old.device, generator=torch.Generator())
     with torch.no_grad():
         for before, after in zip(pieces(old, old.trainable), pieces(new, new.trainable), strict=True):
             view = before.view
@@ -158,6 +159,7 @@ def _hidden_states_and_gradients(trainer: Trainer, model: LanguageModel) -> tupl
     hidden, gradients, state = list[Tensor](), list[Tensor](), trainer.state
     for number in range(trainer.num_steps, trainer.num_steps + BATCHES_TO_RANK_UNITS):
         batch = trainer.batches[number]
+        state = state if batch.continues else model.initial_state(trainer.batches.batch_size)
         result = model.backpropagate(batch.tokens, batch.targets, state)
         hidden.extend(piece.flatten(0, 1).clone() for piece in result.hidden)
         gradients.extend(piece.flatten(0, 1).clone() for piece in result.hidden_gradients)

@@ -3,6 +3,7 @@
 Before: training.py.  Next: resizing.py, which changes a network's size while it trains.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -16,10 +17,10 @@ def next_token_probabilities(logits: Tensor, *, temperature: float = 1.0, top_k:
     """softmax(logits / temperature) over the last axis, without all but the top_k likeliest.  logits (..., V).
 
     temperature 0 puts all probability on the likeliest token (greedy).  Holtzman et al. 2020, section 2.
-    Raises ValueError for temperature < 0 or nan, top_k < 1 or top_k > V.
+    Raises ValueError for a temperature that is negative or not finite, top_k < 1 or top_k > V.
     """
-    if not temperature >= 0:
-        raise ValueError(f"the temperature must be 0 (greedy) or more; it is {temperature}.")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"the temperature must be 0 (greedy) or a number above; it is {temperature}.")
     if top_k is not None and not 1 <= top_k <= logits.shape[-1]:
         raise ValueError(f"top_k must be 1 to {logits.shape[-1]} (the vocabulary's size); it is {top_k}.")
     if temperature == 0:

@@ -85,7 +85,7 @@ def temporal_order(delay: int, batch_size: int, generator: torch.Generator) -> D
 
 
 def copying(delay: int, batch_size: int, generator: torch.Generator, *, length: int = 3) -> Draw:
-    """Repeat `length` symbols, each one of eight, after `delay` blanks and a sign to begin.
+    """Repeat `length` symbols, each one of eight, after `delay` steps: blanks, and at the last of them a sign to begin.
 
     Inputs: one-hot over eight symbols, the blank and the sign.  Targets: the symbols, at the last `length` steps.
     Hochreiter and Schmidhuber 1997, section 5.2; Arjovsky, Shah and Bengio 2016, section 5.1 (with ten symbols).

@@ -139,8 +139,10 @@ def load_corpus(name: str | Path = "story", *, max_train_tokens: int | None = No
     """Read a text by name or path and split it: the last tenth is held out, the rest trains.
 
     max_train_tokens: train on the first so many characters only (D2L uses 10,000); held_out is the same.
-    Raises what read_text raises, and ValueError if there are fewer than 100 letters.
+    Raises what read_text raises, and ValueError if there are fewer than 100 letters or max_train_tokens is below 1.
     """
+    if max_train_tokens is not None and max_train_tokens < 1:
+        raise ValueError(f"max_train_tokens must be 1 or more; it is {max_train_tokens}.")
     text = letters_only(read_text(name))
     if len(text) < 100:
         raise ValueError(f"the text {str(name)!r} has {len(text)} letters and spaces; at least 100 are needed.")

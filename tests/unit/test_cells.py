@@ -115,6 +115,9 @@ def test_what_does_not_fit_is_refused_before_a_loop_reads_beyond_it(cell: Cell) 
     way = forward(cell, shares, state, W_hh)
     with pytest.raises(ValueError, match=r"direct must be a NumPy array of shape \(4, 2, 3\)"):
         cell.backward(way, direct.repeat(2, 1, 1).numpy(), W_hh.numpy())
+    if cell.has_cell:
+        with pytest.raises(ValueError, match=r"direct_cell must be a NumPy array of shape \(2, 3\)"):
+            cell.backward(way, direct.numpy(), W_hh.numpy(), direct[0, :1].numpy())
 
 
 def test_tanh_and_sigmoid_are_those_of_mathematics_in_both_precisions() -> None:

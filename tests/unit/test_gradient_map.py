@@ -104,6 +104,8 @@ def test_truncation_refuses_what_it_cannot_do() -> None:
         truncated_bptt(model, tokens, targets, model.initial_state(1), [1.0] * 3)
     with pytest.raises(ValueError, match="mean length of at least 2"):
         cut_at_random(3, 1, torch.Generator())
+    with pytest.raises(ValueError, match="a length of 1 or more; it is 0"):
+        cut_after(3, 0)
 
 
 def test_the_main_plane_keeps_distances_of_points_that_lie_in_a_plane() -> None:

@@ -234,9 +234,9 @@ def test_backpropagation_leaves_torchs_number_of_threads_as_it_was() -> None:
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("hidden_size", [0, -3, 5000])
+@pytest.mark.parametrize("hidden_size", [0, -3, 5000, 64.5, "64"])
 def test_a_hidden_size_that_cannot_be_is_refused(hidden_size: int) -> None:
-    with pytest.raises(ValueError, match=f"the hidden size must be 1 to 4096; it is {hidden_size}"):
+    with pytest.raises(ValueError, match=f"the hidden size must be a whole number, 1 to 4096; it is {hidden_size!r}"):
         LanguageModel(vocab_size=V, hidden_size=hidden_size)
 
 
@@ -256,3 +256,15 @@ def test_unknown_cells_and_unfit_layers_are_refused() -> None:
         RNNModel(nn.RNN(3, 4), V)
     with pytest.raises(ValueError, match="batch_first=True"):
         RNNModel(nn.RNN(V, 4, batch_first=True), V)
+    for layer in (nn.RNN(V, 4, nonlinearity="relu"), nn.GRU(V, 4, bias=False), nn.LSTM(V, 4, 2, dropout=0.5)):
+        with pytest.raises(ValueError, match="with biases and tanh, without dropout and projections"):
+            RNNModel(layer, V)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_state_for_another_batch_is_refused(cell: str) -> None:
+    model = LanguageModel(cell, vocab_size=V, hidden_size=4)
+    tokens, targets = random_tokens(3, 20, 0)
+    for rows in (1, 19, 21):
+        with pytest.raises(ValueError, match=r"the state must be as from initial_state\(20\)"):
+            model.backpropagate(tokens, targets, model.initial_state(rows))

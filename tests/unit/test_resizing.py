@@ -10,7 +10,7 @@ from torch import nn
 from rnnlib.cells import CELLS
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.resizing import grow, rank_units, resize, shrink
-from rnnlib.text import Corpus, SequentialBatches
+from rnnlib.text import Corpus, RandomBatches, SequentialBatches
 from rnnlib.training import Knobs, Trainer, evaluate
 
 V = 7
@@ -130,10 +130,20 @@ def test_the_hidden_state_comes_along(corpus: Corpus) -> None:
     assert (trainer.state[0][:, 16:] == 0).all()
 
 
+def test_units_are_ranked_from_an_empty_state_where_batches_do_not_continue(corpus: Corpus, monkeypatch) -> None:
+    batches = RandomBatches(corpus.train, batch_size=8, num_steps=10)
+    trainer = Trainer(small_model(corpus), batches)
+    trainer.run(5)
+    seen, backpropagate = [], trainer.model.backpropagate
+    monkeypatch.setattr(trainer.model, "backpropagate", lambda *batch: seen.append(batch[2]) or backpropagate(*batch))
+    resize(trainer, 12)
+    assert len(seen) > 1 and not torch.cat(seen).any()
+
+
 def test_sizes_that_cannot_be_are_refused_and_change_nothing(corpus: Corpus) -> None:
     trainer = small_trainer(corpus)
     for size in (0, 10**6):
-        with pytest.raises(ValueError, match="the hidden size must be 1 to 4096"):
+        with pytest.raises(ValueError, match="the hidden size must be a whole number, 1 to 4096"):
             resize(trainer, size)
     concise = Trainer(RNNModel(nn.RNN(len(corpus.vocab), 8), len(corpus.vocab)), trainer.batches)
     with pytest.raises(ValueError, match="can grow but not shrink"):

@@ -1,5 +1,7 @@
 """Sampling: distributions as defined, prefixes read, bad input told."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -72,8 +74,9 @@ def test_bad_input_is_told_in_one_sentence() -> None:
         write(model, vocab, "aX", 3)
     with pytest.raises(ValueError, match="prefix '' is empty"):
         write(model, vocab, "", 3)
-    with pytest.raises(ValueError, match="temperature must be 0"):
-        write(model, vocab, "a", 3, temperature=-1)
+    for temperature in (-1, math.inf, math.nan):
+        with pytest.raises(ValueError, match="temperature must be 0"):
+            write(model, vocab, "a", 3, temperature=temperature)
     with pytest.raises(ValueError, match="top_k must be 1 to 4"):
         write(model, vocab, "a", 3, top_k=5)
     both_ways = RNNModel(nn.RNN(4, 3, bidirectional=True), 4)

@@ -133,6 +133,12 @@ def test_a_text_with_few_letters_is_refused(tmp_path) -> None:
         load_corpus(tmp_path / "file")
 
 
+@pytest.mark.parametrize("most", [0, -5])
+def test_training_on_no_token_is_refused(most: int) -> None:
+    with pytest.raises(ValueError, match=f"max_train_tokens must be 1 or more; it is {most}"):
+        load_corpus("story", max_train_tokens=most)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(FileNotFoundError, match="no text named 'time machin'.*nearest known name is 'time machine'"):
         read_text("time machin")
