@@ -216,19 +216,19 @@ for name, trainer in trainers.items():
 #
 # | model | printed: training, tokens/s | ours: training, tokens/s | held out: best | held out: at the end |
 # | --- | --- | --- | --- | --- |
-# | RNN from scratch, sequential | 1.0 at 67,213 | 1.24 at 163,231 | 10.0 | 127.2 |
-# | RNN from scratch, random | 1.5 at 65,222 | 1.49 at 170,539 | 9.8 | 39.5 |
-# | RNN concise | 1.3 at 404,414 | 1.23 at 90,537 | 9.8 | 138.7 |
-# | GRU from scratch | 1.1 at 19,912 | 1.04 at 70,465 | 8.4 | 180.4 |
-# | GRU concise | 1.0 at 109,424 | 1.04 at 43,369 | 8.6 | 173.7 |
-# | LSTM from scratch | 1.3 at 17,736 | 1.04 at 58,830 | 8.7 | 152.5 |
-# | LSTM concise | 1.1 at 234,815 | 1.04 at 66,051 | 8.7 | 113.5 |
-# | Deep LSTM (2 layers) | 1.0 at 186,006 | 1.05 at 26,462 | 8.9 | 81.3 |
-# | Bidirectional LSTM | not printed | 1.15 at 32,639 | 1.0 | 1.1 |
+# | RNN from scratch, sequential | 1.0 at 67,213 | 1.23 at 102,273 | 10.0 | 131.1 |
+# | RNN from scratch, random | 1.5 at 65,222 | 1.49 at 101,698 | 9.8 | 39.6 |
+# | RNN concise | 1.3 at 404,414 | 1.23 at 57,574 | 9.9 | 133.2 |
+# | GRU from scratch | 1.1 at 19,912 | 1.04 at 40,340 | 8.4 | 167.2 |
+# | GRU concise | 1.0 at 109,424 | 1.04 at 21,789 | 8.6 | 179.1 |
+# | LSTM from scratch | 1.3 at 17,736 | 1.04 at 29,856 | 8.6 | 143.6 |
+# | LSTM concise | 1.1 at 234,815 | 1.04 at 25,843 | 8.8 | 138.6 |
+# | Deep LSTM (2 layers) | 1.0 at 186,006 | 1.05 at 11,136 | 8.9 | 76.2 |
+# | Bidirectional LSTM | not printed | 1.15 at 13,769 | 1.0 | 1.0 |
 
 # %% [markdown]
-# *Ours: one run each, one after another, on a virtual machine with two CPU cores, float32, 2026-11-23, before the loops of
-# `loops.py` were compiled. Printed: one unnamed GPU.*
+# *Ours: one run each, one after another, on a virtual machine with two CPU cores (AVX2), float32, 2026-11-24. Printed: one
+# unnamed GPU.*
 #
 # Training perplexities lie near the printed ones. The two right columns are what the printed table does not show: held-out
 # perplexity is best after a few epochs, and at the end every network but the last is worse than a blind guess, which has 28. A 4-gram
