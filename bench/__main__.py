@@ -79,12 +79,12 @@ def lab_cost(hidden_size: int, seconds: float = 5.0, rounds: int = 9) -> float:
     bare = Session(Settings(hidden_size=hidden_size, num_steps=T, batch_size=B), name="bench bare")
 
     def steps_per_second(session: Session) -> float:
-        first, started = session.num_steps, time.perf_counter()
+        first, started = session.steps_made, time.perf_counter()
         session.start()
         time.sleep(seconds)
         session.pause()
         session.wait()
-        return (session.num_steps - first) / (time.perf_counter() - started)
+        return (session.steps_made - first) / (time.perf_counter() - started)
 
     costs = [1 - steps_per_second(lab.session) / steps_per_second(bare) for _ in range(rounds)]
     lab.stop()

@@ -90,9 +90,8 @@ def three_hundred_steps() -> None:
     for steps, learning_rate in ((150, 0.01), (80, 0.005), (40, 0.002), (30, 0.0005)):
         trainer.set(learning_rate=learning_rate)
         trainer.run(steps)
-        print(
-            f"GRU 256: held-out perplexity {perplexity(evaluate(model, corpus.held_out)):.2f} after {trainer.num_steps}"
-        )
+        reached = perplexity(evaluate(model, corpus.held_out))
+        print(f"GRU 256: held-out perplexity {reached:.2f} after {trainer.steps_made}")
 
 
 def seconds_of_a_map(rounds: int = 5) -> None:

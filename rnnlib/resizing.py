@@ -157,7 +157,7 @@ def _corner(large: Tensor, small: Tensor) -> Tensor:
 def _hidden_states_and_gradients(trainer: Trainer, model: LanguageModel) -> tuple[Tensor, Tensor]:
     """h_t and dL/dh_t over the next few batches, (N, H) each; nothing is learned from them."""
     hidden, gradients, state = list[Tensor](), list[Tensor](), trainer.state
-    for number in range(trainer.num_steps, trainer.num_steps + BATCHES_TO_RANK_UNITS):
+    for number in range(trainer.steps_made, trainer.steps_made + BATCHES_TO_RANK_UNITS):
         batch = trainer.batches[number]
         state = state if batch.continues else model.initial_state(trainer.batches.batch_size)
         result = model.backpropagate(batch.tokens, batch.targets, state)

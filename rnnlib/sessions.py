@@ -119,7 +119,7 @@ class Session:
     def _begin(self, trainer: Trainer) -> None:
         """One network, nothing recorded."""
         self.trainers = {MAIN: trainer}
-        self.num_steps, self.events, self.looks = 0, list[Event](), list[Look]()
+        self.steps_made, self.events, self.looks = 0, list[Event](), list[Look]()
         self.snapshot = self.model.copy()
         self.diverged = dict[str, str]()
         self.error: Exception | None = None
@@ -152,7 +152,7 @@ class Session:
         if steps < 1:
             raise ValueError(f"steps must be 1 or more; they are {steps}.")
         with self._condition:
-            self.asked_from, self.asked_to = self.num_steps, self.num_steps + steps
+            self.asked_from, self.asked_to = self.steps_made, self.steps_made + steps
             self.running, self.error = True, None
             if self.diverged:
                 self._changes.append(("resumed", True))
@@ -265,13 +265,13 @@ class Session:
             "format": SESSION_FORMAT,
             "settings": asdict(self.settings),
             "events": [asdict(event) for event in self.events],
-            "num_steps": self.num_steps,
+            "steps_made": self.steps_made,
             "prefix": self.prefix,
             "trainers": {name: trainer.content() for name, trainer in self.trainers.items()},
         }
         write_content(path, content)
         with self._condition:
-            self.running = was_running and self.num_steps < self.asked_to
+            self.running = was_running and self.steps_made < self.asked_to
             self._condition.notify_all()
 
     @classmethod
@@ -284,7 +284,7 @@ class Session:
             for event in content["events"]:
                 session._advance(event["step"])
                 session._apply([(event["knob"], event["new"])])
-            session._advance(content["num_steps"])
+            session._advance(content["steps_made"])
         except BaseException:
             session.stop()
             raise
@@ -302,7 +302,7 @@ class Session:
         batches = fresh_trainer(settings, corpus).batches
         trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
         session = cls(settings, name=name, prefix=content["prefix"])  # only now, for it ends an earlier one
-        session.trainers, session.num_steps = trainers, content["num_steps"]
+        session.trainers, session.steps_made = trainers, content["steps_made"]
         session.events = [Event(**event) for event in content["events"]]
         session._check_all()
         session.snapshot = session.model.copy()
@@ -338,9 +338,9 @@ class Session:
             try:
                 self._apply(changes)
                 if self.running:
-                    self._advance(self.num_steps + 1)
+                    self._advance(self.steps_made + 1)
                 with self._condition:  # a `start` from here on is heard: it finds `running` as it is decided now
-                    ends_now = self.running and (self.num_steps >= self.asked_to or MAIN in self.diverged)
+                    ends_now = self.running and (self.steps_made >= self.asked_to or MAIN in self.diverged)
                     look_is_due = ("look", True) in changes or self._look_is_due(ends_now)
                     self.running = self.running and not ends_now
                 if look_is_due:
@@ -350,12 +350,12 @@ class Session:
 
     def _advance(self, to_step: int) -> None:
         """Rounds of one step for every network that has not diverged."""
-        while self.num_steps < to_step and MAIN not in self.diverged:
+        while self.steps_made < to_step and MAIN not in self.diverged:
             live = {name: trainer for name, trainer in self.trainers.items() if name not in self.diverged}
             for trainer in live.values():
                 trainer.step()
-            self.num_steps += 1
-            if self.device.type == "cpu" or self.num_steps % STEPS_BETWEEN_CHECKS_OF_A_GPU == 0:
+            self.steps_made += 1
+            if self.device.type == "cpu" or self.steps_made % STEPS_BETWEEN_CHECKS_OF_A_GPU == 0:
                 self._check_all()
 
     def _check_all(self) -> None:
@@ -376,7 +376,7 @@ class Session:
                 self.refusal = f"{knob}={new} was refused: {str(refusal).splitlines()[0]}"
                 continue
             if knob != "look" and old != new:
-                self.events.append(Event(self.num_steps, knob, old, new))
+                self.events.append(Event(self.steps_made, knob, old, new))
                 self.refusal = ""
 
     def _apply_one(self, main: Trainer, knob: str, new: Any) -> Any:
@@ -384,7 +384,7 @@ class Session:
         old: Any = None
         if knob == "hidden_size":
             old = main.model.hidden_size
-            resize(main, new, seed=self.settings.seed + self.num_steps)
+            resize(main, new, seed=self.settings.seed + self.steps_made)
         elif knob == "cell":
             old = self.model.cell.name
             if new != old:
@@ -410,13 +410,13 @@ class Session:
         started, main = time.monotonic(), self.trainers[MAIN]
         self._check_all()
         held_out = evaluate(main.model, self.corpus.held_out.to(self.device))
-        generator = torch.Generator().manual_seed(self.num_steps)
+        generator = torch.Generator().manual_seed(self.steps_made)
         text = write(main.model, self.corpus.vocab, self.prefix, 90, temperature=self.temperature, generator=generator)
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
         norms = tuple(norms_over_time(main.hidden_gradients).tolist()) if main.hidden_gradients else ()
         self.snapshot = self.model.copy()  # before the look that tells of it
-        self.looks.append(Look(self.num_steps, held_out, radius, norms, text))
+        self.looks.append(Look(self.steps_made, held_out, radius, norms, text))
         now = time.monotonic()
         # the first look after a change warms caches up: only the quicker of the last two has to be paid for
         self._look_seconds = (self._look_seconds[1], now - started)

@@ -198,7 +198,7 @@ def perplexity(loss: float) -> float:
 class Trainer:
     """Trains a model on batches, one minibatch a step.
 
-    knobs: read before every step; `set` changes them.  num_steps: how many steps were made.  state: the hidden
+    knobs: read before every step; `set` changes them.  steps_made: how many steps it made so far.  state: the hidden
     state carried into the next batch.  hidden_gradients: dL/dh_t of the last step, as in models.Backpropagation; the
     next step writes over them.
     """
@@ -207,7 +207,7 @@ class Trainer:
         """optimizer: "sgd" or "adam".  Raises ValueError for another name."""
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"there is no optimizer {optimizer!r}; choose from: {', '.join(OPTIMIZERS)}.")
-        self.batches, self.num_steps, self.seconds = batches, 0, 0.0
+        self.batches, self.steps_made, self.seconds = batches, 0, 0.0
         self._checked_step = 0
         self.history = History(model.device)
         self._learning_rate, self._threshold = torch.ones(2, device=model.device).unbind()
@@ -236,12 +236,12 @@ class Trainer:
         """One minibatch.  Does not wait for a GPU."""
         torch.set_num_threads(self.model.torch_threads)
         started = time.perf_counter()
-        batch = self.batches[self.num_steps]
+        batch = self.batches[self.steps_made]
         if not batch.continues:
             self.clear_state()
         learn = self._capture or self._learn
         learn(batch.tokens, batch.targets)
-        self.num_steps += 1
+        self.steps_made += 1
         self.seconds += time.perf_counter() - started
         known = self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds
         self.history.append((self._loss, self._norm, self._clipped), known)
@@ -252,7 +252,7 @@ class Trainer:
         try:
             for _ in range(steps):
                 self.step()
-                if self.model.device.type == "cpu" or self.num_steps % 100 == 0:
+                if self.model.device.type == "cpu" or self.steps_made % 100 == 0:
                     self.raise_if_diverged()
             self.raise_if_diverged()
         finally:
@@ -269,9 +269,9 @@ class Trainer:
         Good are the weights (and the optimizer's memory) of the last but one step that was checked and finite: those
         of the last one are only proven by the next loss.  A step is checked once.  Waits for a GPU.
         """
-        if self.num_steps == self._checked_step:
+        if self.steps_made == self._checked_step:
             return
-        self._checked_step = self.num_steps
+        self._checked_step = self.steps_made
         if math.isfinite(self._loss + self._norm):
             self._good, self._unproven = self._unproven, self._good
             for kept, learned in zip(self._unproven, self._learned(), strict=True):
@@ -283,7 +283,7 @@ class Trainer:
                     tensor.copy_(good)
             raise FloatingPointError(
                 f"the loss is {float(self._loss):.3g} and the gradient norm {float(self._norm):.3g} at step "
-                f"{self.num_steps}; the weights are the last that were found good. "
+                f"{self.steps_made}; the weights are the last that were found good. "
                 f"Lower the learning rate ({self.knobs.learning_rate:g}) or the clipping threshold "
                 f"({self.knobs.clip_threshold:g})."
             )
@@ -323,7 +323,7 @@ class Trainer:
             "optimizer": self.optimizer.name,
             "optimizer_memory": self.optimizer.memory,
             "knobs": asdict(self.knobs),
-            "num_steps": self.num_steps,
+            "steps_made": self.steps_made,
             "state": self.state,
             "batches": describe_batches(self.batches),
             "history": {name: torch.from_numpy(column) for name, column in self.history.columns().items()},
@@ -341,7 +341,7 @@ class Trainer:
             mine.copy_(saved)
         trainer.use_model(trainer.model, trainer.optimizer)  # its last good weights are these
         trainer.set(**content["knobs"])
-        trainer.num_steps = content["num_steps"]
+        trainer.steps_made = content["steps_made"]
         for mine, saved in zip(parts(trainer.state), parts(content["state"]), strict=True):
             mine.copy_(saved)
         for row in zip(*content["history"].values(), strict=True):

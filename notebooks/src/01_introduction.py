@@ -355,7 +355,7 @@ trainer = training.Trainer(network, batches)
 held_out = {}
 for _ in range(15):
     trainer.run(100)
-    held_out[trainer.num_steps] = training.perplexity(training.evaluate(network, corpus.held_out))
+    held_out[trainer.steps_made] = training.perplexity(training.evaluate(network, corpus.held_out))
 
 # %%
 drawing, (ax,) = figures.panels()

@@ -250,7 +250,7 @@ trainer = trainers["from scratch"]
 held_out = {}
 for _ in range(12):
     trainer.run(10 * batches.num_batches)
-    held_out[trainer.num_steps] = training.perplexity(training.evaluate(scratch, short.held_out))
+    held_out[trainer.steps_made] = training.perplexity(training.evaluate(scratch, short.held_out))
 
 # %%
 drawing, (ax,) = figures.panels()
@@ -258,7 +258,7 @@ figures.perplexity_axes(ax, counted)
 figures.perplexity_curves(ax, {"training": trainer.history.columns()["loss"]})
 ax.plot(held_out.keys(), held_out.values(), color=figures.ORANGE, marker="o")
 ax.annotate(
-    "held out", (trainer.num_steps, 1.1 * held_out[trainer.num_steps]), color=figures.ORANGE, fontsize=12, ha="right"
+    "held out", (trainer.steps_made, 1.1 * held_out[trainer.steps_made]), color=figures.ORANGE, fontsize=12, ha="right"
 )
 drawing
 

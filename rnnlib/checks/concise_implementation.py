@@ -90,7 +90,9 @@ def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int
         "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
         "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
     )
-    praise = f"held-out perplexity {reached:.2f} after {trainer.num_steps} steps; the counted 4-gram has {counted:.2f}."
+    praise = (
+        f"held-out perplexity {reached:.2f} after {trainer.steps_made} steps; the counted 4-gram has {counted:.2f}."
+    )
     return verdict("beats_the_ngram", mistake, praise=praise, hint=hint, answer=Trainer.step)
 
 
@@ -99,14 +101,14 @@ def _mistake_in_contest(
 ) -> str | None:
     """The first thing wrong with a trainer that is to beat the 4-gram, or None."""
     tokens = trainer.batches.tokens
-    if trainer.num_steps > step_budget:
-        return f"it trained for {trainer.num_steps} steps; the budget is {step_budget}."
+    if trainer.steps_made > step_budget:
+        return f"it trained for {trainer.steps_made} steps; the budget is {step_budget}."
     if _reads_the_future(trainer.model):
         return "the network is bidirectional: it reads the very characters that it is to predict."
     trained_on = corpus.vocab.decode(tokens)
     if corpus.vocab.decode(corpus.held_out[:200]) in trained_on:
         return "the held-out text was among the training text, so its perplexity proves nothing."
-    if trainer.num_steps == 0:
+    if trainer.steps_made == 0:
         return "it has not trained yet: trainer.run(steps) does."
     if reached >= counted:
         return f"held-out perplexity {reached:.2f}; the counted 4-gram has {counted:.2f}. Lower is better."

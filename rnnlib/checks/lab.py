@@ -39,7 +39,7 @@ def rescues(my_rescue: Callable[[Session], object], sick: Session, *, steps: int
     try:
         my_rescue(session)
         session.wait()
-        if session.num_steps == 0 and not session.events and session.settings == sick.settings and session.alive:
+        if session.steps_made == 0 and not session.events and session.settings == sick.settings and session.alive:
             return Verdict("open", "turn one knob, with one call of session.set; this cell then trains and looks.")
         mistake = _mistake_in_turning(session, sick)
         if mistake is None:
@@ -66,8 +66,8 @@ def _mistake_in_turning(session: Session, sick: Session) -> str | None:
         return "session.reset begins another run; a rescue turns one knob of this one."
     if not session.alive:
         return "it ended the session; turn a knob, and this check trains."
-    if session.num_steps > 0:
-        return f"it trained {session.num_steps} steps itself; turn a knob, and this check trains."
+    if session.steps_made > 0:
+        return f"it trained {session.steps_made} steps itself; turn a knob, and this check trains."
     knobs = [event.knob for event in session.events]
     if len(knobs) > 1:
         return f"it changed {len(knobs)} knobs ({', '.join(knobs)}); one is enough."
@@ -86,7 +86,7 @@ def _mistake_in_outcome(session: Session, perplexity_below: float) -> str | None
         return f"{turned} it still diverges: its perplexity is {_end(session):.3g} at the end."
     if _end(session) >= perplexity_below:
         return (
-            f"{turned} it no longer diverges, but it crawls: perplexity {_end(session):.1f} after {session.num_steps} "
+            f"{turned} it no longer diverges, but it crawls: perplexity {_end(session):.1f} after {session.steps_made} "
             f"steps, and below {perplexity_below:g} is asked for. Its steps have become too short."
         )
     return None
@@ -137,12 +137,12 @@ def _mistake_before_replay(content: dict[str, Any], settings: Settings | None, s
         if wrong:
             name = wrong[0]
             return f"its {name} is {getattr(saved, name)!r}; {getattr(settings, name)!r} was asked for."
-    if content["num_steps"] == 0:
+    if content["steps_made"] == 0:
         return "nothing was trained in this session."
-    if content["num_steps"] > step_budget:
-        return f"it trained for {content['num_steps']} steps; the budget is {step_budget}."
+    if content["steps_made"] > step_budget:
+        return f"it trained for {content['steps_made']} steps; the budget is {step_budget}."
     steps = [event["step"] for event in content["events"]]
-    if steps != sorted(steps) or any(not 0 <= step <= content["num_steps"] for step in steps):
+    if steps != sorted(steps) or any(not 0 <= step <= content["steps_made"] for step in steps):
         return "its events were changed: their steps are not in order, or after its end."
     return None
 
@@ -151,8 +151,8 @@ def _replay(path: str | Path, content: dict[str, Any]) -> Session | str:
     """The session that settings and events give, or what they cannot give."""
     replayed = Session.replay(path, name="handed in")
     replayed.stop()
-    if replayed.num_steps < content["num_steps"] and MAIN in replayed.diverged:
-        return f"here its training diverges at step {replayed.num_steps}, before its end. {ANOTHER_MACHINE}"
+    if replayed.steps_made < content["steps_made"] and MAIN in replayed.diverged:
+        return f"here its training diverges at step {replayed.steps_made}, before its end. {ANOTHER_MACHINE}"
     events = [Event(**event) for event in content["events"]]
     for found, saved in zip(replayed.events, events, strict=False):
         if (found.step, found.knob, found.new) != (saved.step, saved.knob, saved.new):
@@ -194,8 +194,8 @@ def _mistake_in_description(saved: dict[str, Any], trainer: Trainer) -> str | No
     if saved["model"] != describe_model(trainer.model):
         return f"its network is {saved['model']}; its settings and events give {describe_model(trainer.model)}."
     steps = {len(column) for column in saved["history"].values()}
-    if steps != {trainer.num_steps}:
-        return f"its number of steps was changed: {max(steps)} are on its curve, {trainer.num_steps} in its record."
+    if steps != {trainer.steps_made}:
+        return f"its number of steps was changed: {max(steps)} are on its curve, {trainer.steps_made} in its record."
     return None
 
 
@@ -258,7 +258,7 @@ def _praise(content: dict[str, Any], replayed: Session) -> str:
     exact = all(_same_bits(content["trainers"][name], trainer) for name, trainer in replayed.trainers.items())
     how = "bit for bit" if exact else "up to rounding"
     return (
-        f"{replayed.num_steps} steps with {len(replayed.events)} changes, trained again, give the same numbers {how}. "
+        f"{replayed.steps_made} steps with {len(replayed.events)} changes, trained again, give the same numbers {how}. "
         f"Held-out perplexity {reached:.2f}; the counted 4-gram has {counted:.2f}."
     )
 

@@ -133,7 +133,7 @@ class LabPicture:
         Steps: the next of 100, 200, 400, ...  Only a perplexity far above a blind guess leaves its axes: how far it
         diverged would hide what others learn.
         """
-        longest = max(trainer.num_steps for trainer in list(self._session.trainers.values()))
+        longest = max(trainer.steps_made for trainer in list(self._session.trainers.values()))
         last_step = 100 * 2 ** math.ceil(math.log2(max(longest, 100) / 100))
         V = len(self._session.corpus.vocab)
         perplexity = _spanning([self._lines[name] for name in ("training", "fork", "held out")], (2, V))

@@ -111,7 +111,7 @@ class LiveView(View):
         """Show the session as it is now, unless it is shown already."""
         session = self.session
         problems = (dict(session.diverged), session.refusal, session.error, self._message)
-        now = (session.num_steps, session.running, session.alive, len(session.events), len(session.looks), problems)
+        now = (session.steps_made, session.running, session.alive, len(session.events), len(session.looks), problems)
         if now == self._painted:
             return
         session.want_look(5.0)
@@ -137,7 +137,7 @@ class LiveView(View):
         )
         speed = tokens_per_second(main)
         facts = [
-            f"<b>{doing}</b> at step {session.num_steps}",
+            f"<b>{doing}</b> at step {session.steps_made}",
             f"{session.model.cell.name.upper()} with {session.model.hidden_size} hidden units on {session.device.type}",
             "" if math.isnan(speed) else f"{speed:,.0f} characters/s",
             "" if FORK not in session.trainers else "fork keeps its knobs",

@@ -135,7 +135,7 @@ class TrainingLab(LiveView):
         session = self.session
         self._text.value = self._describe_text()
         asked = session.asked_to - session.asked_from if self.steps.value else 0
-        made = session.num_steps - session.asked_from
+        made = session.steps_made - session.asked_from
         self._progress.value = made / asked if asked else 0
         speed = tokens_per_second(session.trainers[MAIN])
         per_step = session.settings.batch_size * session.settings.num_steps

@@ -21,7 +21,7 @@ lab.session._apply = watched
 KNOBS = """
 import json
 knobs = lab.session.trainers["main"].knobs
-print(json.dumps({"step": lab.session.num_steps, "running": lab.session.running, "applied": applied,
+print(json.dumps({"step": lab.session.steps_made, "running": lab.session.running, "applied": applied,
                   "hidden_size": lab.session.model.hidden_size, "learning_rate": knobs.learning_rate,
                   "clip_threshold": knobs.clip_threshold, "events": len(lab.session.events)}))
 """

@@ -67,7 +67,7 @@ class TestRescue:
     def test_the_check_leaves_no_thread_and_the_sick_session_as_it_was(self, sick: Session) -> None:
         self.check(lambda session: session.set(clip_threshold=0.1), sick)
         assert "session rescue" not in [thread.name for thread in threading.enumerate()]
-        assert sick.alive and sick.num_steps == 60 and sick.events == []
+        assert sick.alive and sick.steps_made == 60 and sick.events == []
 
 
 # --------------------------------------------------------------------------------- a session handed in
@@ -183,7 +183,7 @@ def an_event_that_changes_nothing(content: dict) -> None:
 
 
 def longer_than_it_was(content: dict) -> None:
-    content["num_steps"] += 20
+    content["steps_made"] += 20
 
 
 def without_its_fork(content: dict) -> None:
@@ -228,8 +228,8 @@ def a_better_fork(content: dict) -> None:
         (set_setting(text="nowhere.txt"), "there is no text named 'nowhere.txt'"),
         (set_setting(colour="blue"), "has the form of a session but not its content"),
         (lambda content: content.pop("events"), "has the form of a session but not its content"),
-        (lambda content: content.update(num_steps=0), "nothing was trained"),
-        (lambda content: content.update(num_steps=10**9), "it trained for 1000000000 steps; the budget is 5000"),
+        (lambda content: content.update(steps_made=0), "nothing was trained"),
+        (lambda content: content.update(steps_made=10**9), "it trained for 1000000000 steps; the budget is 5000"),
         (lambda content: content.update(format="another"), "is not a file of the kind"),
     ],
 )
@@ -294,7 +294,7 @@ def test_a_run_that_diverges_at_another_step_here_accuses_nobody(tmp_path) -> No
     session = Session(Settings(**SMALL, learning_rate=3e38, clip_threshold=math.inf), name="elsewhere")
     session.run(20)
     session.diverged.clear()  # as if its numbers had still been finite where it was trained
-    session.num_steps += 5
+    session.steps_made += 5
     session.save(tmp_path / "elsewhere.session")
     session.stop()
     assert "here its training diverges at step" in checks.handed_in(tmp_path / "elsewhere.session").message

@@ -47,7 +47,7 @@ def test_new_units_receive_a_gradient_at_once(corpus: Corpus, cell: str) -> None
     trainer = small_trainer(corpus, cell)
     trainer.run(3)
     resize(trainer, 24)
-    batch = trainer.batches[trainer.num_steps]
+    batch = trainer.batches[trainer.steps_made]
     result = trainer.model.backpropagate(batch.tokens, batch.targets, trainer.state)
     assert (trainer.model.named(result.gradients[0]).W_hq[16:].abs().sum(1) > 0).all()
 

@@ -28,7 +28,7 @@ def losses(session: Session, name: str = MAIN) -> np.ndarray:
 
 def test_run_makes_the_steps_asked_for_and_learns(session: Session) -> None:
     session.run(150)
-    assert session.num_steps == 150 and not session.running
+    assert session.steps_made == 150 and not session.running
     assert losses(session)[-20:].mean() < losses(session)[0] - 0.3
     assert tokens_per_second(session.trainers[MAIN]) > 1000
 
@@ -54,10 +54,10 @@ def test_knobs_take_effect_between_two_steps_and_are_remembered(session: Session
 
 def test_a_change_while_training_takes_effect_within_the_next_step(session: Session) -> None:
     session.start()
-    while session.num_steps < 20:
+    while session.steps_made < 20:
         time.sleep(0.001)
     session.set(learning_rate=0.125)
-    asked_at = session.num_steps
+    asked_at = session.steps_made
     while not session.events:
         time.sleep(0.001)
     session.pause()
@@ -89,7 +89,7 @@ def test_knobs_that_cannot_be_are_refused_at_the_knob(session: Session, change: 
     with pytest.raises(ValueError, match=message):
         session.set(**change)
     session.run(2)
-    assert session.events == [] and session.num_steps == 2
+    assert session.events == [] and session.steps_made == 2
 
 
 def test_a_size_that_does_not_fit_in_memory_is_refused_and_training_goes_on(session: Session, monkeypatch) -> None:
@@ -100,7 +100,7 @@ def test_a_size_that_does_not_fit_in_memory_is_refused_and_training_goes_on(sess
     session.set(hidden_size=512)
     session.run(3)
     assert session.refusal == "hidden_size=512 was refused: DefaultCPUAllocator: can't allocate memory"
-    assert session.model.hidden_size == 16 and session.num_steps == 3 and session.events == []
+    assert session.model.hidden_size == 16 and session.steps_made == 3 and session.events == []
 
 
 def test_a_fork_starts_from_the_same_weights_and_keeps_its_knobs(session: Session) -> None:
@@ -144,7 +144,7 @@ def test_a_loaded_session_continues_bit_for_bit(session: Session, tmp_path) -> N
     try:
         for one in (session, loaded):
             one.run(10)
-        assert np.array_equal(losses(session), losses(loaded)) and loaded.num_steps == 25
+        assert np.array_equal(losses(session), losses(loaded)) and loaded.steps_made == 25
     finally:
         loaded.stop()
 
@@ -177,11 +177,11 @@ def test_a_replay_that_fails_leaves_no_thread(session: Session, tmp_path, monkey
 def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path) -> None:
     session.run(10)
     session.start(400)
-    while session.num_steps < 15:
+    while session.steps_made < 15:
         time.sleep(0.001)
     session.save(tmp_path / "saved")
     session.wait()
-    assert (session.asked_from, session.num_steps, session.asked_to) == (10, 410, 410)
+    assert (session.asked_from, session.steps_made, session.asked_to) == (10, 410, 410)
 
 
 def test_a_loaded_session_writes_from_the_same_prefix_and_its_snapshot_is_trained(tmp_path) -> None:
@@ -201,7 +201,7 @@ def test_a_file_that_does_not_fit_ends_no_running_session(session: Session, tmp_
     with pytest.raises(KeyError):
         Session.load(tmp_path / "saved", name="test")
     session.run(3)
-    assert session.num_steps == 3
+    assert session.steps_made == 3
 
 
 def test_replaying_leaves_torchs_number_of_threads_as_it_was(session: Session, tmp_path) -> None:
@@ -226,7 +226,7 @@ def test_divergence_pauses_keeps_good_weights_and_can_be_rescued(session: Sessio
     session.run(10)
     session.set(learning_rate=3e38, clip_threshold=math.inf)
     session.run(50)
-    assert session.num_steps < 60 and not session.running
+    assert session.steps_made < 60 and not session.running
     assert "weights are the last that were found good" in session.diverged[MAIN]
     session.set(learning_rate=0.1, clip_threshold=1.0)
     session.run(10)
@@ -240,7 +240,7 @@ def test_a_diverged_fork_does_not_stop_main(session: Session) -> None:
     session.set(learning_rate=1.0, clip_threshold=1.0)
     session.run(20)
     assert FORK in session.diverged and MAIN not in session.diverged
-    assert session.num_steps == 20 and len(losses(session)) == 20
+    assert session.steps_made == 20 and len(losses(session)) == 20
 
 
 def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session) -> None:
@@ -253,9 +253,9 @@ def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session
     session.fork()
     session.pause()
     session.wait()
-    steps_before = session.num_steps
+    steps_before = session.steps_made
     session.run(10)
-    assert session.diverged == {} and len(losses(session, FORK)) == session.num_steps == steps_before + 10
+    assert session.diverged == {} and len(losses(session, FORK)) == session.steps_made == steps_before + 10
 
 
 def test_a_start_during_the_last_look_is_heard(session: Session, monkeypatch) -> None:
@@ -273,14 +273,14 @@ def test_a_start_during_the_last_look_is_heard(session: Session, monkeypatch) ->
     session.start(4)
     go_on.set()
     session.wait()
-    assert session.num_steps == 7
+    assert session.steps_made == 7
 
 
 def test_fewer_than_one_step_is_refused(session: Session) -> None:
     for steps in (0, -3):
         with pytest.raises(ValueError, match=f"steps must be 1 or more; they are {steps}"):
             session.run(steps)
-    assert session.num_steps == 0
+    assert session.steps_made == 0
 
 
 def test_looks_take_no_random_numbers_from_the_reader(session: Session) -> None:
@@ -308,7 +308,7 @@ def test_an_exception_in_the_thread_is_raised_by_wait_and_leaves_the_session_usa
             session.run(5)
         assert not session.running
     session.run(5)
-    assert session.num_steps == 5
+    assert session.steps_made == 5
 
 
 def test_reset_helps_after_an_exception_in_the_thread(session: Session, monkeypatch) -> None:
@@ -317,7 +317,7 @@ def test_reset_helps_after_an_exception_in_the_thread(session: Session, monkeypa
         with pytest.raises(ZeroDivisionError):
             session.run(5)
     session.reset()
-    assert session.error is None and session.num_steps == 0
+    assert session.error is None and session.steps_made == 0
 
 
 @pytest.mark.parametrize(
@@ -333,9 +333,9 @@ def test_a_reset_that_cannot_be_changes_nothing(session: Session, settings: dict
     session.run(5)
     with pytest.raises(ValueError, match=sentence):
         session.reset(**settings)
-    assert session.num_steps == 5
+    assert session.steps_made == 5
     session.reset()
-    assert session.num_steps == 0 and session.settings == Settings(**SMALL)
+    assert session.steps_made == 0 and session.settings == Settings(**SMALL)
 
 
 def test_reset_goes_back_to_the_same_first_steps(session: Session) -> None:
@@ -343,7 +343,7 @@ def test_reset_goes_back_to_the_same_first_steps(session: Session) -> None:
     first = losses(session)
     session.set(learning_rate=0.5)
     session.reset()
-    assert session.num_steps == 0 and session.events == [] and len(losses(session)) == 0
+    assert session.steps_made == 0 and session.events == [] and len(losses(session)) == 0
     session.set(learning_rate=1.0)
     session.run(10)
     assert np.array_equal(losses(session), first)
@@ -353,7 +353,7 @@ def test_reset_while_training_stops_it(session: Session) -> None:
     session.start()
     time.sleep(0.05)
     session.reset(cell="gru", hidden_size=8)
-    assert session.num_steps == 0 and not session.running
+    assert session.steps_made == 0 and not session.running
     assert session.model.cell.name == "gru" and session.model.hidden_size == 8
 
 

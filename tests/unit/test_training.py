@@ -254,7 +254,7 @@ def test_a_step_counts_as_clipped_if_clipping_changed_its_gradient(corpus: Corpu
     clipped = []
     for threshold in (1e-3, 0.02, 0.05, 1.0) * 5:
         trainer.set(clip_threshold=threshold)
-        batch = trainer.batches[trainer.num_steps]
+        batch = trainer.batches[trainer.steps_made]
         state = trainer.state.clone() if batch.continues else torch.zeros_like(trainer.state)
         (gradient,) = trainer.model.backpropagate(batch.tokens, batch.targets, state).gradients
         size = gradient.norm() if clip_by == "norm" else gradient.abs().max()

@@ -41,7 +41,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def test_every_knob_reaches_the_training(lab: TrainingLab) -> None:
     lab.buttons["Start"].click()
-    until(lambda: lab.session.num_steps > 5)
+    until(lambda: lab.session.steps_made > 5)
     lab.learning_rate.value = 0.5
     lab.clip_threshold.value = math.inf
     lab.hidden_size.value = 24
@@ -57,19 +57,19 @@ def test_every_knob_reaches_the_training(lab: TrainingLab) -> None:
 def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
     lab.buttons["Step"].click()
     lab.session.wait()
-    assert lab.session.num_steps == 1
+    assert lab.session.steps_made == 1
     lab.buttons["Fork"].click()
     lab.session.wait()
     assert set(lab.session.trainers) == {"main", "fork"}
     lab.buttons["Start"].click()
-    until(lambda: lab.session.num_steps > 10)
+    until(lambda: lab.session.steps_made > 10)
     lab.buttons["Pause"].click()
     lab.session.wait()
-    paused_at = lab.session.num_steps
+    paused_at = lab.session.steps_made
     time.sleep(0.2)
-    assert lab.session.num_steps == paused_at
+    assert lab.session.steps_made == paused_at
     lab.buttons["Reset"].click()
-    assert lab.session.num_steps == 0 and set(lab.session.trainers) == {"main"}
+    assert lab.session.steps_made == 0 and set(lab.session.trainers) == {"main"}
 
 
 def test_the_picture_moves_while_it_trains(lab: TrainingLab) -> None:
@@ -168,7 +168,7 @@ def test_what_a_button_cannot_do_is_told_in_the_view(lab: TrainingLab, monkeypat
     lab.buttons["Save"].click()
     until(lambda: 'role="alert"' in lab._news.value)
     lab.session.run(3)
-    assert lab.session.num_steps == 3
+    assert lab.session.steps_made == 3
 
 
 def test_save_writes_a_session_that_replays(lab: TrainingLab, monkeypatch, tmp_path) -> None:
@@ -178,7 +178,7 @@ def test_save_writes_a_session_that_replays(lab: TrainingLab, monkeypatch, tmp_p
     (saved,) = (tmp_path / "saved").iterdir()
     again = lab.session.replay(saved, name="again")
     again.stop()
-    assert again.num_steps == 5
+    assert again.steps_made == 5
 
 
 def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingLab) -> None:

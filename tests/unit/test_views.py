@@ -229,12 +229,12 @@ class TestGradientMap:
 
     def test_buttons_train_pause_and_reset(self, view: GradientMap) -> None:
         view.buttons["Start"].click()
-        self.until(lambda: view.session.num_steps > 3)
+        self.until(lambda: view.session.steps_made > 3)
         view.buttons["Pause"].click()
         view.session.wait()
-        assert view.session.num_steps > 3
+        assert view.session.steps_made > 3
         view.buttons["Reset"].click()
-        assert view.session.num_steps == 0
+        assert view.session.steps_made == 0
         view.buttons["Step"].click()
         view.session.wait()
-        assert view.session.num_steps == 1
+        assert view.session.steps_made == 1
