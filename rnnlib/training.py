@@ -233,7 +233,7 @@ class Trainer:
         self.knobs = knobs
 
     def step(self) -> None:
-        """One minibatch.  Does not wait for a GPU."""
+        """One minibatch.  Does not wait for a GPU.  Leaves torch with as many threads as suit the model."""
         torch.set_num_threads(self.model.torch_threads)
         started = time.perf_counter()
         batch = self.batches[self.steps_made]
