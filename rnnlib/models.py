@@ -148,7 +148,8 @@ class LanguageModel(nn.Module):
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens (T, B), state (B, H) or a pair of them -> logits (T, B, V), state after the last step."""
         hidden, state = self.hidden_states(tokens, state)
-        return hidden @ self.weights.W_hq + self.weights.b_q, state
+        *_, W_hq, b_q = self.weights
+        return hidden @ W_hq + b_q, state
 
     @one_torch_thread
     def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:

@@ -24,7 +24,7 @@ SESSION_FORMAT = "rnnlib session 2"
 MAIN, FORK = "main", "fork"
 MOST_STEPS = 1_000_000  # a thread that nobody pauses must end
 STEPS_BETWEEN_CHECKS_OF_A_GPU = 50
-SHARE_OF_TIME_FOR_LOOKING = 1 / 60
+SHARE_OF_TIME_FOR_LOOKING = 1 / 50
 _sessions: dict[str, "Session"] = {}
 
 
@@ -159,8 +159,10 @@ class Session:
             self._condition.notify_all()
 
     def pause(self) -> None:
-        """Stop training after the step under way."""
+        """Stop training after the step under way; if somebody watches, a last look shows where it stopped."""
         with self._condition:
+            if self.running and time.monotonic() < self._look_wanted_until:
+                self._changes.append(("look", True))
             self.running = False
             self._condition.notify_all()
 
@@ -312,7 +314,9 @@ class Session:
 
     def _settle(self) -> None:
         """Pause, and wait until the step under way and all changes are done."""
-        self.pause()
+        with self._condition:
+            self.running = False
+            self._condition.notify_all()
         self._wait_for_rest(timeout=600)
 
     def _wait_for_rest(self, timeout: float) -> None:

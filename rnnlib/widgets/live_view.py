@@ -3,7 +3,7 @@
 Before: knob_view.py.
 
 Three threads, each with one job.  The session's thread trains.  The painter, below, reads what the session has
-recorded and sets traits (pictures, texts): as often as it can for a fiftieth of its time, but at least every 2 seconds.
+recorded and sets traits (pictures, texts): as often as it can for a 64th of its time, but at least every 2 seconds.
 The kernel's main thread runs the callbacks of the knobs.
 """
 
@@ -21,7 +21,7 @@ from rnnlib.sessions import FORK, MAIN, Event, Session, tokens_per_second
 from rnnlib.widgets.view import View
 
 LEAST_SECONDS_BETWEEN_FRAMES, MOST_SECONDS_BETWEEN_FRAMES = 0.1, 2.0
-FRAMES_TAKE_ONE_PART_IN = 50
+FRAMES_TAKE_ONE_PART_IN = 64
 Action = tuple[str, str, Callable[[], None]]
 _painted_views: dict[str, "LiveView"] = {}  # by the names of their sessions
 
@@ -37,7 +37,7 @@ class LiveView(View):
         super().__init__()
         self.session = session
         self._message = ""
-        self._status, self._news = widgets.HTML(), widgets.HTML(layout={"min_height": "38px"})
+        self._status, self._news = widgets.HTML(), widgets.HTML(layout={"min_height": "28px"})
         self._image = widgets.Image(format="png", layout={"width": "100%", "max_width": "1040px"})
         self._wake, self._painting = threading.Event(), threading.Lock()
         self._painted: object = None
@@ -163,5 +163,5 @@ def sentence_of(event: Event) -> str:
 def paragraph(text: str, *, alert: bool = False) -> str:
     """A line of HTML; an alert is bold, plain text, and read aloud at once by a screen reader."""
     if not alert:
-        return f'<p style="font-size:14px">{text}</p>'
-    return f'<p role="alert" style="font-size:14px;font-weight:bold">{html.escape(text)}</p>'
+        return f'<p style="font-size:14px;margin:0">{text}</p>'
+    return f'<p role="alert" style="font-size:14px;margin:0;font-weight:bold">{html.escape(text)}</p>'

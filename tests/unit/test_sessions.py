@@ -401,6 +401,18 @@ def test_looks_are_taken_while_somebody_watches_and_at_the_end(session: Session)
     assert 0 < look.held_out_loss < 4 and 0 < look.spectral_radius < 10
 
 
+def test_a_pause_is_followed_by_a_look_if_somebody_watches(session: Session) -> None:
+    for seconds, looks in ((0, 0), (60, 1)):
+        session.want_look(seconds)
+        session._next_look = math.inf  # none is due
+        session.start()
+        time.sleep(0.05)
+        session.pause()
+        session.wait()
+        assert len(session.looks) == looks
+    assert session.looks[-1].step == session.steps_made
+
+
 def test_an_lstm_shows_its_norms_over_time_too(session: Session) -> None:
     session.set(cell="lstm")
     session.want_look(60)
