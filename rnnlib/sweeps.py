@@ -64,8 +64,12 @@ def sweep(
     if executor is not None:
         return _spread(networks, corpus, steps, executor)
     if choose_device(settings.device).type == "cuda":
-        return (run for run in train_together(networks, corpus, steps))
+        return _all_together(networks, corpus, steps)
     return (train(network, corpus, steps) for network in networks)
+
+
+def _all_together(networks: Sequence[Settings], corpus: Corpus, steps: int) -> Generator[Run]:
+    yield from train_together(networks, corpus, steps)  # in a generator: nothing is trained before it is asked for
 
 
 def _spread(networks: Sequence[Settings], corpus: Corpus, steps: int, executor: Executor) -> Generator[Run]:

@@ -110,6 +110,9 @@ def missing_detach(train: Function) -> Verdict:
         batches = [(pair[0], pair[1]) for pair in tokens]
         try:
             answer = train(probe, batches, probe.initial_state(3))
+            if answer is None or answer is ...:
+                return Verdict("open", NOT_FILLED_IN)
+            mistake = _mistake_in_carrying(probe, answer, len(batches))
         except Exception as error:
             told = str(error)
             mistake = f"it raised {type(error).__name__}: {told}"
@@ -121,10 +124,6 @@ def missing_detach(train: Function) -> Verdict:
                 )
             elif layer is nn.LSTM and "'tuple' object has no attribute 'detach'" in told:
                 mistake = "an LSTM's state is a tuple (h, c): detach each of its parts."
-            break
-        if answer is None or answer is ...:
-            return Verdict("open", NOT_FILLED_IN)
-        mistake = _mistake_in_carrying(probe, answer, len(batches))
         if mistake is not None:
             break
     return verdict(
@@ -143,12 +142,14 @@ class _Probe(RNNModel):
     """A model that remembers the states it was given and the states it gave."""
 
     def __init__(self, layer: type[nn.GRU] | type[nn.LSTM]):
-        torch.manual_seed(0)
-        super().__init__(layer(5, 4), 5)
+        with torch.random.fork_rng(devices=[]):  # the reader's random numbers stay theirs
+            torch.manual_seed(0)
+            super().__init__(layer(5, 4), 5)
         self.given: list[tuple[Tensor, ...]] = []
         self.gave: list[tuple[Tensor, ...]] = []
 
     def forward(self, tokens: Tensor, state: Any) -> Any:
+        state = tuple(state) if isinstance(state, list) else state  # which PyTorch's layers take, too
         self.given.append(parts(state))
         logits, state = super().forward(tokens, state)
         self.gave.append(parts(state))
@@ -160,6 +161,9 @@ def _mistake_in_carrying(probe: _Probe, answer: Any, num_batches: int) -> str | 
     if not (isinstance(answer, tuple) and len(answer) == 2):
         return "return two things: the list of losses and the last state."
     losses, state = answer
+    if not isinstance(losses, list | tuple) or not isinstance(state, Tensor | tuple | list):
+        return "return two things: the list of losses, one for each batch, and the last state."
+    state = tuple(state) if isinstance(state, list) else state
     if len(probe.given) != num_batches or len(losses) != num_batches:
         return f"the model was run {len(probe.given)} times and gave {len(losses)} losses for {num_batches} batches."
     for given, gave in zip(probe.given[1:], probe.gave, strict=False):

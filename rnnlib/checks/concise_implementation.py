@@ -3,6 +3,7 @@
 Before: verdict.py.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,8 @@ def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) ->
     if not (isinstance(answer, tuple) and len(answer) == 2):
         return "forward must return two things, the logits and the new state; it returned one."
     logits, new_state = answer
+    if not isinstance(built.rnn, torch.nn.RNN) or built.rnn.nonlinearity != "tanh":
+        return f"self.rnn is {built.rnn}; this exercise is for torch.nn.RNN(vocab_size, hidden_size)."
     one_hot = F.one_hot(tokens, V).float()
     hidden, expected_state = built.rnn(one_hot, state)
     expected = built.output(hidden)
@@ -84,14 +87,16 @@ def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int
     if trainer is None or trainer is ...:
         return Verdict("open", f"train a network for at most {step_budget} steps and hand its trainer in.")
     counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
-    reached = perplexity(evaluate(trainer.model, corpus.held_out))
-    mistake = _mistake_in_contest(trainer, corpus, step_budget, reached, counted)
+    reached, praise = math.nan, ""
+    try:
+        reached = perplexity(evaluate(trainer.model, corpus.held_out.to(trainer.model.device)))
+        mistake = _mistake_in_contest(trainer, corpus, step_budget, reached, counted)
+        praise = f"held-out perplexity {reached:.2f} after {trainer.steps_made} steps; the 4-gram has {counted:.2f}."
+    except Exception as error:
+        mistake = f"hand in a Trainer of a network for this text; this one raised {type(error).__name__}: {error}"
     hint = (
         "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
         "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
-    )
-    praise = (
-        f"held-out perplexity {reached:.2f} after {trainer.steps_made} steps; the counted 4-gram has {counted:.2f}."
     )
     return verdict("beats_the_ngram", mistake, praise=praise, hint=hint, answer=Trainer.step)
 
@@ -103,10 +108,12 @@ def _mistake_in_contest(
     tokens = trainer.batches.tokens
     if trainer.steps_made > step_budget:
         return f"it trained for {trainer.steps_made} steps; the budget is {step_budget}."
+    if not math.isfinite(reached):
+        return "its numbers are no longer finite: it has diverged."
     if _reads_the_future(trainer.model):
         return "the network is bidirectional: it reads the very characters that it is to predict."
-    trained_on = corpus.vocab.decode(tokens)
-    if corpus.vocab.decode(corpus.held_out[:200]) in trained_on:
+    trained_on, held_out = corpus.vocab.decode(tokens), corpus.vocab.decode(corpus.held_out)
+    if any(held_out[first : first + 200] in trained_on for first in range(0, len(held_out) - 199, 200)):
         return "the held-out text was among the training text, so its perplexity proves nothing."
     if trainer.steps_made == 0:
         return "it has not trained yet: trainer.run(steps) does."

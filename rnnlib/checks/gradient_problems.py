@@ -228,7 +228,7 @@ def clipped_once(train: Function) -> Verdict:
     gradients = [torch.tensor([3.0, 0.0]), torch.tensor([[0.0, 4.0]])]
     start = [weight.clone() for weight in weights]
     try:
-        if train((weight for weight in weights), lambda number: gradients[number], 0.5, 1.0) is ...:
+        if train((weight for weight in weights), lambda number: gradients[number].clone(), 0.5, 1.0) is ...:
             return Verdict("open", NOT_FILLED_IN)
         mistake = _mistake_in_moving(start, weights, gradients)
     except Exception as error:

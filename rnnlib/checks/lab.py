@@ -38,6 +38,7 @@ def rescues(my_rescue: Callable[[Session], object], sick: Session, *, steps: int
     session = Session(sick.settings, name="rescue")
     try:
         my_rescue(session)
+        session.pause()
         session.wait()
         if session.steps_made == 0 and not session.events and session.settings == sick.settings and session.alive:
             return Verdict("open", "turn one knob, with one call of session.set; this cell then trains and looks.")
@@ -56,7 +57,7 @@ def rescues(my_rescue: Callable[[Session], object], sick: Session, *, steps: int
     praise = ""
     if mistake is None:
         (event,) = session.events
-        praise = f"with {event.knob} at {event.new:.4g}, perplexity is {_end(session):.1f} after {steps} steps."
+        praise = f"with {event.knob} at {event.value_name}, perplexity is {_end(session):.1f} after {steps} steps."
     return verdict("rescues", mistake, praise=praise, hint=hint, answer=Session.set)
 
 
@@ -79,7 +80,7 @@ def _mistake_in_turning(session: Session, sick: Session) -> str | None:
 def _mistake_in_outcome(session: Session, perplexity_below: float) -> str | None:
     """What is wrong with how a rescued session ended, or None."""
     (event,), losses = session.events, session.trainers[MAIN].history.columns()["loss"]
-    turned = f"with {event.knob} at {event.new if isinstance(event.new, str) else format(event.new, '.4g')}"
+    turned = f"with {event.knob} at {event.value_name}"
     if has_diverged(losses, len(session.corpus.vocab)):
         if event.knob == "clip_by":
             return "it still diverges: whatever is clipped by, a threshold that is off lets everything through."

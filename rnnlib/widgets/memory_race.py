@@ -61,7 +61,6 @@ class MemoryRace(KnobView):
             knob.observe(lambda change: self.reset(), "value")
         if name in _races:
             _races[name].pause()
-        _races[name] = self
 
     def _begin(self) -> None:
         task = TASKS[self.task.value]
@@ -73,6 +72,9 @@ class MemoryRace(KnobView):
     def start(self) -> None:
         """Train in the background until everybody has solved the task or most_steps is reached."""
         if not self.running:
+            if _races.get(self.name, self) is not self:
+                _races[self.name].pause()
+            _races[self.name] = self
             self.running, self.error = True, ""
             self._wanted.set()
             self._thread = threading.Thread(target=self._work, name=f"race {self.name}", daemon=True)
@@ -96,7 +98,8 @@ class MemoryRace(KnobView):
     def wait(self) -> None:
         """Wait until the race ends.  An interrupt of the kernel pauses it."""
         try:
-            self._thread.join()
+            if self._thread.is_alive():
+                self._thread.join()
         except KeyboardInterrupt:
             self.pause()
             raise

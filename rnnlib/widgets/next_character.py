@@ -22,6 +22,8 @@ class NextCharacter(KnobView):
     """
 
     def __init__(self, model: Model, vocab: Vocab, prefix: str):
+        """Raises ValueError for a prefix that is empty or has characters not in the vocabulary."""
+        check_prefix(prefix, vocab)
         self._model, self._vocab = model, vocab
         layout = widgets.Layout(width="420px")
         self.prefix = widgets.Text(
