@@ -32,11 +32,13 @@ class Contestant(nn.Module):
             raise ValueError(f"there is no contestant {kind!r}; the contestants are {', '.join(CONTESTANTS)}.")
         super().__init__()
         layers = {"GRU": nn.GRU, "LSTM": nn.LSTM}
-        if kind in layers:
-            self.rnn: nn.RNNBase = layers[kind](task.input_size, HIDDEN_SIZE)
-        else:
-            self.rnn = nn.RNN(task.input_size, HIDDEN_SIZE, nonlinearity="relu" if kind == "IRNN" else "tanh")
-        self.output = nn.Linear(HIDDEN_SIZE, task.output_size)
+        with torch.device("meta"):  # torch's own first weights would take random numbers from the reader
+            if kind in layers:
+                self.rnn: nn.RNNBase = layers[kind](task.input_size, HIDDEN_SIZE)
+            else:
+                self.rnn = nn.RNN(task.input_size, HIDDEN_SIZE, nonlinearity="relu" if kind == "IRNN" else "tanh")
+            self.output = nn.Linear(HIDDEN_SIZE, task.output_size)
+        self.to_empty(device="cpu")
         bound = HIDDEN_SIZE**-0.5
         weights = dict(self.rnn.named_parameters())
         with torch.no_grad():

@@ -320,6 +320,24 @@ def test_mistakes_in_carrying_the_state_are_named(switches: dict, named: str) ->
 def test_other_wrong_loops_are_told_what_is_expected() -> None:
     expect(checks.missing_detach(lambda model, batches, state: 3), "return two things")
     expect(checks.missing_detach(lambda model, batches, state: ([], state)), "was run 0 times")
+    expect(checks.missing_detach(lambda model, batches, state: (0.5, state)), "the list of losses, one for each batch")
+    expect(checks.missing_detach(lambda *a: (training_loop(*a)[0], None)), "return two things")
+
+
+def test_an_lstms_state_in_a_list_passes() -> None:
+    def cut_into_a_list(state):
+        return [part.detach() for part in state] if isinstance(state, tuple | list) else state.detach()
+
+    between = {"between": cut_into_a_list, "last": cut_into_a_list}
+    assert checks.missing_detach(lambda *a: training_loop(*a, **between)).result == "passed"
+
+
+def test_checking_a_loop_leaves_the_readers_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    checks.missing_detach(training_loop)
+    assert torch.equal(torch.rand(4), expected)
 
 
 # ------------------------------------------------------------------------------------- truncated

@@ -183,6 +183,17 @@ def test_going_through_a_generator_once_passes() -> None:
     assert checks.clipped_once(lambda *a: ...).result == "open"
 
 
+def test_clipping_in_place_passes() -> None:
+    def clipped_in_place(parameters, gradients_of, learning_rate, threshold):
+        parameters = list(parameters)
+        gradients = [gradients_of(k) for k, _ in enumerate(parameters)]
+        training.clip_by_norm(gradients, threshold)
+        for p, gradient in zip(parameters, gradients, strict=True):
+            p -= learning_rate * gradient
+
+    assert checks.clipped_once(clipped_in_place).result == "passed"
+
+
 @pytest.mark.parametrize(
     ("how", "named"),
     [

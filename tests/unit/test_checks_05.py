@@ -1,5 +1,7 @@
 """Checks: the right answer passes, every known mistake is named, an unknown one is shown its first difference."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,12 @@ class RightModel(nn.Module):
     def forward(self, tokens: Tensor, state: Tensor):
         hidden, state = self.rnn(self.one_hot(tokens), state)
         return self.output(hidden), state
+
+
+class AnotherLayer(RightModel):
+    def __init__(self, vocab_size: int, hidden_size: int):
+        super().__init__(vocab_size, hidden_size)
+        self.rnn = nn.GRU(vocab_size, hidden_size)
 
 
 class LastStepOnly(RightModel):
@@ -97,6 +105,7 @@ def test_the_right_model_passes_and_so_does_the_librarys() -> None:
     ("wrong", "named"),
     [
         (LastStepOnly, "only the last step was predicted from"),
+        (AnotherLayer, "this exercise is for torch.nn.RNN"),
         (Flattened, "time and batch stay apart"),
         (Softmaxed, "a softmax was applied"),
         (StateIgnored, "the layer started from zeros"),
@@ -176,6 +185,21 @@ class TestContest:
         trainer = Trainer(model, SequentialBatches(story.train, batch_size=8, num_steps=20))
         trainer.run(2)
         assert "bidirectional" in checks.beats_the_ngram(trainer, story, step_budget=10).message
+
+    def test_a_network_that_has_diverged_is_told_so(self, story: Corpus) -> None:
+        trainer = self.trained(story, story.train, 5)
+        with torch.no_grad():
+            trainer.model.vector.fill_(math.nan)
+        assert "it has diverged" in checks.beats_the_ngram(trainer, story, step_budget=10).message
+
+    def test_what_is_no_trainer_is_told_in_a_sentence(self, story: Corpus) -> None:
+        verdict = checks.beats_the_ngram("a trainer", story, step_budget=10)
+        assert verdict.result == "wrong" and "hand in a Trainer of a network for this text" in verdict.message
+
+    def test_training_on_a_part_of_the_held_out_text_is_noticed(self, story: Corpus) -> None:
+        some = torch.cat([story.train, story.held_out[150:650]])
+        verdict = checks.beats_the_ngram(self.trained(story, some, 5), story, step_budget=10)
+        assert "held-out text was among the training text" in verdict.message
 
     def test_nothing_handed_in_is_open(self, story: Corpus) -> None:
         assert checks.beats_the_ngram(None, story, step_budget=10).result == "open"

@@ -75,6 +75,15 @@ def test_bad_sizes_and_names_are_told_in_one_sentence() -> None:
         MemoryRace(delay=7)
 
 
+@pytest.mark.parametrize("kind", CONTESTANTS)
+def test_contestants_take_no_random_numbers_from_the_reader(kind: str) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    Contestant(kind, TASKS["adding"], generator())
+    assert torch.equal(torch.rand(4), expected)
+
+
 def test_contestants_begin_as_their_names_say() -> None:
     networks = {kind: Contestant(kind, TASKS["adding"], generator()).rnn for kind in CONTESTANTS}
     W = networks["orthogonal RNN"].weight_hh_l0.detach()
