@@ -100,7 +100,7 @@ class LanguageModel(nn.Module):
         check_cell(cell)
         check_hidden_size(hidden_size)
         self.cell: Cell = CELLS[cell]
-        self.vocab_size, self.hidden_size = vocab_size, hidden_size
+        self.vocab_size, self.hidden_size = vocab_size, int(hidden_size)
         ends = itertools.accumulate(map(math.prod, self.shapes()), initial=0)
         self._places = [slice(*pair) for pair in itertools.pairwise(ends)]
         bound = hidden_size**-0.5
@@ -471,7 +471,7 @@ def check_cell(name: str) -> None:
 
 def check_hidden_size(hidden_size: object) -> None:
     """Raise ValueError for a hidden size that no model here can have."""
-    if not isinstance(hidden_size, int) or not 1 <= hidden_size <= MAX_HIDDEN_SIZE:
+    if not isinstance(hidden_size, int | np.integer) or not 1 <= hidden_size <= MAX_HIDDEN_SIZE:
         raise ValueError(f"the hidden size must be a whole number, 1 to {MAX_HIDDEN_SIZE}; it is {hidden_size!r}.")
 
 

@@ -128,13 +128,8 @@ class LiveView(View):
 
     def _describe_status(self) -> str:
         session, main = self.session, self.session.trainers[MAIN]
-        doing = (
-            "training"
-            if session.running
-            else "paused"
-            if session.alive
-            else "ended: stopped, or its cell was run again"
-        )
+        resting = "paused" if session.alive else "ended: stopped, or its cell was run again"
+        doing = "training" if session.running else resting
         speed = tokens_per_second(main)
         facts = [
             f"<b>{doing}</b> at step {session.steps_made}",

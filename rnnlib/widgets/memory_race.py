@@ -59,8 +59,13 @@ class MemoryRace(KnobView):
         self.add_class("memory-race")
         for knob in (self.task, self.delay):
             knob.observe(lambda change: self.reset(), "value")
-        if name in _races:
-            _races[name].pause()
+        self._replace_earlier()
+
+    def _replace_earlier(self) -> None:
+        """Pause another race that has this one's name, and take the name over."""
+        if _races.get(self.name, self) is not self:
+            _races[self.name].pause()
+        _races[self.name] = self
 
     def _begin(self) -> None:
         task = TASKS[self.task.value]
@@ -72,9 +77,7 @@ class MemoryRace(KnobView):
     def start(self) -> None:
         """Train in the background until everybody has solved the task or most_steps is reached."""
         if not self.running:
-            if _races.get(self.name, self) is not self:
-                _races[self.name].pause()
-            _races[self.name] = self
+            self._replace_earlier()
             self.running, self.error = True, ""
             self._wanted.set()
             self._thread = threading.Thread(target=self._work, name=f"race {self.name}", daemon=True)

@@ -1,5 +1,6 @@
 """Models: shapes as documented, gradients equal to autograd's, PyTorch's layers matched weight by weight."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -232,6 +233,10 @@ def test_backpropagation_leaves_torchs_number_of_threads_as_it_was() -> None:
     model = LanguageModel(vocab_size=V, hidden_size=4)
     model.backpropagate(*random_tokens(3, 2, 0), model.initial_state(2))
     assert torch.get_num_threads() == before
+
+
+def test_a_hidden_size_may_be_a_number_of_numpys() -> None:
+    assert LanguageModel(vocab_size=V, hidden_size=np.int64(5)).hidden_size == 5
 
 
 @pytest.mark.parametrize("hidden_size", [0, -3, 5000, 64.5, "64"])

@@ -100,7 +100,8 @@ def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
     np.testing.assert_allclose(norms, lab.session.looks[-1].norms_over_time)
     assert len(norms) == 10
     clipped = int((columns["gradient_norm"] > columns["clip_threshold"])[-200:].sum())
-    assert lab._lab_picture._clipped.get_text() == f"clipped: {clipped}"
+    said, stays = lab._lab_picture._clipped, lab._lab_picture._clipped.xycoords
+    assert f"{said.get_text()} {stays.get_text()}" == f"clipped: {clipped} of the last 200 steps"
 
 
 def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
