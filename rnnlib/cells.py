@@ -1,106 +1,64 @@
-"""RNN, GRU and LSTM from scratch: forward over a whole sequence, and the hand-derived way back.
+"""RNN, GRU and LSTM from scratch: one time step, many of them, and the hand-derived way back.
 
-Before: baselines.py.  Next: loops.py, which does its work on a CPU.
+Before: baselines.py.  Next: models.py puts a cell between tokens and predictions.
 
-Every cell is written twice.  `step` is the definition, on torch tensors: one time step, to read and to test against;
-a GPU trains by it, with autograd.  `forward` and `backward` are the same mathematics over T steps, on NumPy arrays:
-what trains on a CPU.  The work that need not wait for the step before is taken out of the loop: the input's share of
-every pre-activation, x_t W_xh + b_h, is there before it starts, and the gradient of W_hh, which all steps share, is one
-product after it ends.  What is left in the loop, a product with W_hh and a few operations on each unit, is in loops.py.
+This file is the definition: plain torch, one line for each formula, on any device and in any precision.  `rnnlib/engine`
+computes the same numbers faster and may be skipped; `tests/unit/test_engine.py` holds it against what stands here.
 
-Shapes: T time steps, B batch size, V vocabulary size, H hidden size.  An RNN's weights are W_xh (V, H), W_hh (H, H)
-and b_h (H).  A GRU stacks three of each (r, z, n) and an LSTM four (i, f, g, o), in PyTorch's order, in front:
-W_hh (3, H, H), pre-activations (3, T, B, H), written (blocks, T, B, H) below.  For the one product of a step, the
-loops get all blocks as one matrix: W_hh^T (blocks H, H) on the way forward, W_hh (H, blocks H) on the way back.
-
-All arrays lie in one piece in memory.  The passes write into a Workspace, because memory fresh from the operating
-system costs up to a fifth of a step.
+Shapes: T time steps, B batch size, H hidden size.  A state is a tuple of tensors (B, H): (h,), for an LSTM (h, c).
+x_in = x_t W_xh + b_h is the input's part of a pre-activation, the sum that goes into a tanh or a sigmoid; it does not
+depend on the state, so it is computed for all steps before the first one is made.  A GRU stacks three gates in front
+(r, z, n), an LSTM four (i, f, g, o), in PyTorch's order: x_in (gates, T, B, H), W_hh (gates, H, H).  An RNN has no gates,
+and no such axis.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, sigmoid, tanh
 
-from rnnlib import loops
-from rnnlib.loops import Array
-
-
-class Workspace:
-    """Arrays by name, used again by the next pass as long as it asks for the same shape."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, Array] = {}
-
-    def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array of this shape and dtype; its values are arbitrary.  (Zeros, once, so that it is really there.)"""
-        array = self._arrays.get(name)
-        if array is None or array.shape != shape or array.dtype != dtype:
-            array = self._arrays[name] = np.zeros(shape, dtype)
-        return array
-
-
-class Way(NamedTuple):
-    """What a forward pass over T steps leaves behind.  Its backward pass walks it the other way and uses it up.
-
-    hidden (T + 1, B, H): h_0 to h_T.  gates (blocks, T, B, H): GRU r, z, n; LSTM i, f, g, o; the RNN, which has none,
-    keeps its shares here.  The backward pass writes dL/d(pre-activation) over them.
-    cell (T + 1, B, H): LSTM, c_0 to c_T.  extra (T, B, H): GRU h_{t-1} W_hn; LSTM tanh(c_t).
-    """
-
-    hidden: Array
-    gates: Array
-    cell: Array | None = None
-    extra: Array | None = None
+State = tuple[Tensor, ...]
 
 
 class Gradients(NamedTuple):
     """What a backward pass gives.
 
-    inputs (blocks, T, B, H): dL/d(x_t W_xh + b_h).  W_hh: as W_hh.  hidden (T, B, H): the total derivatives
-    dL/dh_1 to dL/dh_T.  initial_hidden (B, H): dL/dh_0; initial_cell: dL/dc_0 (LSTM).
+    x_in: dL/dx_in, of its shape.  W_hh: dL/dW_hh, of its shape.  hidden (T, B, H): the total derivatives dL/dh_1 to
+    dL/dh_T.  initial_state: dL/d(initial state).
     """
 
-    inputs: Array
-    W_hh: Array
-    hidden: Array
-    initial_hidden: Array
-    initial_cell: Array | None = None
+    x_in: Tensor
+    W_hh: Tensor
+    hidden: Tensor
+    initial_state: State
 
 
 class RNN:
-    """h_t = tanh(x_t W_xh + h_{t-1} W_hh + b_h).   Elman 1990; D2L, section 8.4."""
+    """h_t = tanh(x_t W_xh + h_{t-1} W_hh + b_h).   Elman 1990; D2L, section 9.4."""
 
-    name = "rnn"
-    blocks = ()
-    has_cell = False
+    name, gates, state_size = "rnn", (), 1
 
     @staticmethod
-    def step(share: Tensor, state: Tensor, W_hh: Tensor) -> Tensor:
-        """One time step.  share = x_t W_xh + b_h (B, H), state = h_{t-1} (B, H) -> h_t (B, H)."""
-        return torch.tanh(share + state @ W_hh)
+    def step(x_in: Tensor, state: State, W_hh: Tensor) -> State:
+        """One time step.  x_in (B, H), state (h_{t-1},), W_hh (H, H) -> (h_t,)."""
+        (h,) = state
+        return (tanh(x_in + h @ W_hh),)
 
     @staticmethod
-    def forward(shares: Array, state: Array, W_hh: Array, workspace: Workspace) -> Way:
-        """T time steps.  shares = x_t W_xh + b_h for all t (T, B, H), state = h_0 (B, H)."""
-        T, B, H = shares.shape
-        check_arrays(shares=(shares, (T, B, H)), state=(state, (B, H)), W_hh=(W_hh, (H, H)))
-        h = workspace.empty("hidden", (T + 1, B, H), W_hh.dtype)
-        h[0] = state
-        loops.rnn_forward(shares, W_hh.T.copy(), h)
-        return Way(hidden=h, gates=shares)
+    def backward(x_in: Tensor, states: list[State], W_hh: Tensor, direct: Tensor) -> Gradients:
+        """Backpropagation through time.   D2L, section 9.7.
 
-    @staticmethod
-    def backward(way: Way, direct: Array, W_hh: Array) -> Gradients:
-        """Backpropagation through time.  direct (T, B, H): dL/dh_t by way of the logits of step t; becomes dL/dh_t.
-
-        dL/dh_t = direct_t + da_{t+1} W_hh^T,    da_t = dL/dh_t * (1 - h_t^2)        (D2L, section 8.7)
+        states: 0 to T, as `unroll` gives them.  direct (T, B, H): dL/dh_t by way of the output of step t alone.
         """
-        check_arrays(direct=(direct, way.hidden[1:].shape))
-        h, dh, da, dh_0 = way.hidden, direct, way.gates, np.zeros_like(direct[0])
-        loops.rnn_backward(h, W_hh, dh, da, dh_0)
-        return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0)
+        h = [h for (h,) in states]
+        dh, dx, dW_hh = torch.empty_like(direct), torch.empty_like(x_in), torch.zeros_like(W_hh)
+        later = torch.zeros_like(h[0])  # what h_t does to the loss by way of h_{t+1}: at the last step nothing
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later  # the total derivative: directly, and by way of the next step
+            da = dx[t] = dh[t] * (1 - h[t + 1] ** 2)  # through the tanh; h[t + 1] is the state after this step
+            dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
+            later = da @ W_hh.mT  # back to h_{t-1}
+        return Gradients(dx, dW_hh, dh, (later,))
 
 
 class GRU:
@@ -108,46 +66,42 @@ class GRU:
     n_t = tanh(x_t W_xn + b_n + r_t * (h_{t-1} W_hn))                       candidate
     h_t = (1 - z_t) * n_t + z_t * h_{t-1}.
 
-    Cho et al. 2014; D2L, section 9.1.  As in PyTorch and cuDNN the reset gate acts after the product with W_hn.
+    Cho et al. 2014; D2L, section 10.2.  As in PyTorch and cuDNN the reset gate acts after the product with W_hn.
     """
 
-    name = "gru"
-    blocks = (3,)
-    has_cell = False
+    name, gates, state_size = "gru", (3,), 1
 
     @staticmethod
-    def step(share: Tensor, state: Tensor, W_hh: Tensor) -> Tensor:
-        """One time step.  share = x_t W_xh + b_h (3, B, H), state = h_{t-1} (B, H) -> h_t (B, H)."""
-        x_r, x_z, x_n = share
-        h_r, h_z, h_n = state @ W_hh
-        r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-        n = torch.tanh(x_n + r * h_n)
-        return (1 - z) * n + z * state
+    def gates_of(x_in: Tensor, h: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x_in (3, B, H), h_{t-1} (B, H), W_hh (3, H, H) -> r, z, n and h_{t-1} W_hn, (B, H) each."""
+        h_r, h_z, h_n = h @ W_hh
+        r, z = sigmoid(x_in[0] + h_r), sigmoid(x_in[1] + h_z)
+        return r, z, tanh(x_in[2] + r * h_n), h_n
 
     @staticmethod
-    def forward(shares: Array, state: Array, W_hh: Array, workspace: Workspace) -> Way:
-        """T time steps.  shares = x_t W_xh + b_h for all t (3, T, B, H; overwritten), state = h_0 (B, H)."""
-        _, T, B, H = shares.shape
-        check_arrays(shares=(shares, (3, T, B, H)), state=(state, (B, H)), W_hh=(W_hh, (3, H, H)))
-        h = workspace.empty("hidden", (T + 1, B, H), W_hh.dtype)
-        h_n = workspace.empty("h W_hn", (T, B, H), W_hh.dtype)
-        h[0] = state
-        loops.gru_forward(shares, W_hh.mT.reshape(-1, H), h, h_n)
-        return Way(hidden=h, gates=shares, extra=h_n)
+    def step(x_in: Tensor, state: State, W_hh: Tensor) -> State:
+        """One time step.  x_in (3, B, H), state (h_{t-1},), W_hh (3, H, H) -> (h_t,)."""
+        (h,) = state
+        _, z, n, _ = GRU.gates_of(x_in, h, W_hh)
+        return ((1 - z) * n + z * h,)
 
     @staticmethod
-    def backward(way: Way, direct: Array, W_hh: Array) -> Gradients:
-        """Backpropagation through time.  direct (T, B, H): dL/dh_t by way of the logits of step t; becomes dL/dh_t.
-
-        dn = dh (1 - z)(1 - n^2),   dz = dh (h_{t-1} - n) z (1 - z),   dr = dn (h_{t-1} W_hn) r (1 - r)
-        dL/dh_{t-1} = direct_{t-1} + dh z + [dr, dz, dn r] W_hh^T
-        """
-        check_arrays(direct=(direct, way.hidden[1:].shape))
-        h, da, dh, dn, dh_0 = way.hidden, way.gates, direct, way.extra, np.zeros_like(direct[0])
-        loops.gru_backward(h, side_by_side(W_hh), dh, da, dn, dh_0)
-        dW_hh = sum_of_products(h, da)
-        da[2] = dn  # W_hn gets dn r, but x_t W_xn, which is not multiplied by r, gets dn
-        return Gradients(da, dW_hh, hidden=dh, initial_hidden=dh_0)
+    def backward(x_in: Tensor, states: list[State], W_hh: Tensor, direct: Tensor) -> Gradients:
+        """Backpropagation through time, as RNN.backward."""
+        h = [h for (h,) in states]
+        dh, dx, dW_hh = torch.empty_like(direct), torch.empty_like(x_in), torch.zeros_like(W_hh)
+        later = torch.zeros_like(h[0])
+        for t in reversed(range(len(direct))):
+            r, z, n, h_n = GRU.gates_of(x_in[:, t], h[t], W_hh)
+            dh[t] = direct[t] + later
+            dz = dh[t] * (h[t] - n) * z * (1 - z)
+            dn = dh[t] * (1 - z) * (1 - n**2)
+            dr = dn * h_n * r * (1 - r)
+            dx[:, t] = torch.stack([dr, dz, dn])
+            da = torch.stack([dr, dz, dn * r])  # dL/d(h_{t-1} W_hh): the reset gate stands before the candidate's
+            dW_hh += h[t].mT @ da
+            later = dh[t] * z + (da @ W_hh.mT).sum(0)
+        return Gradients(dx, dW_hh, dh, (later,))
 
 
 class LSTM:
@@ -155,75 +109,51 @@ class LSTM:
     g_t = tanh(x_t W_xg + h_{t-1} W_hg + b_g)                                     candidate
     c_t = f_t * c_{t-1} + i_t * g_t,    h_t = o_t * tanh(c_t).
 
-    Hochreiter and Schmidhuber 1997; Gers et al. 2000 (forget gate); D2L, section 9.2.
+    Hochreiter and Schmidhuber 1997; Gers et al. 2000 (forget gate); D2L, section 10.1.
     """
 
-    name = "lstm"
-    blocks = (4,)
-    has_cell = True
+    name, gates, state_size = "lstm", (4,), 2
 
     @staticmethod
-    def step(share: Tensor, state: tuple[Tensor, Tensor], W_hh: Tensor) -> tuple[Tensor, Tensor]:
-        """One time step.  share = x_t W_xh + b_h (4, B, H), state = (h, c), (B, H) each -> (h_t, c_t)."""
+    def gates_of(x_in: Tensor, h: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x_in (4, B, H), h_{t-1} (B, H), W_hh (4, H, H) -> i, f, g, o, (B, H) each."""
+        a_i, a_f, a_g, a_o = x_in + h @ W_hh
+        return sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)
+
+    @staticmethod
+    def step(x_in: Tensor, state: State, W_hh: Tensor) -> State:
+        """One time step.  x_in (4, B, H), state (h_{t-1}, c_{t-1}), W_hh (4, H, H) -> (h_t, c_t)."""
         h, c = state
-        a_i, a_f, a_g, a_o = share + h @ W_hh
-        c = torch.sigmoid(a_f) * c + torch.sigmoid(a_i) * torch.tanh(a_g)
-        return torch.sigmoid(a_o) * torch.tanh(c), c
+        i, f, g, o = LSTM.gates_of(x_in, h, W_hh)
+        c = f * c + i * g
+        return o * tanh(c), c
 
     @staticmethod
-    def forward(shares: Array, state: tuple[Array, Array], W_hh: Array, workspace: Workspace) -> Way:
-        """T time steps.  shares = x_t W_xh + b_h for all t (4, T, B, H; overwritten), state = (h_0, c_0)."""
-        _, T, B, H = shares.shape
-        check_arrays(shares=(shares, (4, T, B, H)), W_hh=(W_hh, (4, H, H)))
-        check_arrays(h_0=(state[0], (B, H)), c_0=(state[1], (B, H)))
-        h = workspace.empty("hidden", (T + 1, B, H), W_hh.dtype)
-        c = workspace.empty("cell", (T + 1, B, H), W_hh.dtype)
-        tanh_c = workspace.empty("tanh(c)", (T, B, H), W_hh.dtype)
-        h[0], c[0] = state
-        loops.lstm_forward(shares, W_hh.mT.reshape(-1, H), h, c, tanh_c)
-        return Way(hidden=h, gates=shares, cell=c, extra=tanh_c)
-
-    @staticmethod
-    def backward(way: Way, direct: Array, W_hh: Array, direct_cell: Array | None = None) -> Gradients:
-        """Backpropagation through time.  direct (T, B, H): dL/dh_t by way of the logits of step t; becomes dL/dh_t.
-
-        direct_cell (B, H): dL/dc_T by way of what comes after the last step; nothing, if the state is cut there.
-
-        dc_t = dc_{t+1} f_{t+1} + dh_t o (1 - tanh(c_t)^2)
-        da_i = dc g i (1 - i),  da_f = dc c_{t-1} f (1 - f),  da_g = dc i (1 - g^2),  da_o = dh tanh(c_t) o (1 - o)
-        dL/dh_{t-1} = direct_{t-1} + [da_i, da_f, da_g, da_o] W_hh^T
-        """
-        _, B, H = way.hidden.shape
-        dc = np.zeros((B, H), way.hidden.dtype) if direct_cell is None else direct_cell
-        check_arrays(direct=(direct, way.hidden[1:].shape), direct_cell=(dc, (B, H)))
-        h, da, dh, dh_0 = way.hidden, way.gates, direct, np.zeros_like(direct[0])
-        loops.lstm_backward(way.cell, way.extra, side_by_side(W_hh), dh, da, dh_0, dc)
-        return Gradients(da, sum_of_products(h, da), hidden=dh, initial_hidden=dh_0, initial_cell=dc)
+    def backward(x_in: Tensor, states: list[State], W_hh: Tensor, direct: Tensor) -> Gradients:
+        """Backpropagation through time, as RNN.backward."""
+        h, c = zip(*states, strict=True)
+        dh, dx, dW_hh = torch.empty_like(direct), torch.empty_like(x_in), torch.zeros_like(W_hh)
+        later, dc = torch.zeros_like(h[0]), torch.zeros_like(c[0])
+        for t in reversed(range(len(direct))):
+            i, f, g, o = LSTM.gates_of(x_in[:, t], h[t], W_hh)
+            tanh_c = tanh(c[t + 1])
+            dh[t] = direct[t] + later
+            dc = dc + dh[t] * o * (1 - tanh_c**2)  # from c_{t+1}, and by way of h_t
+            di, df, dg, do = dc * g, dc * c[t], dc * i, dh[t] * tanh_c
+            da = torch.stack([di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)])
+            dx[:, t] = da
+            dW_hh += h[t].mT @ da
+            later, dc = (da @ W_hh.mT).sum(0), dc * f
+        return Gradients(dx, dW_hh, dh, (later, dc))
 
 
 Cell = type[RNN] | type[GRU] | type[LSTM]
 CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN, GRU, LSTM)}
 
 
-def check_arrays(**arrays: tuple[Array, tuple[int, ...]]) -> None:
-    """Raise ValueError unless every array is NumPy's and of the shape beside it: compiled loops do not look."""
-    for name, (array, shape) in arrays.items():
-        if not isinstance(array, np.ndarray) or array.shape != shape:
-            raise ValueError(
-                f"{name} must be a NumPy array of shape {shape}; it is a {type(array).__name__} of shape "
-                f"{np.shape(array)}."
-            )
-
-
-def side_by_side(W_hh: Array) -> Array:
-    """The blocks of W_hh (blocks, H, H) side by side in memory, (H, blocks H)."""
-    return W_hh.swapaxes(0, 1).reshape(W_hh.shape[1], -1)
-
-
-def sum_of_products(h: Array, da: Array) -> Array:
-    """dL/dW_hh = sum_t h_{t-1}^T da_t.  All steps share W_hh, so it is one product.
-
-    h (T + 1, B, H): h_0 to h_T.  da (blocks, T, B, H): dL/d(h_{t-1} W_hh).
-    """
-    *blocks, T, B, H = da.shape
-    return h[:-1].reshape(T * B, H).T @ da.reshape(*blocks, T * B, H)
+def unroll(cell: Cell, x_in: Tensor, state: State, W_hh: Tensor) -> list[State]:
+    """T time steps -> the states 0 to T.  x_in (gates, T, B, H), state: the one before the first step."""
+    states = [state]
+    for x_t in x_in.unbind(len(cell.gates)):
+        states.append(cell.step(x_t, states[-1], W_hh))
+    return states

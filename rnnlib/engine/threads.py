@@ -1,0 +1,76 @@
+"""Threads and modes of the processor, so that training disturbs nothing else in the reader's process."""
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import threadpoolctl
+import torch
+
+MOST_THREADS = 8  # 32 rows of a batch are 8 tiles of 4
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+
+
+def available() -> int:
+    """How many threads a training step may use: cores that this process may run on, torch's threads as the reader set them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, torch.get_num_threads(), MOST_THREADS)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Inside, torch's operations of this thread stay on it, and denormal numbers are taken for zeros; after, all is as before.
+
+    A second thread of OpenMP would spin, while it waits for more to do, on the core that takes half of the batch.
+    Gradients that vanish become denormal numbers, which a processor multiplies up to 40 times more slowly than zeros.
+    """
+    flushes = _SMALLEST_NORMAL * 0.5 == 0.0
+    with _openmp().limit(limits=1):
+        torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            torch.set_flush_denormal(flushes)
+
+
+@functools.cache
+def _openmp() -> threadpoolctl.ThreadpoolController:
+    """OpenMP as it was loaded with torch: its number of threads belongs to the thread that sets it."""
+    return threadpoolctl.ThreadpoolController().select(user_api="openmp")
+
+
+_pool: ThreadPoolExecutor | None = None
+_lock = threading.Lock()
+
+
+def side_by_side(work: Callable[[int], None], parts: int) -> None:
+    """work(0) to work(parts - 1), one on this thread and the others beside it; returns when all are done."""
+    others = [_the_pool().submit(work, part) for part in range(1, parts)]
+    try:
+        work(0)
+    finally:
+        for other in others:
+            other.result()
+
+
+def _the_pool() -> ThreadPoolExecutor:
+    """The threads, made when they are needed for the first time."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            flush = functools.partial(torch.set_flush_denormal, True)
+            _pool = ThreadPoolExecutor(MOST_THREADS - 1, "rnnlib engine", initializer=flush)
+        return _pool
+
+
+def _forget_the_pool() -> None:
+    """A child made by fork has none of its parent's threads, and perhaps their lock."""
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_pool)
