@@ -7,7 +7,6 @@ import difflib
 import hashlib
 import os
 import re
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from rnnlib.files import write_atomically as write_whole  # training.py takes it from here
 
 DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
 TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
@@ -65,20 +66,6 @@ def _download_time_machine(destination: Path) -> Path:
         raise FileNotFoundError(f"The download of The Time Machine has the wrong checksum, so it was dropped. {advice}")
     write_whole(destination, content)
     return destination
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: into a temporary file beside it, which then takes its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp makes it the owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _read_file(path: Path) -> str:

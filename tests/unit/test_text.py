@@ -176,16 +176,3 @@ class TestTheTimeMachine:
         monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO(b"hello\n"))
         assert read_text("time machine") == "hello\n"
         assert (tmp_path / "data" / "timemachine.txt").read_bytes() == b"hello\n"
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
-    (tmp_path / "file").write_bytes(b"before")
-
-    def fail(*args: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(text.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        text.write_whole(tmp_path / "file", b"after")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_bytes() == b"before"
