@@ -1,14 +1,10 @@
 """Text: every token exactly where the text says, and every bad input told in one sentence."""
 
-import io
-import urllib.request
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlib import text
 from rnnlib.text import Batches, RandomBatches, SequentialBatches, Vocab, letters_only, load_corpus, read_text
 
 sizes = {"batch_size": st.integers(1, 6), "num_steps": st.integers(1, 9), "seed": st.integers(0, 5)}
@@ -142,37 +138,3 @@ def test_training_on_no_token_is_refused(most: int) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(FileNotFoundError, match="no text named 'time machin'.*nearest known name is 'time machine'"):
         read_text("time machin")
-
-
-class TestTheTimeMachine:
-    """Where it is looked for, and what happens when it cannot be had."""
-
-    @pytest.fixture(autouse=True)
-    def empty_data_folder(self, tmp_path, monkeypatch):
-        monkeypatch.delenv("RNNLIB_DATA", raising=False)
-        monkeypatch.setattr(text, "DATA_FOLDER", tmp_path / "data")
-
-    def test_the_folder_in_rnnlib_data_comes_first(self, tmp_path, monkeypatch) -> None:
-        (tmp_path / "timemachine.txt").write_text("my copy")
-        monkeypatch.setenv("RNNLIB_DATA", str(tmp_path))
-        assert read_text("time machine") == "my copy"
-
-    def test_offline_says_where_to_put_the_file(self, monkeypatch) -> None:
-        def refuse(*args: object, **kwargs: object) -> None:
-            raise OSError("no network")
-
-        monkeypatch.setattr(urllib.request, "urlopen", refuse)
-        with pytest.raises(FileNotFoundError, match=r"could not be downloaded \(no network\). Put a copy"):
-            read_text("time machine")
-
-    def test_a_download_with_the_wrong_checksum_leaves_nothing_behind(self, tmp_path, monkeypatch) -> None:
-        monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO(b"not the book"))
-        with pytest.raises(FileNotFoundError, match="wrong checksum"):
-            read_text("time machine")
-        assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
-
-    def test_a_good_download_is_kept(self, tmp_path, monkeypatch) -> None:
-        monkeypatch.setattr(text, "TIME_MACHINE_SHA1", "f572d396fae9206628714fb2ce00f72e94f2258f")  # of b"hello\n"
-        monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO(b"hello\n"))
-        assert read_text("time machine") == "hello\n"
-        assert (tmp_path / "data" / "timemachine.txt").read_bytes() == b"hello\n"
