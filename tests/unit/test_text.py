@@ -39,6 +39,21 @@ def test_an_epoch_visits_no_token_twice_and_leaves_few_out(
         assert 300 - len(visited) < (batch_size + 1) * num_steps + 1
 
 
+@pytest.mark.parametrize("kind", [SequentialBatches, RandomBatches])
+@given(**sizes)
+def test_every_token_is_trained_on_in_some_epoch_but_for_a_rest_shorter_than_a_batch(
+    kind: type[Batches], batch_size: int, num_steps: int, seed: int
+) -> None:
+    batches = numbered_batches(kind, batch_size, num_steps, seed)
+    rest = (300 - num_steps) % (batch_size * num_steps)
+    seen: set[int] = set()
+    for number in range(150 * batches.num_batches):
+        seen.update(batches[number].tokens.flatten().tolist(), batches[number].targets.flatten().tolist())
+        if len(seen) == 300 - rest:
+            break
+    assert seen == set(range(300 - rest))
+
+
 @given(**sizes)
 def test_rows_of_sequential_batches_go_on_where_they_ended(batch_size: int, num_steps: int, seed: int) -> None:
     batches = numbered_batches(SequentialBatches, batch_size, num_steps, seed)
@@ -80,10 +95,13 @@ def test_one_row_of_one_step_is_a_batch() -> None:
     assert batch.tokens.tolist() == [[0]] and batch.targets.tolist() == [[1]]
 
 
-@given(st.text("abc xyz", min_size=1))
-def test_decoding_undoes_encoding(words: str) -> None:
-    vocab = Vocab("abc xyz")
-    assert vocab.decode(vocab.encode(words)) == words
+@given(st.text(min_size=1))
+def test_decoding_undoes_encoding_in_any_alphabet(words: str) -> None:
+    vocab = Vocab(words)
+    tokens = vocab.encode(words)
+    assert vocab.decode(tokens) == words
+    assert len(vocab) == len(set(words)) + 1
+    assert set(tokens.tolist()) == set(range(1, len(vocab)))
 
 
 def test_unknown_characters_become_token_0() -> None:
