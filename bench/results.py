@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from rnnlib.baselines import NGram
+from rnnlib.files import write_atomically
 from rnnlib.models import LanguageModel, Model, RNNModel
-from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches, load_corpus, write_whole
+from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches, load_corpus
 from rnnlib.training import Knobs, Trainer, choose_device, evaluate, perplexity
 
 EPOCHS, BATCH_SIZE, NUM_STEPS, HIDDEN_SIZE = 500, 32, 35, 256
@@ -107,7 +108,7 @@ def main() -> None:
     for name, (model, kind) in models(len(corpus.vocab)).items():
         results["rows"][name] = row = train(model.to(device), kind, corpus)
         print(name, {key: round(value, 3) for key, value in row.items()}, flush=True)
-    write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+    write_atomically(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     print(table(results))
 
 

@@ -4,23 +4,15 @@ Comes before everything else.  Next: baselines.py, what counting alone can predi
 """
 
 import difflib
-import hashlib
-import os
 import re
-import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
-TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
-TIME_MACHINE_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
-TEXT_FILES = {"story": "story.txt", "time machine": "timemachine.txt"}
-
+from rnnlib import named_texts
+from rnnlib.files import write_atomically as write_whole  # noqa: F401 - training.py takes it from here
 
 # ---------------------------------------------------------------------------------------- reading
 
@@ -28,60 +20,16 @@ TEXT_FILES = {"story": "story.txt", "time machine": "timemachine.txt"}
 def read_text(name: str | Path = "story") -> str:
     """The text called `name` ("story", "time machine"), or the text file at the path `name`.
 
-    A named text is looked for in the folder in the environment variable RNNLIB_DATA, then in data/;
-    "time machine" is downloaded into data/ if it is in neither.
-    Raises FileNotFoundError for an unknown name or path and for a download that is not possible,
-    ValueError for a file that is empty or not text.
+    rnnlib/named_texts.py says where named texts are.
+    Raises FileNotFoundError for an unknown name or path and for a download that is not possible, OSError for one that
+    cannot be kept, ValueError for a file that is empty or not text.
     """
-    if str(name) in TEXT_FILES:
-        return _read_file(_find_named_text(str(name)))
-    path = Path(name)
-    if path.is_file():
-        return _read_file(path)
-    nearest = difflib.get_close_matches(str(name), TEXT_FILES, n=1, cutoff=0.0)[0]
-    raise FileNotFoundError(
-        f"there is no text named {str(name)!r} and no file at that path; the nearest known name is {nearest!r}."
-    )
-
-
-def _find_named_text(name: str) -> Path:
-    folders = [Path(os.environ["RNNLIB_DATA"])] if "RNNLIB_DATA" in os.environ else []
-    for folder in [*folders, DATA_FOLDER]:
-        if (folder / TEXT_FILES[name]).is_file():
-            return folder / TEXT_FILES[name]
-    if name == "time machine":
-        return _download_time_machine(DATA_FOLDER / TEXT_FILES[name])
-    raise FileNotFoundError(f"{DATA_FOLDER / TEXT_FILES[name]} is missing; it is part of this course: restore it.")
-
-
-def _download_time_machine(destination: Path) -> Path:
-    advice = f"Put a copy of timemachine.txt into {destination.parent}, or into the folder named by RNNLIB_DATA."
-    try:
-        with urllib.request.urlopen(TIME_MACHINE_URL, timeout=20) as response:
-            content = response.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise FileNotFoundError(f"The Time Machine could not be downloaded ({error}). {advice}") from None
-    if hashlib.sha1(content).hexdigest() != TIME_MACHINE_SHA1:
-        raise FileNotFoundError(f"The download of The Time Machine has the wrong checksum, so it was dropped. {advice}")
-    write_whole(destination, content)
-    return destination
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: into a temporary file beside it, which then takes its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp makes it the owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _read_file(path: Path) -> str:
+    path = named_texts.find(str(name)) if str(name) in named_texts.NAMES else Path(name)
+    if not path.is_file():
+        nearest = difflib.get_close_matches(str(name), named_texts.NAMES, n=1, cutoff=0.0)[0]
+        raise FileNotFoundError(
+            f"there is no text named {str(name)!r} and no file at that path; the nearest known name is {nearest!r}."
+        )
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:

@@ -6,10 +6,8 @@ python tools/notebooks.py check               one sentence for everything that i
 
 import argparse
 import hashlib
-import os
 import re
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,6 +17,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+
+from rnnlib.files import write_atomically
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_SECONDS = 300
@@ -79,15 +79,7 @@ def build(source: Path) -> None:
     target = built_from(source)
     notebook = from_source(source)
     execute(notebook, target.parent)
-    handle, unfinished = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".ipynb")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            nbformat.write(notebook, file)
-        os.chmod(unfinished, 0o644)  # mkstemp makes it the owner's alone
-        os.replace(unfinished, target)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    write_atomically(target, (nbformat.writes(notebook) + "\n").encode())
 
 
 def built_from(source: Path) -> Path:

@@ -1,0 +1,62 @@
+"""The texts that have a name: the story comes with the library, The Time Machine is downloaded once."""
+
+import hashlib
+import http.client
+import os
+import sys
+import urllib.request
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from rnnlib.files import write_atomically
+
+NAMES = ("story", "time machine")
+TIME_MACHINE_FILE = "timemachine.txt"
+TIME_MACHINE_URL = "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
+TIME_MACHINE_SHA256 = "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"
+
+
+def find(name: str) -> Path | Traversable:
+    """The file of a text in NAMES.
+
+    "time machine" is looked for in the folder in the environment variable RNNLIB_DATA, then in the user's cache folder;
+    if it is in neither, it is downloaded into the first of these two.
+    Raises FileNotFoundError if it cannot be downloaded, OSError if it cannot be kept.
+    """
+    if name == "story":
+        return resources.files("rnnlib") / "data" / "story.txt"
+    folders = [cache_folder()]
+    if named := os.environ.get("RNNLIB_DATA"):
+        folders.insert(0, Path(named).expanduser())
+    for folder in folders:
+        if os.path.isfile(folder / TIME_MACHINE_FILE):  # Path.is_file raises in a folder that may not be entered
+            return folder / TIME_MACHINE_FILE
+    return _download_time_machine(folders[0] / TIME_MACHINE_FILE)
+
+
+def cache_folder() -> Path:
+    """The folder of this library where the user's programs keep what can be had again; it need not be there yet."""
+    if sys.platform == "win32":
+        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        caches = Path.home() / "Library" / "Caches"
+    else:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "rnnlib"
+
+
+def _download_time_machine(path: Path) -> Path:
+    advice = f"put a copy of {TIME_MACHINE_URL} at {path}."
+    try:
+        with urllib.request.urlopen(TIME_MACHINE_URL, timeout=20) as response:
+            content = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise FileNotFoundError(f"The Time Machine could not be downloaded ({error}); {advice}") from None
+    if hashlib.sha256(content).hexdigest() != TIME_MACHINE_SHA256:
+        raise FileNotFoundError(f"The download of The Time Machine has the wrong checksum and was dropped; {advice}")
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise OSError(f"set RNNLIB_DATA to a folder where The Time Machine can be kept: {error}") from None
+    return path
