@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rnnlib.sessions import FORK, MAIN, Session, Settings, fresh_model, fresh_trainer
-from rnnlib.sweeps import Run, sweep
+from rnnlib.live.sweeps import Run, sweep
 from rnnlib.text import SequentialBatches, load_corpus
 from rnnlib.training import Trainer, evaluate, perplexity
 from rnnlib.widgets.learning_map import CLIP_THRESHOLDS, LEARNING_RATES, SMALL_NETWORK, LearningMap

@@ -1,6 +1,6 @@
 """What to look at while a network learns: gradient norms over time, the gradient map, the spectral radius.
 
-Before: sampling.py, the last file but this one of the reading path.  rnnlib/topics holds what belongs to one notebook.
+Before: sampling.py.  This is the last file of the reading path; rnnlib/topics holds what belongs to one notebook.
 """
 
 import math

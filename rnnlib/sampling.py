@@ -1,6 +1,6 @@
 """Letting a network write: greedy, with a temperature, among the k likeliest; one character at a time.
 
-Before: training.py.  Next: resizing.py, which changes a network's size while it trains.
+Before: training.py.  Next: gradients.py, what to look at while a network learns.
 """
 
 import math

@@ -13,14 +13,17 @@ from typing import Any
 
 import torch
 
+from rnnlib.arguments import check_cell, check_hidden_size, choose_device
 from rnnlib.gradients import norms_over_time, spectral_radius
-from rnnlib.models import LanguageModel, check_cell, check_hidden_size
-from rnnlib.resizing import resize
+from rnnlib.live import checkpoints
+from rnnlib.live.resizing import resize
+from rnnlib.models import LanguageModel
+from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.sampling import check_prefix, write
 from rnnlib.text import Corpus, RandomBatches, SequentialBatches, load_corpus
-from rnnlib.training import OPTIMIZERS, Knobs, Trainer, choose_device, evaluate, read_content, write_content
+from rnnlib.training import Knobs, Trainer, evaluate
 
-SESSION_FORMAT = "rnnlib session 2"
+SESSION_FORMAT = "rnnlib session 3"
 MAIN, FORK = "main", "fork"
 MOST_STEPS = 1_000_000  # a thread that nobody pauses must end
 STEPS_BETWEEN_CHECKS_OF_A_GPU = 50
@@ -269,9 +272,9 @@ class Session:
             "events": [asdict(event) for event in self.events],
             "steps_made": self.steps_made,
             "prefix": self.prefix,
-            "trainers": {name: trainer.content() for name, trainer in self.trainers.items()},
+            "trainers": {name: checkpoints.state_dict(trainer) for name, trainer in self.trainers.items()},
         }
-        write_content(path, content)
+        checkpoints.write_file(path, content)
         with self._condition:
             self.running = was_running and self.steps_made < self.asked_to
             self._condition.notify_all()
@@ -279,9 +282,8 @@ class Session:
     @classmethod
     def replay(cls, path: str | Path, *, name: str = "replay") -> "Session":
         """A new, paused session that went through all of a saved one: its seed and events give the same numbers."""
-        content = read_content(path, SESSION_FORMAT)
+        content = checkpoints.read_file(path, SESSION_FORMAT)
         session = cls(Settings(**content["settings"]), name=name, prefix=content["prefix"])
-        threads = torch.get_num_threads()
         try:
             for event in content["events"]:
                 session._advance(event["step"])
@@ -290,19 +292,17 @@ class Session:
         except BaseException:
             session.stop()
             raise
-        finally:
-            torch.set_num_threads(threads)
         session.snapshot = session.model.copy()
         return session
 
     @classmethod
     def load(cls, path: str | Path, *, name: str = "lab") -> "Session":
         """A new, paused session that continues a saved one from its last step."""
-        content = read_content(path, SESSION_FORMAT)
+        content = checkpoints.read_file(path, SESSION_FORMAT)
         settings = Settings(**content["settings"])
         corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
         batches = fresh_trainer(settings, corpus).batches
-        trainers = {n: Trainer.from_content(saved, batches) for n, saved in content["trainers"].items()}
+        trainers = {n: checkpoints.from_state_dict(saved, batches) for n, saved in content["trainers"].items()}
         session = cls(settings, name=name, prefix=content["prefix"])  # only now, for it ends an earlier one
         session.trainers, session.steps_made = trainers, content["steps_made"]
         session.events = [Event(**event) for event in content["events"]]
@@ -396,7 +396,7 @@ class Session:
                 model = fresh_model(settings, self.corpus)
                 main.use_model(model, OPTIMIZERS[self.settings.optimizer](model.trainable))
         elif knob == "fork":
-            self.trainers[FORK] = Trainer.from_content(main.content(), main.batches)
+            self.trainers[FORK] = checkpoints.from_state_dict(checkpoints.state_dict(main), main.batches)
             self.diverged.pop(FORK, None)
         elif knob == "resumed":
             self.diverged = {}
@@ -418,7 +418,7 @@ class Session:
         text = write(main.model, self.corpus.vocab, self.prefix, 90, temperature=self.temperature, generator=generator)
         W_hh = self.model.weights.W_hh
         radius = spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2])
-        norms = tuple(norms_over_time(main.hidden_gradients).tolist()) if main.hidden_gradients else ()
+        norms = () if main.hidden_gradients is None else tuple(norms_over_time(main.hidden_gradients).tolist())
         self.snapshot = self.model.copy()  # before the look that tells of it
         self.looks.append(Look(self.steps_made, held_out, radius, norms, text))
         now = time.monotonic()

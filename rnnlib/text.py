@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from rnnlib import named_texts
-from rnnlib.files import write_atomically as write_whole  # noqa: F401 - training.py takes it from here
 
 # ---------------------------------------------------------------------------------------- reading
 

@@ -104,7 +104,7 @@ class Trainer:
     """Trains a model on batches, one minibatch a step.
 
     knobs: read before every step; `set` changes them.  steps_made: how many steps it made so far.  state: the hidden
-    state carried into the next batch.  hidden_gradients: dL/dh_t of the last step (T, B, H), as in
+    state carried into the next batch.  last_result: what the last step gave.  hidden_gradients: dL/dh_t of the last step (T, B, H), as in
     models.Backpropagation; the next step writes over them.
     """
 
@@ -113,6 +113,7 @@ class Trainer:
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"there is no optimizer {optimizer!r}; choose from: {', '.join(OPTIMIZERS)}.")
         self.batches, self.steps_made, self.seconds = batches, 0, 0.0
+        self.last_result: StepResult
         self.history = History(model.device)
         self._learning_rate, self._threshold = torch.ones(2, dtype=torch.float32, device=model.device).unbind()
         self.knobs = knobs or Knobs()
@@ -154,7 +155,8 @@ class Trainer:
             self._run(batch.tokens, batch.targets)
         self.steps_made += 1
         self.seconds += time.perf_counter() - started
-        return self.history.append(self._result, self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds)
+        knobs = self.knobs
+        return self.history.append(self.last_result, knobs.learning_rate, knobs.clip_threshold, self.seconds)
 
     def _learn(self, tokens: Tensor, targets: Tensor) -> None:
         """One step: backpropagate, clip, update, carry the state.  Asks for no number on the way."""
@@ -170,7 +172,7 @@ class Trainer:
         for part, new_part in zip(self.state, found.state, strict=True):
             part.copy_(new_part)
         self.hidden_gradients = found.hidden_gradients
-        self._result = StepResult(found.loss.float(), norm.float(), clipped.float())
+        self.last_result = StepResult(found.loss.float(), norm.float(), clipped.float())
 
     def _backpropagate(self, tokens: Tensor, targets: Tensor) -> Backpropagation:
         """What model.backpropagate gives; for a cell from scratch by the quickest engine, whose numbers are the same."""
@@ -203,7 +205,7 @@ class Trainer:
         """
         if self._safety_net.checked_step == self.steps_made:
             return
-        loss, norm = float(self._result.loss), float(self._result.gradient_norm)
+        loss, norm = float(self.last_result.loss), float(self.last_result.gradient_norm)
         with engine.undisturbed():
             if math.isfinite(loss + norm):
                 self._safety_net.keep(self._learned(), self.steps_made)

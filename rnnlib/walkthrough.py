@@ -6,8 +6,9 @@ Before: cells.py, whose RNN computes all of it.  Next: models.py, where the same
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from rnnlib.cells import RNN, Workspace
+from rnnlib.cells import RNN, unroll
 
 Numbers = np.ndarray
 
@@ -71,17 +72,17 @@ def walk(network: SmallNetwork, x: Numbers, y: Numbers) -> Walk:
             f"{x.shape} and {y.shape}."
         )
     from_input = x @ network.W_xh
-    h_0 = np.zeros((1, len(network.W_hh)))
-    way = RNN.forward((from_input + network.b_h)[:, None], h_0, network.W_hh, Workspace())
-    h = way.hidden[:, 0].copy()
+    x_in, W_hh = torch.from_numpy(from_input + network.b_h)[:, None], torch.from_numpy(network.W_hh)  # a batch of one
+    states = unroll(RNN, x_in, (x_in.new_zeros(1, len(W_hh)),), W_hh)
+    h = torch.cat([h for (h,) in states]).numpy()
     from_state = h[:-1] @ network.W_hh
     o = h[1:] @ network.W_hq + network.b_q
     do = o - y
     direct = do @ network.W_hq.T
-    back = RNN.backward(way, direct[:, None].copy(), network.W_hh)
-    total = back.hidden[:, 0]
+    back = RNN.backward(x_in, states, W_hh, torch.from_numpy(direct)[:, None])
+    total = back.hidden[:, 0].numpy()
     return Walk(
         x=x, y=y, from_input=from_input, from_state=from_state, a=from_input + from_state + network.b_h, h=h, o=o,
         losses=0.5 * (do**2).sum(1), do=do, direct=direct, later=total - direct, total=total,
-        da=back.inputs[:, 0], dW_hh=back.W_hh,
+        da=back.x_in[:, 0].numpy(), dW_hh=back.W_hh.numpy(),
     )  # fmt: skip

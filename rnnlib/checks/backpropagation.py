@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib.cells import RNN, Workspace
+from rnnlib.cells import RNN, State, unroll
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, check_function, verdict
-from rnnlib.gradients import truncated_bptt
-from rnnlib.models import RNNModel, parts
+from rnnlib.models import RNNModel, detach
+from rnnlib.topics.truncation import truncated_bptt
 
 Function = Callable[..., Any]
 
@@ -27,9 +27,9 @@ def bptt(function: Function) -> Verdict:
     inputs = []
     for T, B, H in ((5, 3, 4), (1, 1, 3), (2, 1, 2)):
         W_hh = torch.randn(H, H, generator=generator)
-        shares, h_0 = torch.randn(T, B, H, generator=generator), torch.zeros(B, H)
-        way = RNN.forward(shares.numpy(), h_0.numpy(), W_hh.numpy(), Workspace())
-        inputs.append((torch.as_tensor(way.hidden), torch.randn(T, B, H, generator=generator), W_hh))
+        x_in = torch.randn(T, B, H, generator=generator)
+        h = torch.stack([h for (h,) in unroll(RNN, x_in, (torch.zeros(B, H),), W_hh)])
+        inputs.append((h, torch.randn(T, B, H, generator=generator), W_hh))
 
     def back(
         h: Tensor, direct: Tensor, W_hh: Tensor, *, slope_at: int = 1, pass_on: float = 1.0, from_da: bool = True
@@ -46,8 +46,8 @@ def bptt(function: Function) -> Verdict:
         return torch.einsum("tbi,tbj->ij", h, da)
 
     def right(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
-        dh, da = back(h, direct, W_hh)
-        return dh, shared(h[:-1], da)
+        found = RNN.backward(direct, [(state,) for state in h], W_hh, direct)  # of x_in an RNN needs the shape alone
+        return found.hidden, found.W_hh
 
     def variant(**switches: Any) -> Function:
         def wrong(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,7 +88,7 @@ def bptt(function: Function) -> Verdict:
         mistakes=mistakes,
         inputs=inputs,
         results=["dh", "dW_hh"],
-        praise="term by term what the library trains with. You have written its engine.",
+        praise="term by term what cells.RNN.backward gives.",
         hint=(
             "Go through `t` in `reversed(range(T))` with `da_after`, at first zero: `dh[t] = direct[t] + "
             "da_after @ W_hh.T`, "
@@ -118,23 +118,19 @@ def missing_detach(train: Function) -> Verdict:
             mistake = f"it raised {type(error).__name__}: {told}"
             if "backward through the graph a second time" in told:
                 mistake = (
-                    "the second batch's backward pass runs into the first batch's graph, which is gone: the "
-                    "state still "
-                    "belongs to it. Detach the state between two batches."
+                    "the second batch's backward pass runs into the first batch's graph, which is gone: "
+                    "the state still belongs to it. Detach the state between two batches."
                 )
-            elif layer is nn.LSTM and "'tuple' object has no attribute 'detach'" in told:
-                mistake = "an LSTM's state is a tuple (h, c): detach each of its parts."
+            elif "'tuple' object has no attribute 'detach'" in told:
+                mistake = "a state is a tuple, (h,) or for an LSTM (h, c): detach each of its parts."
         if mistake is not None:
             break
     return verdict(
         "missing_detach",
         mistake,
         praise="values are carried from batch to batch, gradients are not; for GRU and LSTM alike.",
-        hint=(
-            "Before (or after) each batch: `state = state.detach()`, or for an LSTM's tuple "
-            "`tuple(part.detach() for part in state)`."
-        ),
-        answer=RNNModel.backpropagate,
+        hint="Before (or after) each batch: `state = tuple(part.detach() for part in state)`.",
+        answer=detach,
     )
 
 
@@ -145,14 +141,14 @@ class _Probe(RNNModel):
         with torch.random.fork_rng(devices=[]):  # the reader's random numbers stay theirs
             torch.manual_seed(0)
             super().__init__(layer(5, 4), 5)
-        self.given: list[tuple[Tensor, ...]] = []
-        self.gave: list[tuple[Tensor, ...]] = []
+        self.given: list[State] = []
+        self.gave: list[State] = []
 
     def forward(self, tokens: Tensor, state: Any) -> Any:
-        state = tuple(state) if isinstance(state, list) else state  # which PyTorch's layers take, too
-        self.given.append(parts(state))
+        state = (state,) if isinstance(state, Tensor) else tuple(state)  # a tensor or a list says the same
+        self.given.append(state)
         logits, state = super().forward(tokens, state)
-        self.gave.append(parts(state))
+        self.gave.append(state)
         return logits, state
 
 
@@ -163,15 +159,14 @@ def _mistake_in_carrying(probe: _Probe, answer: Any, num_batches: int) -> str | 
     losses, state = answer
     if not isinstance(losses, list | tuple) or not isinstance(state, Tensor | tuple | list):
         return "return two things: the list of losses, one for each batch, and the last state."
-    state = tuple(state) if isinstance(state, list) else state
+    state = (state,) if isinstance(state, Tensor) else tuple(state)
     if len(probe.given) != num_batches or len(losses) != num_batches:
         return f"the model was run {len(probe.given)} times and gave {len(losses)} losses for {num_batches} batches."
     for given, gave in zip(probe.given[1:], probe.gave, strict=False):
         if any(part.requires_grad for part in given):
             return (
                 "a batch was given a state that still belongs to the graph of the batch before: the graph grows "
-                "with every "
-                "batch (retain_graph hides the error and keeps the memory). Detach the state."
+                "with every batch (retain_graph hides the error and keeps the memory). Detach the state."
             )
         if all(not part.any() for part in given):
             return "each batch begins with a state of zeros: what was read before is forgotten. Keep the values."
@@ -182,7 +177,7 @@ def _mistake_in_carrying(probe: _Probe, answer: Any, num_batches: int) -> str | 
         return "no gradient reached W_hh: something on the way to the loss was detached. Detach the state alone."
     if any(isinstance(loss, Tensor) and loss.requires_grad for loss in losses):
         return "the losses kept still belong to their graphs, which stay in memory: keep loss.item()."
-    if any(part.requires_grad for part in parts(state)):
+    if any(part.requires_grad for part in state):
         return "the state returned still belongs to the last batch's graph."
     return None
 

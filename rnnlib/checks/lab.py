@@ -16,9 +16,10 @@ from rnnlib.baselines import NGram
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, verdict
 from rnnlib.memory import STEPS_BETWEEN_TESTS, learn
 from rnnlib.sessions import MAIN, SESSION_FORMAT, Event, Session, Settings
-from rnnlib.sweeps import has_diverged
+from rnnlib.live.sweeps import has_diverged
 from rnnlib.tasks import TASKS
-from rnnlib.training import Trainer, describe_batches, describe_model, evaluate, perplexity, read_content
+from rnnlib.live.checkpoints import describe_batches, describe_model, read_file
+from rnnlib.training import Trainer, evaluate, perplexity
 
 RESCUING_KNOBS = ("learning_rate", "clip_threshold", "clip_by")
 # Two kinds of machine round differently.  The first difference that this makes, relative to the number, is far smaller
@@ -113,7 +114,7 @@ def handed_in(path: str | Path | None, *, settings: Settings | None = None, step
         return Verdict("open", "save a session and put the path of its file here.")
     replayed = None
     try:
-        content = read_content(path, SESSION_FORMAT)
+        content = read_file(path, SESSION_FORMAT)
         mistake = _mistake_before_replay(content, settings, step_budget)
         if mistake is None:
             replayed = _replay(path, content)

@@ -6,10 +6,10 @@ Before: cliff.py.
 import numpy as np
 import torch
 
-from rnnlib.cells import GRU, LSTM, Workspace
+from rnnlib.cells import GRU, LSTM, unroll
 from rnnlib.figures import Drawing, house_style
 from rnnlib.letter_figures import LINE_HEIGHT
-from rnnlib.models import LanguageModel, native, native_state
+from rnnlib.models import LanguageModel, embed
 from rnnlib.stability_figures import gate_letters, gate_map
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
@@ -28,9 +28,11 @@ class Gates(KnobView):
         self.text, self._names = text, GATES[model.cell]
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
-            shares, state = native(model.input_shares(tokens)), native_state(model.initial_state(1))
-            way = model.cell.forward(shares, state, native(model.weights.W_hh), Workspace())
-        self.values = way.gates[:, :, 0].copy()  # (gates, n, H)
+            W_xh, W_hh, b_h, *_ = model.weights
+            x_in = embed(tokens, W_xh, b_h)
+            before = unroll(model.cell, x_in, model.initial_state(1), W_hh)[:-1]
+            gates = [model.cell.gates_of(x_in[:, t], h, W_hh) for t, (h, *_) in enumerate(before)]
+        self.values = torch.stack([torch.cat(step) for step in gates], dim=1).cpu().numpy()  # (gates, n, H)
         self.gate = choice("Gate", list(self._names))
         self.unit = int_slider("Unit", 0, 0, model.hidden_size - 1)
         super().__init__([self.gate, self.unit])

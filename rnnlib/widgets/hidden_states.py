@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from rnnlib.figures import BLUE, ORANGE, Drawing, house_style
-from rnnlib.gradients import main_plane
+from rnnlib.topics.projection import main_plane
 from rnnlib.letter_figures import LINE_HEIGHT, activation_letters, trajectory
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab

@@ -33,7 +33,7 @@ from rnnlib.figures import (
     threshold_name,
 )
 from rnnlib.sessions import Settings
-from rnnlib.sweeps import Run, sweep
+from rnnlib.live.sweeps import Run, sweep
 from rnnlib.text import load_corpus
 from rnnlib.training import perplexity
 from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView

@@ -7,10 +7,12 @@ import time
 
 import torch
 
+from rnnlib.arguments import choose_device
 from rnnlib.figures import Drawing, panels
 from rnnlib.models import LanguageModel
 from rnnlib.stability_figures import step_times
-from rnnlib.training import choose_device
+from rnnlib.text import SequentialBatches
+from rnnlib.training import Trainer
 from rnnlib.widgets.knob_view import KnobView, choice
 
 SIZES = {"T": (8, 16, 32, 64, 128), "B": (1, 4, 16, 64, 256), "H": (16, 32, 64, 128, 256)}
@@ -23,7 +25,7 @@ class StepTime(KnobView):
     """Everything is measured when the view is made; the buttons choose which curve is described."""
 
     def __init__(self, cell: str = "rnn", *, device: str = "auto"):
-        """cell: "rnn", "gru" or "lstm".  device: see training.choose_device."""
+        """cell: "rnn", "gru" or "lstm".  device: see arguments.choose_device."""
         where = choose_device(device)
         self.device = where.type
         self.milliseconds = {
@@ -53,13 +55,14 @@ class StepTime(KnobView):
 
 
 def _step_milliseconds(cell: str, device: torch.device, *, T: int, B: int, H: int) -> float:
-    """The quickest of a few forward and backward passes."""
+    """The quickest of a few training steps."""
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(cell, vocab_size=VOCAB_SIZE, hidden_size=H, device=device, generator=generator)
-    tokens = torch.randint(VOCAB_SIZE, (T, B), generator=generator).to(device)
+    tokens = torch.randint(VOCAB_SIZE, (8 * (B + 1) * T,), generator=generator).to(device)
+    trainer = Trainer(model, SequentialBatches(tokens, batch_size=B, num_steps=T))
     seconds = []
     for _ in range(1 + TIMES_MEASURED):
         started = time.perf_counter()
-        float(model.backpropagate(tokens, tokens, model.initial_state(B)).loss)  # waits for a GPU
+        float(trainer.step().loss)  # waits for a GPU
         seconds.append(time.perf_counter() - started)
     return 1000 * min(seconds[1:])

@@ -6,9 +6,10 @@ Before: hidden_states.py.
 import ipywidgets as widgets
 import torch
 
+from rnnlib import engine
 from rnnlib.figures import COLORS, Drawing, against_length, label_lines, panels
-from rnnlib.gradients import Truncated, cut_after, cut_at_random, truncated_bptt
-from rnnlib.models import LanguageModel, one_torch_thread
+from rnnlib.topics.truncation import Truncated, cut_after, cut_at_random, truncated_bptt
+from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus
 from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView
 
@@ -63,7 +64,6 @@ class Truncation(KnobView):
         return f"At T = {T}, cut every {k} steps (randomised: in the mean). {'; '.join(told)}."
 
 
-@one_torch_thread
 def _measure(model: LanguageModel, corpus: Corpus) -> dict[tuple[str, int, int], Truncated]:
     """Every kind, number of time steps and truncation length; the quickest of a few passes."""
     generator, measured = torch.Generator().manual_seed(0), {}
@@ -74,12 +74,13 @@ def _measure(model: LanguageModel, corpus: Corpus) -> dict[tuple[str, int, int],
                 f"the held-out text has {len(text)} tokens; {T * ROWS_OF_THE_BATCH + 1} are needed for T = {T}."
             )
         tokens, targets = text[:-1].view(ROWS_OF_THE_BATCH, T).T, text[1:].view(ROWS_OF_THE_BATCH, T).T
-        state = torch.zeros(ROWS_OF_THE_BATCH, model.hidden_size, device=model.device)
+        state = model.initial_state(ROWS_OF_THE_BATCH)
         plans = {("full", 0): [1.0] * T}
         for k in CUTS:
             plans["truncated", k] = cut_after(T, k)
             plans["randomised", k] = cut_at_random(T, k, generator)
         for (kind, k), factors in plans.items():
-            passes = [truncated_bptt(model, tokens, targets, state, factors) for _ in range(TIMES_MEASURED)]
+            with engine.undisturbed():
+                passes = [truncated_bptt(model, tokens, targets, state, factors) for _ in range(TIMES_MEASURED)]
             measured[kind, T, k] = min(passes, key=lambda one: one.seconds)
     return measured

@@ -7,7 +7,7 @@ from test_training import small_model
 
 from rnnlib.cells import CELLS
 from rnnlib.models import LanguageModel
-from rnnlib.resizing import resize
+from rnnlib.live.resizing import resize
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.training import Knobs, Trainer
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from rnnlib.figures import panels, run_curve, sweep_fields
-from rnnlib.sweeps import sweep
+from rnnlib.live.sweeps import sweep
 from rnnlib.widgets import LearningMap
 
 SMALL = {"hidden_size": 8, "batch_size": 8, "num_steps": 10, "max_train_tokens": 2000}

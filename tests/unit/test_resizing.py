@@ -9,7 +9,7 @@ from torch import nn
 
 from rnnlib.cells import CELLS
 from rnnlib.models import LanguageModel, RNNModel
-from rnnlib.resizing import grow, rank_units, resize, shrink
+from rnnlib.live.resizing import grow, rank_units, resize, shrink
 from rnnlib.text import Corpus, RandomBatches, SequentialBatches
 from rnnlib.training import Knobs, Trainer, evaluate
 

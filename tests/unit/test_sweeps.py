@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rnnlib import sweeps
+from rnnlib.live import sweeps
 from rnnlib.sessions import Session, Settings
-from rnnlib.sweeps import Run, has_diverged, sweep, train, train_together
+from rnnlib.live.sweeps import Run, has_diverged, sweep, train, train_together
 from rnnlib.text import load_corpus
 
 SMALL = Settings(hidden_size=12, batch_size=8, num_steps=10, max_train_tokens=2000, device="cpu")

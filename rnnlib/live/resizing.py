@@ -1,7 +1,5 @@
 """Changing the hidden size of a network while it trains: growing keeps what it computes, shrinking loses little.
 
-Before: sampling.py.  Next: sessions.py, in which a reader does this with a slider.
-
 Every weight is a view whose axes are known: `to`, the axis of the units it leads to, and `source`, the axis of the
 units it comes from.  The rest follows: new units may listen to everything (random weights), but nothing listens to
 them yet (zero weights), so no output changes; and from the first step on those zeros receive a gradient.
@@ -13,8 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rnnlib.models import LanguageModel, Model, check_hidden_size, parts
-from rnnlib.training import SGD, Adam, Trainer, build_model, describe_model
+from rnnlib.arguments import check_hidden_size
+from rnnlib.live.checkpoints import build_model, describe_model
+from rnnlib.models import LanguageModel, Model
+from rnnlib.optimizers import Optimizer
+from rnnlib.training import Trainer
 
 BATCHES_TO_RANK_UNITS = 4
 
@@ -72,7 +73,7 @@ def resize(trainer: Trainer, hidden_size: int, *, seed: int = 0) -> None:
     carry_memory(trainer.optimizer, optimizer, old, model, kept)
     old_state = trainer.state
     trainer.use_model(model, optimizer)
-    for new_part, old_part in zip(parts(trainer.state), parts(old_state), strict=True):
+    for new_part, old_part in zip(trainer.state, old_state, strict=True):
         new_part[..., : len(kept)] = old_part[..., kept]
 
 
@@ -133,20 +134,19 @@ def shrink(old: LanguageModel, kept: Tensor, hidden: Tensor) -> LanguageModel:
     return new
 
 
-def carry_memory(old: SGD | Adam, new: SGD | Adam, old_model: Model, new_model: Model, kept: Tensor) -> None:
+def carry_memory(old: Optimizer, new: Optimizer, old_model: Model, new_model: Model, kept: Tensor) -> None:
     """Copy an optimizer's memory of the kept units.  New units: m = 0, v = the mean of v over the old weights."""
-    count = len(old_model.trainable)
-    for start in range(0, len(old.memory) - 1, count):
-        before = pieces(old_model, old.memory[start : start + count])
-        after = pieces(new_model, new.memory[start : start + count])
+    for name, tensors in old.memory.items():
+        if name == "n":
+            new.memory[name][0].copy_(tensors[0])
+            continue
+        before, after = pieces(old_model, tensors), pieces(new_model, new.memory[name])
         for old_piece, new_piece in zip(before, after, strict=True):
             selected = old_piece.view
             for axis in (old_piece.to, old_piece.source):
                 selected = selected if axis is None else selected.index_select(axis, kept)
-            new_piece.view.fill_(0.0 if start == 0 else selected.mean())
+            new_piece.view.fill_(selected.mean() if name == "v" else 0.0)
             _corner(new_piece.view, selected).copy_(selected)
-    for old_count, new_count in zip(old.memory[2 * count :], new.memory[2 * count :], strict=True):
-        new_count.copy_(old_count)
 
 
 def _corner(large: Tensor, small: Tensor) -> Tensor:
@@ -161,7 +161,8 @@ def _hidden_states_and_gradients(trainer: Trainer, model: LanguageModel) -> tupl
         batch = trainer.batches[number]
         state = state if batch.continues else model.initial_state(trainer.batches.batch_size)
         result = model.backpropagate(batch.tokens, batch.targets, state)
-        hidden.extend(piece.flatten(0, 1).clone() for piece in result.hidden)
-        gradients.extend(piece.flatten(0, 1).clone() for piece in result.hidden_gradients)
+        assert result.hidden is not None and result.hidden_gradients is not None
+        hidden.append(result.hidden.flatten(0, 1))
+        gradients.append(result.hidden_gradients.flatten(0, 1))
         state = result.state
     return torch.cat(hidden), torch.cat(gradients)

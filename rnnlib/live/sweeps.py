@@ -1,6 +1,6 @@
 """Many small networks, one for each pair of learning rate and clipping threshold, and how each of them ends.
 
-Before: sessions.py.  Next: checks/.
+Not part of the reading path.
 """
 
 import math
@@ -13,10 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnlib.models import LanguageModel, one_torch_thread, parts, step_by_step
+from rnnlib.arguments import choose_device
+from rnnlib.cells import State, unroll
+from rnnlib.models import LanguageModel, detach
+from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.sessions import Settings, fresh_trainer
 from rnnlib.text import Corpus, load_corpus
-from rnnlib.training import OPTIMIZERS, Knobs, choose_device, evaluate
+from rnnlib.training import Knobs, evaluate
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +85,8 @@ def _spread(networks: Sequence[Settings], corpus: Corpus, steps: int, executor: 
             future.cancel()
 
 
-@one_torch_thread
 def train(settings: Settings, corpus: Corpus, steps: int) -> Run:
     """Train one network from its first step, for so many steps or until its numbers are no longer finite."""
-    torch.set_flush_denormal(True)  # training.py did so for the thread that imported it; this may be another one
     trainer = fresh_trainer(settings, corpus)
     try:
         trainer.run(steps)
@@ -114,11 +115,11 @@ def train_together(networks: Sequence[Settings], corpus: Corpus, steps: int) -> 
     rates = torch.tensor([[network.learning_rate] for network in networks], device=model.device)
     thresholds = torch.tensor([[network.clip_threshold] for network in networks], device=model.device)
     optimizer, measured = OPTIMIZERS[networks[0].optimizer]([vectors]), []
-    nothing = tuple(part.repeat(len(networks), 1, 1) for part in parts(model.initial_state(batches.batch_size)))
-    state = nothing
+    zero_state = tuple(part.repeat(len(networks), 1, 1) for part in model.initial_state(batches.batch_size))
+    state = zero_state
     for number in range(steps):
         batch = batches[number]
-        state = state if batch.continues else nothing
+        state = state if batch.continues else zero_state
         losses, gradient, state = _backpropagate_together(model, vectors, batch.tokens, batch.targets, state)
         norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         if networks[0].clip_by == "norm":
@@ -139,9 +140,9 @@ def train_together(networks: Sequence[Settings], corpus: Corpus, steps: int) -> 
 
 
 def _backpropagate_together(
-    model: LanguageModel, vectors: Tensor, tokens: Tensor, targets: Tensor, state: tuple[Tensor, ...]
-) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """One minibatch for N networks: losses (N,), gradients (N, P), state (N, B, H) or a pair of them.
+    model: LanguageModel, vectors: Tensor, tokens: Tensor, targets: Tensor, state: State
+) -> tuple[Tensor, Tensor, State]:
+    """One minibatch for N networks: losses (N,), gradients (N, P), state (N, B, H) each.
 
     The cells' own `step`, with an axis for the networks in front of the batch.
     """
@@ -149,15 +150,15 @@ def _backpropagate_together(
     shapes = model.shapes()
     flat = leaves.split([math.prod(shape) for shape in shapes], dim=1)
     weights = [part.view(N, *shape) for part, shape in zip(flat, shapes, strict=True)]
-    W_xh, W_hh, b_h = (weight.movedim(0, len(cell.blocks)) for weight in weights[:3])  # (blocks, N, ...)
-    table = W_xh + b_h[..., None, :]
-    shares = table.index_select(-2, tokens.flatten()).view(*cell.blocks, N, T, B, model.hidden_size)
-    hidden, now = step_by_step(cell, shares, state if cell.has_cell else state[0], W_hh)
-    logits = torch.stack(hidden, dim=1).flatten(1, 2) @ weights[3] + weights[4][:, None]  # (N, T B, V)
+    W_xh, W_hh, b_h = (weight.movedim(0, len(cell.gates)) for weight in weights[:3])  # (gates, N, ...)
+    x_in = (W_xh + b_h[..., None, :]).index_select(-2, tokens.flatten()).view(*cell.gates, N, T, B, model.hidden_size)
+    states = unroll(cell, x_in.movedim(-3, len(cell.gates)), state, W_hh)  # (gates, T, N, B, H)
+    hidden = torch.stack([h for h, *_ in states[1:]], dim=1)
+    logits = hidden.flatten(1, 2) @ weights[3] + weights[4][:, None]  # (N, T B, V)
     every = F.cross_entropy(logits.mT, targets.flatten().expand(N, -1), reduction="none")
-    losses = every.double().mean(1).float()  # large numbers must not overflow in their sum: models.learn_output
+    losses = every.double().mean(1).float()  # large numbers must not overflow in their sum
     (gradient,) = torch.autograd.grad(losses.sum(), leaves)
-    return losses.detach(), gradient, tuple(part.detach() for part in parts(now))
+    return losses.detach(), gradient, detach(states[-1])
 
 
 def _run_of(network: Settings, model: LanguageModel, weights: Tensor, table: np.ndarray, corpus: Corpus) -> Run:

@@ -1,0 +1,1 @@
+"""What belongs to one notebook each.  Not part of the reading path."""
