@@ -6,9 +6,9 @@ Before: step_through.py.
 import numpy as np
 import torch
 
-from rnnlib.figures import BLUE, ORANGE, Drawing, house_style
+from rnnlib.figures.letters import LINE_HEIGHT, activation_letters, trajectory
+from rnnlib.figures.style import BLUE, ORANGE, Drawing, house_style
 from rnnlib.gradients import main_plane
-from rnnlib.letter_figures import LINE_HEIGHT, activation_letters, trajectory
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView, int_slider

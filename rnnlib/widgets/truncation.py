@@ -6,7 +6,8 @@ Before: hidden_states.py.
 import ipywidgets as widgets
 import torch
 
-from rnnlib.figures import COLORS, Drawing, against_length, label_lines, panels
+from rnnlib.figures.gradients import against_length
+from rnnlib.figures.style import COLORS, Drawing, label_lines, panels
 from rnnlib.gradients import Truncated, cut_after, cut_at_random, truncated_bptt
 from rnnlib.models import LanguageModel, one_torch_thread
 from rnnlib.text import Corpus
