@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from rnnlib.memory import CONTESTANTS, steps_to_success
-from rnnlib.tasks import TASKS
+from rnnlib.topics.long_memory import CONTESTANTS, steps_to_success
+from rnnlib.topics.tasks import TASKS
 
 SETTINGS = (("temporal order", 10), ("temporal order", 30), ("temporal order", 60), ("adding", 10), ("adding", 30))
 SEEDS, MOST_STEPS = (0, 1, 2), 1500

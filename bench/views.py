@@ -14,8 +14,8 @@ import torch
 
 from rnnlib.models import LanguageModel
 from rnnlib.text import SequentialBatches, load_corpus
+from rnnlib.topics.small_network import example_network
 from rnnlib.training import Trainer
-from rnnlib.walkthrough import example_network
 from rnnlib.widgets import (
     Cliff,
     ClippingInTwoDimensions,

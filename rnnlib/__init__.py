@@ -2,7 +2,7 @@
 
 Read the files in this order: text, baselines, cells, loops, models, gradients, training, sampling, resizing,
 sessions, figures, checks, and then the widgets, which only show what the rest computes.  The other files belong to one
-notebook each: walkthrough and diagrams to 02, initialisation, stability, tasks and memory to 04, sweeps to 06.
+notebook each: topics, and sweeps to 06.
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -1,6 +1,6 @@
 """A live session: networks that train in the background while a reader changes their knobs.
 
-Before: resizing.py.  Next: figures.py draws what a session has recorded.
+Before: resizing.py.  Next: figures/ draw what a session has recorded.
 """
 
 import atexit

@@ -23,7 +23,8 @@ from collections import Counter
 
 import torch
 
-from rnnlib import baselines, checks, figures, models, tasks, text, training
+from rnnlib import baselines, checks, figures, models, text, training
+from rnnlib.topics import tasks
 from rnnlib.widgets import CountedBaselines, Partitions, PerplexityOfADistribution, TrainingLab
 
 # %% [markdown] slideshow={"slide_type": "slide"}

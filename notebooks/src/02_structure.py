@@ -23,7 +23,8 @@ import timeit
 
 import torch
 
-from rnnlib import cells, checks, diagrams, models, text, training, walkthrough
+from rnnlib import cells, checks, figures, models, text, training
+from rnnlib.topics import small_network
 from rnnlib.widgets import HiddenStates, OneStep, UnrolledGraph
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -35,7 +36,7 @@ from rnnlib.widgets import HiddenStates, OneStep, UnrolledGraph
 # **Predict first.** Move *Time step*. Which numbers at the right change, and which never do? Where does $h_{t-1}$ come from?
 
 # %% slideshow={"slide_type": "slide"}
-network = walkthrough.example_network()
+network = small_network.example_network()
 inputs, targets = torch.eye(3).numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).numpy()
 one_step = OneStep(network, inputs, targets)
 one_step
@@ -66,7 +67,7 @@ one_step
 # $0.54 \cdot 0.2 - 0.29 \cdot (-0.1) + 0.60 \cdot 0.4 + 0.10 \cdot 0.6$; the bias is 0.
 
 # %% tags=["nbval-check-output"]
-walked = walkthrough.walk(network, inputs, targets)
+walked = small_network.walk(network, inputs, targets)
 a = network.W_xh[1, 3] + walked.h[1] @ network.W_hh[:, 3] + network.b_h[3]
 print(f"sum {a:.2f}, state {torch.tensor(a).tanh():.2f}; in the picture {walked.h[2, 3]:.2f}")
 
@@ -268,7 +269,7 @@ checks.unrolled_twice(my_h_2)
 # The same loop serves different tasks. What differs is at which steps something goes in and at which an output is used.
 
 # %%
-diagrams.inputs_and_outputs()
+figures.inputs_and_outputs()
 
 # %% [markdown]
 # *Green, inputs; blue, states; orange, outputs that are used.*

@@ -23,7 +23,8 @@ import time
 
 import torch
 
-from rnnlib import cells, checks, figures, gradients, models, text, training, walkthrough
+from rnnlib import cells, checks, figures, gradients, models, text, training
+from rnnlib.topics import small_network
 from rnnlib.widgets import GradientMap, OneStep, Truncation, UnrolledGraph
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -35,7 +36,7 @@ from rnnlib.widgets import GradientMap, OneStep, Truncation, UnrolledGraph
 # **Predict first.** How many gradients must arrive at $h_3$ before it can pass anything on to $h_2$? And how many at $h_2$?
 
 # %% slideshow={"slide_type": "slide"}
-network = walkthrough.example_network()
+network = small_network.example_network()
 inputs, targets = torch.eye(3).numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).numpy()
 graph = UnrolledGraph(network, inputs, targets, backward=True)
 graph.edges.value = 16

@@ -23,7 +23,8 @@ import math
 
 import torch
 
-from rnnlib import checks, figures, gradients, initialisation, models, stability, stability_figures, text, training
+from rnnlib import checks, figures, gradients, models, text, training
+from rnnlib.topics import cliff, initialisation, jacobians
 from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, MemoryRace, StepTime, TrainingLab
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -36,8 +37,8 @@ from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProduc
 # what will happen at 0.5 and at 1.5?
 
 # %% slideshow={"slide_type": "slide"}
-jacobians = JacobianProducts()
-jacobians
+products = JacobianProducts()
+products
 
 # %% [markdown]
 # *Left: blue, what is left; dashed, the bound that theory gives. Right: the eigenvalues of $W_{hh}$ and the unit circle.*
@@ -74,7 +75,7 @@ jacobians
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
 W_hh = 0.01 * torch.randn(32, 32, generator=generator)
-left = stability.jacobian_norms(W_hh, "tanh", 10, generator).norms
+left = jacobians.jacobian_norms(W_hh, "tanh", 10, generator).norms
 print(f"spectral radius {torch.linalg.eigvals(W_hh).abs().max():.2f}; left after 1, 5, 10 steps:", end=" ")
 print(", ".join(f"{left[k]:.0e}" for k in (1, 5, 10)))
 
@@ -86,7 +87,7 @@ print(", ".join(f"{left[k]:.0e}" for k in (1, 5, 10)))
 broken = 0
 for _ in range(1000):
     radius = 2 * torch.rand((), generator=generator).item() + 0.01
-    found = stability.jacobian_norms(initialisation.normal(8, radius, generator), "tanh", 15, generator)
+    found = jacobians.jacobian_norms(initialisation.normal(8, radius, generator), "tanh", 15, generator)
     broken += int((found.norms > found.bounds * (1 + 1e-6)).any())
 print("bounds broken:", broken)
 
@@ -97,7 +98,7 @@ print("bounds broken:", broken)
 # $x_t = w\, s(x_{t-1}) + b$ from $x_0 = 0.5$, with the sigmoid $s$, and after 50 steps the error $E = (s(x_{50}) - 0.7)^2$.
 
 # %%
-stability_figures.cliff_surface()
+figures.cliff_surface()
 
 # %% [markdown]
 # *Two plains and a wall between them. (The teeth at its edge are those of the drawing's grid.)*
@@ -105,7 +106,7 @@ stability_figures.cliff_surface()
 # The wall is there because 50 steps decide between two fates of $x$: to settle high or low. How steep is it? Along $w = 4.64$:
 
 # %% tags=["nbval-check-output"]
-slopes = {b / 1000: math.hypot(*stability.cliff_gradient(4.64, b / 1000)) for b in range(-2600, -2200)}
+slopes = {b / 1000: math.hypot(*cliff.cliff_gradient(4.64, b / 1000)) for b in range(-2600, -2200)}
 b = max(slopes, key=lambda b: slopes[b])
 print(f"steepest at b = {b:.2f}: {slopes[b]:.0f}; a step of learning rate 0.05 would be {0.05 * slopes[b]:.0f} long")
 print(f"0.05 beside it: {slopes[round(b - 0.05, 3)]:.1f}")
@@ -116,8 +117,8 @@ print(f"0.05 beside it: {slopes[round(b - 0.05, 3)]:.1f}")
 # **Predict first.** Put *Steps shown* to 0 and move it up. Which of the three is thrown away, and in which direction? Which arrives?
 
 # %% slideshow={"slide_type": "slide"}
-cliff = Cliff()
-cliff
+descents = Cliff()
+descents
 
 # %% [markdown]
 # *Left, the error from above, the wall as the border between light and dark; the circle is the start. Right, the error along each way.*

@@ -1,6 +1,6 @@
 """Exercises: what a reader's answer is checked against, and what is said about it.  One file for each notebook.
 
-Before: figures.py.  Next: widgets/, which show what all of this computes.
+Before: figures/.  Next: widgets/, which show what all of this computes.
 
 A check never raises at a reader.  It compares the answer with the library's own, and names the mistake if it is a
 known one.  An open exercise is told apart from a wrong one, so that Run All goes on.

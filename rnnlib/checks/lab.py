@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from rnnlib import initialisation
 from rnnlib.baselines import NGram
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, verdict
-from rnnlib.memory import STEPS_BETWEEN_TESTS, learn
 from rnnlib.sessions import MAIN, SESSION_FORMAT, Event, Session, Settings
-from rnnlib.live.sweeps import has_diverged
-from rnnlib.tasks import TASKS
 from rnnlib.live.checkpoints import describe_batches, describe_model, read_file
+from rnnlib.live.sweeps import has_diverged
+from rnnlib.topics import initialisation
+from rnnlib.topics.long_memory import STEPS_BETWEEN_TESTS, learn
+from rnnlib.topics.tasks import TASKS
 from rnnlib.training import Trainer, evaluate, perplexity
 
 RESCUING_KNOBS = ("learning_rate", "clip_threshold", "clip_by")

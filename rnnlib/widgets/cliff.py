@@ -7,9 +7,7 @@ import math
 
 import numpy as np
 
-from rnnlib.figures import BLUE, GREEN, ORANGE, Drawing, label_lines, panels
-from rnnlib.stability import cliff_error, clip_vector, descend
-from rnnlib.stability_figures import (
+from rnnlib.figures.gradient_problems import (
     CLIFF_B,
     CLIFF_W,
     cliff_background,
@@ -17,6 +15,8 @@ from rnnlib.stability_figures import (
     cliff_map,
     clipped_vectors,
 )
+from rnnlib.figures.style import BLUE, GREEN, ORANGE, Drawing, label_lines, panels
+from rnnlib.topics.cliff import cliff_error, clip_vector, descend
 from rnnlib.widgets.knob_view import KnobView, float_slider, int_slider
 
 LEARNING_RATE, MOST_STEPS = 0.05, 60

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from rnnlib.cells import GRU, LSTM, unroll
-from rnnlib.figures import Drawing, house_style
-from rnnlib.letter_figures import LINE_HEIGHT
+from rnnlib.figures.gradient_problems import gate_letters, gate_map
+from rnnlib.figures.letters import LINE_HEIGHT
+from rnnlib.figures.style import Drawing, house_style
 from rnnlib.models import LanguageModel, embed
-from rnnlib.stability_figures import gate_letters, gate_map
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
 

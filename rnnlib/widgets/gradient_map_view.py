@@ -9,7 +9,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from rnnlib.cells import CELLS
-from rnnlib.figures import gradient_map_image, norms_by_lag, panels
+from rnnlib.figures.gradients import gradient_map_image, norms_by_lag
+from rnnlib.figures.style import panels
 from rnnlib.gradients import gradient_map
 from rnnlib.sessions import Session, Settings
 from rnnlib.widgets.knob_view import int_slider

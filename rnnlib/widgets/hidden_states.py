@@ -6,11 +6,11 @@ Before: step_through.py.
 import numpy as np
 import torch
 
-from rnnlib.figures import BLUE, ORANGE, Drawing, house_style
-from rnnlib.topics.projection import main_plane
-from rnnlib.letter_figures import LINE_HEIGHT, activation_letters, trajectory
+from rnnlib.figures.letters import LINE_HEIGHT, activation_letters, trajectory
+from rnnlib.figures.style import BLUE, ORANGE, Drawing, house_style
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab
+from rnnlib.topics.projection import main_plane
 from rnnlib.widgets.knob_view import KnobView, int_slider
 
 COLUMNS, STRETCH, FEWEST_OCCURRENCES = 60, 50, 5

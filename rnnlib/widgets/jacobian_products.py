@@ -5,10 +5,10 @@ Before: truncation.py.
 
 import torch
 
-from rnnlib import initialisation
-from rnnlib.figures import BLUE, ORANGE, Drawing, label_lines, panels
-from rnnlib.stability import ACTIVATIONS, JacobianNorms, jacobian_norms
-from rnnlib.stability_figures import lag_norms, spectrum
+from rnnlib.figures.gradient_problems import lag_norms, spectrum
+from rnnlib.figures.style import BLUE, ORANGE, Drawing, label_lines, panels
+from rnnlib.topics import initialisation
+from rnnlib.topics.jacobians import ACTIVATIONS, JacobianNorms, jacobian_norms
 from rnnlib.widgets.knob_view import KnobView, choice, float_slider, int_slider
 
 HIDDEN_SIZE = 32

@@ -7,7 +7,7 @@ import html
 
 import ipywidgets as widgets
 
-from rnnlib.figures import Drawing
+from rnnlib.figures.style import Drawing
 from rnnlib.widgets.view import View
 
 SLIDER_STYLE = {"description_width": "130px"}

@@ -1,6 +1,6 @@
 """The picture of a training session, kept up to date cheaply: perplexity, gradient norms, norms over time, radius.
 
-Before: figures.py.  Next: training_lab.py shows it beside the knobs.
+Before: figures/.  Next: training_lab.py shows it beside the knobs.
 
 Axes, labels and marks change rarely: they are drawn once and kept as a background.  Lines change with every frame:
 they are drawn over a copy of it ("blitting").  Figure and canvas are this object's own, so that it can be drawn by
@@ -17,19 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from rnnlib.figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    house_style,
-    label_lines,
-    perplexity_axes,
-    plain_log_axis,
-    png_of,
-    thin_out,
-)
+from rnnlib.figures.perplexity import perplexity_axes, thin_out
+from rnnlib.figures.png import png_of
+from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, house_style, label_lines, plain_log_axis
 from rnnlib.sessions import FORK, MAIN, Event, Session
 
 STEPS_OF_CLIPPED_COUNT, BLIND_GUESSES_SHOWN = 200, 10

@@ -22,16 +22,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rnnlib.baselines import NGram
-from rnnlib.figures import (
-    Drawing,
-    panels,
-    png_of,
-    run_axes,
-    run_curve,
-    sweep_axes,
-    sweep_fields,
-    threshold_name,
-)
+from rnnlib.figures.png import png_of
+from rnnlib.figures.style import Drawing, panels
+from rnnlib.figures.sweep import run_axes, run_curve, sweep_axes, sweep_fields, threshold_name
 from rnnlib.sessions import Settings
 from rnnlib.live.sweeps import Run, sweep
 from rnnlib.text import load_corpus

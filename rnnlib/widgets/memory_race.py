@@ -13,10 +13,10 @@ import time
 import ipywidgets as widgets
 import torch
 
-from rnnlib.figures import Drawing, panels
-from rnnlib.memory import CONTESTANTS, Test, learn
-from rnnlib.stability_figures import race
-from rnnlib.tasks import TASKS
+from rnnlib.figures.gradient_problems import race
+from rnnlib.figures.style import Drawing, panels
+from rnnlib.topics.long_memory import CONTESTANTS, Test, learn
+from rnnlib.topics.tasks import TASKS
 from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, choice
 
 DELAYS = (5, 10, 20, 30, 40, 60, 80)

@@ -6,7 +6,8 @@ Before: knob_view.py.
 import ipywidgets as widgets
 import torch
 
-from rnnlib.figures import Drawing, next_character_bars, panels
+from rnnlib.figures.perplexity import next_character_bars
+from rnnlib.figures.style import Drawing, panels
 from rnnlib.models import Model
 from rnnlib.sampling import check_prefix, next_token_probabilities, write
 from rnnlib.text import Vocab

@@ -5,8 +5,8 @@ Before: knob_view.py.
 
 import torch
 
-from rnnlib.figures import Drawing, house_style
-from rnnlib.letter_figures import LINE_HEIGHT, partition
+from rnnlib.figures.letters import LINE_HEIGHT, partition
+from rnnlib.figures.style import Drawing, house_style
 from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
 

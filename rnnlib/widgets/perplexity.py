@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from rnnlib.baselines import NGram
-from rnnlib.figures import Drawing, ngram_curves, panels, surprise_bars
+from rnnlib.figures.perplexity import ngram_curves, surprise_bars
+from rnnlib.figures.style import Drawing, panels
 from rnnlib.text import Corpus
 from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, int_slider
 
@@ -46,7 +47,7 @@ class PerplexityOfADistribution(KnobView):
     def drawing(self) -> Drawing:
         """Probabilities at the left, surprises at the right."""
         drawing, axes = panels(2, height=3)
-        surprise_bars(drawing, axes, self.probabilities, self.characters)
+        surprise_bars(axes, self.probabilities, self.characters)
         return drawing
 
     def words(self) -> str:

@@ -5,9 +5,9 @@ Before: perplexity.py.
 
 import numpy as np
 
-from rnnlib.diagrams import Moment, moments, step_backward, step_forward, unrolled
-from rnnlib.figures import Drawing
-from rnnlib.walkthrough import Numbers, SmallNetwork, walk
+from rnnlib.figures.small_network import Moment, moments, step_backward, step_forward, unrolled
+from rnnlib.figures.style import Drawing
+from rnnlib.topics.small_network import Numbers, SmallNetwork, walk
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
 
 FORWARD, BACKWARD = "forward", "backward"

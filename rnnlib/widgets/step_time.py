@@ -8,9 +8,9 @@ import time
 import torch
 
 from rnnlib.arguments import choose_device
-from rnnlib.figures import Drawing, panels
+from rnnlib.figures.gradient_problems import step_times
+from rnnlib.figures.style import Drawing, panels
 from rnnlib.models import LanguageModel
-from rnnlib.stability_figures import step_times
 from rnnlib.text import SequentialBatches
 from rnnlib.training import Trainer
 from rnnlib.widgets.knob_view import KnobView, choice

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from rnnlib.baselines import NGram
 from rnnlib.cells import CELLS
-from rnnlib.figures import threshold_name
+from rnnlib.figures.sweep import threshold_name
 from rnnlib.sessions import MAIN, MOST_STEPS, Session, Settings, tokens_per_second
 from rnnlib.widgets.lab_picture import LabPicture
 from rnnlib.widgets.live_view import LiveView

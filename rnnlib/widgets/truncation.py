@@ -7,10 +7,11 @@ import ipywidgets as widgets
 import torch
 
 from rnnlib import engine
-from rnnlib.figures import COLORS, Drawing, against_length, label_lines, panels
-from rnnlib.topics.truncation import Truncated, cut_after, cut_at_random, truncated_bptt
+from rnnlib.figures.gradients import against_length
+from rnnlib.figures.style import COLORS, Drawing, label_lines, panels
 from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus
+from rnnlib.topics.truncation import Truncated, cut_after, cut_at_random, truncated_bptt
 from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView
 
 LENGTHS, CUTS = (4, 8, 16, 32, 64, 128), (2, 4, 8, 16, 32)

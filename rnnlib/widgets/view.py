@@ -1,6 +1,6 @@
 """What every interactive view is: widgets in a column that leave a picture behind for a reader without a kernel.
 
-Before: figures.py.  Next: knob_view.py, then one file for each view.
+Before: figures/.  Next: knob_view.py, then one file for each view.
 """
 
 import base64

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from rnnlib.figures import panels, png_of
+from rnnlib.figures.png import png_of
+from rnnlib.figures.style import panels
 
 
 def test_a_png_holds_the_pixels_that_were_drawn() -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rnnlib.figures import panels, run_curve, sweep_fields
+from rnnlib.figures.style import panels
+from rnnlib.figures.sweep import run_curve, sweep_fields
 from rnnlib.live.sweeps import sweep
 from rnnlib.widgets import LearningMap
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rnnlib.figures import panels, plain_log_axis, thin_out
+from rnnlib.figures.perplexity import thin_out
+from rnnlib.figures.style import panels, plain_log_axis
 from rnnlib.sessions import MAIN, Event
 from rnnlib.widgets import TrainingLab
 from rnnlib.widgets.lab_picture import _rows_without_overlap, describe

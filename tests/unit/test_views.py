@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from rnnlib.baselines import NGram
-from rnnlib.diagrams import moments
+from rnnlib.figures.small_network import moments
 from rnnlib.gradients import gradient_map
 from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus, SequentialBatches
-from rnnlib.walkthrough import example_network, walk
+from rnnlib.topics.small_network import example_network, walk
 from rnnlib.widgets import (
     CountedBaselines,
     GradientMap,

@@ -6,8 +6,8 @@ import torch
 
 from rnnlib.cells import LSTM
 from rnnlib.models import LanguageModel
-from rnnlib.stability import descend
 from rnnlib.text import Corpus
+from rnnlib.topics.cliff import descend
 from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, StepTime
 from rnnlib.widgets.knob_view import KnobView
 

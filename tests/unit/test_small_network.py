@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlib.walkthrough import SmallNetwork, example_network, walk
+from rnnlib.topics.small_network import SmallNetwork, example_network, walk
 
 
 def random_case(T: int, seed: int) -> tuple[SmallNetwork, np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Sequences whose memory length is a knob: adding, temporal order, copying, a noisy sine.
 
-Comes before models that learn them (memory.py).  Every draw takes its random numbers from `generator`.
+Comes before models that learn them (long_memory.py).  Every draw takes its random numbers from `generator`.
 """
 
 from collections.abc import Callable

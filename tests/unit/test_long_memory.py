@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from rnnlib import checks, initialisation
-from rnnlib.memory import CONTESTANTS, Contestant, learn, steps_to_success
-from rnnlib.tasks import TASKS, adding, copying, noisy_sine, temporal_order
+from rnnlib import checks
+from rnnlib.topics import initialisation
+from rnnlib.topics.long_memory import CONTESTANTS, Contestant, learn, steps_to_success
+from rnnlib.topics.tasks import TASKS, adding, copying, noisy_sine, temporal_order
 from rnnlib.widgets import MemoryRace
 
 

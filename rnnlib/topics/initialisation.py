@@ -1,6 +1,6 @@
 """Recurrent matrices to begin with: normal, orthogonal, identity.
 
-Comes before everything that has weights.  Next: stability.py shows what each does to a gradient.
+Comes before everything that has weights.  Next: jacobians.py shows what each does to a gradient.
 """
 
 import torch

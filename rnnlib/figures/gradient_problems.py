@@ -1,6 +1,6 @@
 """Drawings for notebook 04: Jacobian products, the cliff, clipping in two dimensions, gates, the time of a step.
 
-Before: figures.py and stability.py.
+Before: letters.py; the numbers come from topics/jacobians.py and topics/cliff.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, Drawing
-from rnnlib.letter_figures import letter_axes, letters, shade
-from rnnlib.stability import JacobianNorms, cliff_error
+from rnnlib.figures.letters import letter_axes, letters, shade
+from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, Drawing
+from rnnlib.topics.cliff import cliff_error
+from rnnlib.topics.jacobians import JacobianNorms
 
 SMALLEST_NORM, LARGEST_NORM = 1e-12, 1e6
 CLIFF_W, CLIFF_B = (3.8, 5.6), (-3.0, -1.9)

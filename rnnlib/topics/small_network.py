@@ -1,6 +1,6 @@
 """A network small enough to be looked at whole: 3 inputs, 4 hidden units, 2 outputs, every number kept.
 
-Before: cells.py, whose RNN computes all of it.  Next: models.py, where the same cell reads text.
+Before: cells.py, whose RNN computes all of it.  Next: figures/small_network.py draws it.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Drawings of the small network: one step with every number on it, and the unrolled graph, edge by edge.
 
-Before: walkthrough.py, whose numbers these are.  Coordinates are dots, from the drawing's upper left corner.
+Before: style.py; the numbers are those of topics/small_network.py.  Coordinates: dots from the upper left corner.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
-from rnnlib.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, house_style
-from rnnlib.walkthrough import Numbers, SmallNetwork, Walk
+from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, house_style
+from rnnlib.topics.small_network import Numbers, SmallNetwork, Walk
 
 CHARACTER = 0.602 * 12 / 0.72  # dots that a letter of 12 points is wide
 CELL_WIDTH, CELL_HEIGHT = 6 * CHARACTER, 23

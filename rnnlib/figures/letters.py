@@ -1,6 +1,6 @@
 """Texts as pictures: letters with a colour behind each, minibatches in a text, what a unit holds while it reads.
 
-Before: figures.py.
+Before: style.py.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from rnnlib.figures import BLUE, COLORS, GREY, ORANGE, Drawing
+from rnnlib.figures.style import BLUE, COLORS, GREY, ORANGE, Drawing
 
 LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
 LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch

@@ -8,15 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlib import initialisation
-from rnnlib.stability import (
-    ACTIVATIONS,
-    cliff_error,
-    cliff_gradient,
-    clip_vector,
-    descend,
-    jacobian_norms,
-)
+from rnnlib.topics import initialisation
+from rnnlib.topics.cliff import cliff_error, cliff_gradient, clip_vector, descend
+from rnnlib.topics.jacobians import ACTIVATIONS, jacobian_norms
 
 
 def generator(seed: int = 0) -> torch.Generator:

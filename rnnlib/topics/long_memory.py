@@ -1,6 +1,6 @@
 """Who remembers longest?  Five small networks that learn the same task from the same draws.
 
-Before: tasks.py, initialisation.py.  Next: widgets/memory_race.py shows them racing.
+Before: tasks.py, initialisation.py.
 """
 
 import itertools
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnnlib import initialisation
-from rnnlib.tasks import Task
+from rnnlib.topics import initialisation
+from rnnlib.topics.tasks import Task
 
 CONTESTANTS = ("RNN", "orthogonal RNN", "IRNN", "GRU", "LSTM")
 HIDDEN_SIZE, BATCH_SIZE, ROWS_OF_A_TEST, STEPS_BETWEEN_TESTS = 32, 32, 256, 10

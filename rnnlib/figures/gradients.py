@@ -1,0 +1,51 @@
+"""Gradients drawn: the map of a whole unrolled network, its mean over each lag, quantities against the length T.
+
+Before: style.py.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from rnnlib.figures.style import BLUE, COLORS
+
+
+def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
+    """|dL_t/dh_k| as an image: row t, column k, on a logarithmic scale over so many decades below the largest."""
+    T, largest = len(norms), norms.max()
+    shown = np.where(norms > 0, norms, np.nan) / (largest if largest > 0 else 1)
+    with np.errstate(divide="ignore"):
+        image = ax.imshow(
+            np.log10(shown), cmap="cividis", vmin=-decades, vmax=0, extent=(0.5, T + 0.5, T + 0.5, 0.5), aspect="auto"
+        )
+    ax.set(xlabel="hidden state k", ylabel="loss of step t")
+    ax.grid(False)
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[-decades, 0], fraction=0.05, pad=0.03)
+    bar.ax.set_yticklabels([f"$10^{{{-decades:g}}}$", "1"])
+    ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1", loc="left", fontsize=12)
+
+
+def norms_by_lag(ax: Axes, norms: np.ndarray) -> None:
+    """The mean of |dL_t/dh_k| over all t against the lag t - k, divided by that of lag 0."""
+    T = len(norms)
+    means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
+    ax.semilogy(range(T), np.maximum(means / max(means[0], 1e-30), 1e-12), ".-", color=BLUE)
+    ax.set(xlabel="lag t - k", ylim=(1e-8, 2))
+    ax.set_title("mean over each lag, that of lag 0 is 1", loc="left", fontsize=12)
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def against_length(
+    ax: Axes, lengths: Sequence[int], curves: Mapping[str, Sequence[float]], ylabel: str, *, log: bool = True
+) -> None:
+    """One curve for each named row of values against the number of time steps T, names above the axes."""
+    for color, values in zip(COLORS, curves.values(), strict=False):
+        ax.plot(lengths, values, ".-", color=color, linewidth=1.6, markersize=8)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(lengths, [str(length) for length in lengths])
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_locator(NullLocator())
+    ax.set(xlabel="time steps T", ylabel=ylabel)

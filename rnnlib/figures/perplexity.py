@@ -1,0 +1,106 @@
+"""Perplexity drawn: against training steps, for counted n-grams, for one distribution; and how often things occur.
+
+Before: style.py.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, label_lines, plain_log_axis
+
+MAX_POINTS = 400
+
+
+def thin_out(values: np.ndarray, max_points: int = MAX_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """Means over stretches of steps, so that at most max_points are drawn.
+
+    values (n,), one for each step -> the last step of each stretch, counted from 1, and the mean over the stretch.
+    """
+    if len(values) == 0:
+        return np.empty(0), np.empty(0)
+    starts = np.unique(np.linspace(0, len(values), min(max_points, len(values)), endpoint=False).astype(int))
+    lengths = np.diff(np.append(starts, len(values)))
+    return starts + lengths, np.add.reduceat(values, starts) / lengths
+
+
+def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name: str = "counted 4-gram") -> None:
+    """Axes for perplexity against training steps, with the line that counting alone reaches."""
+    plain_log_axis(ax)
+    ax.set(xlabel="training step", ylabel="perplexity")
+    if ngram_perplexity is not None:
+        ax.axhline(ngram_perplexity, color=BLACK, linestyle="--", linewidth=1.2)
+        ax.annotate(
+            f"{ngram_name}: {ngram_perplexity:.2f}", (0.01, ngram_perplexity), xycoords=("axes fraction", "data"),
+            xytext=(0, -3), textcoords="offset points", va="top", fontsize=12,
+        )  # fmt: skip
+
+
+def perplexity_curves(
+    ax: Axes, losses: Mapping[str, np.ndarray], colors: Sequence[str] = (BLUE, ORANGE, GREEN)
+) -> None:
+    """One curve of training perplexity for each named column of losses (nats per token, one for each step)."""
+    for color, loss in zip(colors, losses.values(), strict=False):
+        steps, means = thin_out(np.asarray(loss))
+        ax.plot(steps, np.exp(means), color=color, linewidth=1.6)
+    label_lines(ax, list(zip(losses, colors, strict=False)))
+
+
+def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[str], before: str) -> None:
+    """The distribution over the next character, likeliest first, as bars.  probabilities, tokens (V,)."""
+    order = np.argsort(probabilities)[::-1]
+    names = [{" ": "␣", "<unk>": "?"}.get(tokens[index], tokens[index]) for index in order]
+    ax.bar(range(len(order)), probabilities[order], color=BLUE)
+    ax.set_xticks(range(len(order)), names)
+    ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")
+
+
+def surprise_bars(axes: Sequence[Axes], probabilities: np.ndarray, names: Sequence[str]) -> None:
+    """A distribution (n,), and how surprising each of its outcomes is: 1/p, whose geometric mean is the perplexity."""
+    possible = probabilities > 0
+    entropy = -np.sum(probabilities[possible] * np.log(probabilities[possible]))
+    for ax, heights in zip(axes, (probabilities, 1 / np.where(possible, probabilities, np.nan)), strict=True):
+        ax.bar(range(len(names)), heights, color=BLUE)
+        ax.set_xticks(range(len(names)), names)
+        ax.set_xlabel("next character")
+    axes[0].set(ylim=(0, 1), ylabel="probability p")
+    axes[1].set(ylim=(1, 200), ylabel="surprise 1/p")
+    plain_log_axis(axes[1])
+    axes[1].axhline(np.exp(entropy), color=ORANGE, linewidth=2)
+    label_lines(axes[1], [(f"perplexity {np.exp(entropy):.2f}", ORANGE)])
+
+
+def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen: tuple[int, int]) -> None:
+    """Held-out perplexity of counted n-grams against the amount of text counted.
+
+    amounts (m,); perplexities (orders, m), orders from 1 on; chosen: which row and column is marked.
+    """
+    order, place = chosen
+    for row, curve in enumerate(perplexities):
+        color, width = (ORANGE, 2.5) if row == order else (GREY, 1.2)
+        ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)
+    # names at the right end, pushed apart where lines end close together
+    heights = np.log(perplexities[:, -1])
+    by_height = np.argsort(heights)
+    for lower, upper in zip(by_height, by_height[1:], strict=False):
+        heights[upper] = max(heights[upper], heights[lower] + 0.13)
+    for row, height in enumerate(heights):
+        color = ORANGE if row == order else GREY
+        ax.text(amounts[-1] * 1.06, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, va="center")
+    ax.plot(amounts[place], perplexities[order, place], "o", color=ORANGE, markersize=10, zorder=4)
+    ax.set_xscale("log")
+    plain_log_axis(ax)
+    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0], amounts[-1] * 1.6))
+    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+    ax.set_yticks([3, 5, 10, 20])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def zipf(ax: Axes, counts: Mapping[str, Sequence[int]]) -> None:
+    """How often each item occurs, most frequent first, on logarithmic axes: one row of dots for each named counts."""
+    for color, occurrences in zip(COLORS, counts.values(), strict=False):
+        ax.loglog(range(1, len(occurrences) + 1), sorted(occurrences, reverse=True), ".", color=color, markersize=5)
+    ax.set(xlabel="rank", ylabel="how often it occurs")
+    label_lines(ax, list(zip(counts, COLORS, strict=False)))
