@@ -4,13 +4,26 @@ Before: letters.py; the numbers come from topics/jacobians.py and topics/cliff.p
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from rnnlib.figures.letters import letter_axes, letters, shade
-from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, Drawing
+from rnnlib.figures.style import (
+    BLACK,
+    BLUE,
+    COLORS,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    TEXT,
+    WHITE_BEHIND,
+    Drawing,
+    color_bar,
+)
 from rnnlib.topics.cliff import cliff_error
 from rnnlib.topics.jacobians import JacobianNorms
 
@@ -35,7 +48,7 @@ def spectrum(ax: Axes, eigenvalues: np.ndarray) -> None:
     ax.plot(eigenvalues.real, eigenvalues.imag, ".", color=BLUE, markersize=8)
     reach = max(1.2, 1.1 * float(np.abs(eigenvalues).max()))
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="real part")
-    ax.set_title(r"eigenvalues of $W_{hh}$", loc="left", fontsize=12)
+    ax.set_title(r"eigenvalues of $W_{hh}$")
 
 
 def cliff_background() -> np.ndarray:
@@ -68,13 +81,20 @@ def cliff_errors(ax: Axes, ways: Mapping[str, np.ndarray]) -> None:
 
 def cliff_surface() -> Drawing:
     """The error over (w, b) as a surface."""
-    drawing = Drawing(figsize=(7, 4.4), dpi=100)
-    ax = drawing.add_axes((0.02, 0.08, 0.9, 0.9), projection="3d")
-    background = cliff_background()
+    drawing = Drawing(7, 4.4)
+    ax: Any = drawing.add_axes((0.02, 0.08, 0.9, 0.9), projection="3d")
     w, b = np.meshgrid(np.linspace(*CLIFF_W, 180), np.linspace(*CLIFF_B, 110))
-    ax.plot_surface(w, b, background, cmap="cividis", rcount=110, ccount=180, linewidth=0)  # type: ignore[attr-defined]
-    ax.set(xlabel="w", ylabel="b", zlabel="error E")
-    ax.view_init(elev=38, azim=-120)  # type: ignore[attr-defined]
+    options = {"edgecolor": "none", "linewidth": 0, "antialiased": True}
+    ax.plot_surface(w, b, cliff_background(), cmap="cividis", rcount=110, ccount=180, **options)
+    ax.set(facecolor="white")
+    ax.grid(False)
+    ax.tick_params(color="none", labelcolor=BLACK, labelsize=12, labelfontfamily=TEXT["fontfamily"], pad=3.5)
+    for axis, name in ((ax.xaxis, "w"), (ax.yaxis, "b"), (ax.zaxis, "error E")):
+        axis.set_label_text(name, **TEXT)
+        axis.labelpad = 4
+        axis.line.set(color=BLACK, linewidth=0.8)
+        axis.set_pane_color((0.93, 0.93, 0.93, 0.5))
+    ax.view_init(elev=38, azim=-120)
     return drawing
 
 
@@ -102,12 +122,11 @@ def gate_letters(drawing: Drawing, text: str, values: np.ndarray, columns: int, 
 
 def gate_map(ax: Axes, values: np.ndarray, unit: int) -> None:
     """All units of a gate over the text, (n, H): a row for each unit, dark at 0, yellow at 1; one unit marked."""
-    image = ax.imshow(values.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
+    image = ax.imshow(values.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, origin="upper", interpolation="nearest")
     ax.axhline(unit, color=ORANGE, linewidth=1)
     ax.set(xlabel="character", ylabel="unit")
     ax.grid(False)
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[0, 0.5, 1], fraction=0.03, pad=0.01)
-    bar.ax.tick_params(labelsize=12)
+    color_bar(image, ax, [0, 0.5, 1], width=0.03, distance=0.01)
 
 
 def step_times(axes: Sequence[Axes], times: Mapping[str, tuple[Sequence[int], Sequence[float]]], marked: int) -> None:
@@ -143,7 +162,7 @@ def race(
         while any(left < end and start < right and abs(log_error - y) < height for start, end, y in placed):
             log_error += height / 2
         placed.append((left, right, log_error))
-        behind = {"color": "white", "alpha": 0.8, "pad": 0.5}
+        behind = {**WHITE_BEHIND, "alpha": 0.8, "pad": 0.5}
         ax.text(left, 10**log_error, name, color=styles[name][0], fontsize=12, va="center", bbox=behind)
     ax.axhline(chance, color=BLACK, linestyle="--", linewidth=1.2)
     ax.axhline(solved_below, color=BLACK, linestyle=":", linewidth=1.2)

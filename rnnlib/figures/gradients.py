@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures.style import BLUE, COLORS
+from rnnlib.figures.style import BLUE, COLORS, color_bar
 
 
 def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
@@ -18,13 +18,15 @@ def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> No
     shown = np.where(norms > 0, norms, np.nan) / (largest if largest > 0 else 1)
     with np.errstate(divide="ignore"):
         image = ax.imshow(
-            np.log10(shown), cmap="cividis", vmin=-decades, vmax=0, extent=(0.5, T + 0.5, T + 0.5, 0.5), aspect="auto"
-        )
+            np.log10(shown), cmap="cividis", vmin=-decades, vmax=0, extent=(0.5, T + 0.5, T + 0.5, 0.5), aspect="auto",
+            origin="upper", interpolation="nearest",
+        )  # fmt: skip
     ax.set(xlabel="hidden state k", ylabel="loss of step t")
     ax.grid(False)
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[-decades, 0], fraction=0.05, pad=0.03)
+    bar = color_bar(image, ax, [-decades, 0], width=0.05, distance=0.03)
+    bar.ax.tick_params(labelsize=10)  # there is little room before the next panel
     bar.ax.set_yticklabels([f"$10^{{{-decades:g}}}$", "1"])
-    ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1", loc="left", fontsize=12)
+    ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1")
 
 
 def norms_by_lag(ax: Axes, norms: np.ndarray) -> None:
@@ -33,7 +35,7 @@ def norms_by_lag(ax: Axes, norms: np.ndarray) -> None:
     means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
     ax.semilogy(range(T), np.maximum(means / max(means[0], 1e-30), 1e-12), ".-", color=BLUE)
     ax.set(xlabel="lag t - k", ylim=(1e-8, 2))
-    ax.set_title("mean over each lag, that of lag 0 is 1", loc="left", fontsize=12)
+    ax.set_title("mean over each lag, that of lag 0 is 1")
     ax.yaxis.set_minor_locator(NullLocator())
 
 

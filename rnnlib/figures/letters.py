@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from rnnlib.figures.style import BLUE, COLORS, GREY, ORANGE, Drawing
+from rnnlib.figures.style import BLUE, COLORS, GREY, MONOSPACE, ORANGE, Drawing
 
 LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
 LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
@@ -35,9 +35,9 @@ def letters(ax: Axes, lines: Sequence[str], shades: np.ndarray | None = None) ->
     """Lines of letters on axes of `letter_axes`; shades (rows, columns, 4) is the colour behind each, RGBA."""
     rows, columns = int(ax.get_ylim()[0]), int(ax.get_xlim()[1])
     if shades is not None:
-        ax.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", interpolation="nearest")
+        ax.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", origin="upper", interpolation="nearest")
     for row, line in enumerate(lines):
-        ax.text(0, row + 0.5, line, family="monospace", fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
+        ax.text(0, row + 0.5, line, family=MONOSPACE, fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
 
 
 def partition(
@@ -54,7 +54,7 @@ def partition(
             shades[place // columns, place % columns] = shade(color, 0.35)
     ax = letter_axes(drawing, len(lines), columns, left=30, top=34)
     letters(ax, lines, shades)
-    ax.set_title(f"the text, and where the batch is in it ({kind})", loc="left", fontsize=12)
+    ax.set_title(f"the text, and where the batch is in it ({kind})")
     for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
         x, y = start % columns + 0.1, start // columns + 0.08
         ax.text(x, y, str(row), color=color, fontsize=9, fontweight="bold", va="center")
@@ -64,7 +64,7 @@ def partition(
         shades = np.array([[shade(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
         ax = letter_axes(drawing, len(rows), num_steps, left=90 + 420 * column, top=top)
         letters(ax, rows, shades)
-        ax.set_title(title, loc="left", fontsize=12)
+        ax.set_title(title)
         for row in range(len(rows)):
             ax.text(-0.4, row + 0.5, f"row {row}", ha="right", va="center", fontsize=12, color=COLORS[row])
 

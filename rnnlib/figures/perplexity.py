@@ -52,7 +52,7 @@ def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[st
     """The distribution over the next character, likeliest first, as bars.  probabilities, tokens (V,)."""
     order = np.argsort(probabilities)[::-1]
     names = [{" ": "␣", "<unk>": "?"}.get(tokens[index], tokens[index]) for index in order]
-    ax.bar(range(len(order)), probabilities[order], color=BLUE)
+    ax.bar(range(len(order)), probabilities[order], color=BLUE, edgecolor="none")
     ax.set_xticks(range(len(order)), names)
     ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")
 
@@ -62,7 +62,7 @@ def surprise_bars(axes: Sequence[Axes], probabilities: np.ndarray, names: Sequen
     possible = probabilities > 0
     entropy = -np.sum(probabilities[possible] * np.log(probabilities[possible]))
     for ax, heights in zip(axes, (probabilities, 1 / np.where(possible, probabilities, np.nan)), strict=True):
-        ax.bar(range(len(names)), heights, color=BLUE)
+        ax.bar(range(len(names)), heights, color=BLUE, edgecolor="none")
         ax.set_xticks(range(len(names)), names)
         ax.set_xlabel("next character")
     axes[0].set(ylim=(0, 1), ylabel="probability p")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
-from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, house_style
+from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, MONOSPACE, ORANGE, PURPLE, WHITE_BEHIND, Drawing
 from rnnlib.topics.small_network import Numbers, SmallNetwork, Walk
 
 CHARACTER = 0.602 * 12 / 0.72  # dots that a letter of 12 points is wide
@@ -20,9 +20,8 @@ CELL_WIDTH, CELL_HEIGHT = 6 * CHARACTER, 23
 
 def canvas(width: int, height: int) -> tuple[Drawing, Axes]:
     """A drawing of so many dots, and axes whose unit is a dot."""
-    with house_style():
-        drawing = Drawing(figsize=(width / 100, height / 100), dpi=100)
-        ax = drawing.add_axes((0, 0, 1, 1))
+    drawing = Drawing(width / 100, height / 100)
+    ax = drawing.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(height, 0))
     ax.axis("off")
     return drawing, ax
@@ -39,12 +38,12 @@ def number_table(ax: Axes, left: float, top: float, numbers: Numbers, title: str
         for row in range(rows)
         for column in range(columns)
     ]
-    ax.add_collection(PolyCollection(boxes, facecolors=shades.reshape(-1, 4), antialiaseds=False))
+    ax.add_collection(PolyCollection(boxes, facecolors=shades.reshape(-1, 4), edgecolors="none", antialiaseds=False))
     ax.text(left - 8, top + rows * CELL_HEIGHT / 2, title, ha="right", va="center", fontsize=13)
     for row, line in enumerate(table):
         written = "".join(f"{number:+6.2f}" for number in line)
         place = (left - CHARACTER / 2, top + (row + 0.5) * CELL_HEIGHT)
-        ax.text(*place, written, family="monospace", fontsize=12, va="center_baseline")
+        ax.text(*place, written, family=MONOSPACE, fontsize=12, va="center_baseline")
 
 
 def nodes(ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, color: str) -> None:
@@ -53,7 +52,7 @@ def nodes(ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, 
     ax.scatter([x] * len(ys), ys, s=1500, color=pale, edgecolors=color, linewidths=1.5, zorder=3)
     for y, value in zip(ys, values, strict=True):
         ax.text(x, y, f"{value:+.2f}", ha="center", va="center_baseline", fontsize=12, zorder=4)
-    behind = {"color": "white", "pad": 1}
+    behind = {**WHITE_BEHIND, "pad": 1}
     ax.text(x, min(ys) - 44, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
 
 
@@ -220,16 +219,16 @@ def _edge(ax: Axes, moment: Moment, walked: Sequence[Moment], color: str) -> Non
 
 def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradient: Numbers | None = None) -> None:
     """A node with its name inside; its values to the right, its gradient in purple beside them."""
-    ax.scatter([_x(t)], [y], s=1000, color="white", edgecolors=BLACK, zorder=3)
+    ax.scatter([_x(t)], [y], s=1000, color="white", edgecolors=BLACK, linewidths=1, zorder=3)
     ax.text(_x(t), y, name, ha="center", va="center", fontsize=14, zorder=4)
     for numbers, color, left in ((values, BLACK, 30), (gradient, PURPLE, 92)):
         if numbers is not None:
             written = "\n".join(f"{number:+.2f}" for number in numbers)
             below = y + (26 if len(numbers) == 4 else 0)
             ax.text(
-                _x(t) + left, below, written, color=color, family="monospace", fontsize=12, linespacing=1.05,
+                _x(t) + left, below, written, color=color, family=MONOSPACE, fontsize=12, linespacing=1.05,
                 fontweight="bold" if color == PURPLE else "normal",
-                va="top" if len(numbers) == 4 else "center", zorder=5, bbox={"color": "white", "pad": 1, "alpha": 0.8},
+                va="top" if len(numbers) == 4 else "center", zorder=5, bbox={**WHITE_BEHIND, "pad": 1, "alpha": 0.8},
             )  # fmt: skip
 
 
@@ -254,7 +253,7 @@ def inputs_and_outputs() -> Drawing:
                     ax.scatter([x], [y], s=800, color="white", edgecolors=color, linewidths=2, zorder=3)
                     name = {245: "x", 165: "h", 85: "o"}[y]
                     ax.text(x, y, name, ha="center", va="center_baseline", fontsize=14, zorder=4)
-            arrow = {"arrowstyle": "-|>", "shrinkA": 15, "shrinkB": 15, "mutation_scale": 14}
+            arrow = {"arrowstyle": "-|>", "shrinkA": 15, "shrinkB": 15, "mutation_scale": 14, "linewidth": 1}
             if step in inputs:
                 ax.annotate("", (x, 165), (x, 245), arrowprops={**arrow, "color": GREEN})
             if step in outputs:

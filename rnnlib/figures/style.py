@@ -1,41 +1,105 @@
-"""What every drawing has in common: colours, sizes, panels, names of lines, logarithmic axes.
+"""What every drawing has in common: colours, letters, axes, panels, names of lines, logarithmic axes.
 
 Before: png.py.  Next: perplexity.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
+
+Matplotlib's settings (rcParams) belong to the reader, and all threads share them.  They are neither changed nor used
+here: axes of a Drawing say themselves what their lines and letters look like.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from rnnlib.figures.png import png_of
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080", "#000000"
 COLORS = (BLUE, ORANGE, GREEN, PURPLE)
-FONT: dict[Any, Any] = {
-    "font.size": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-}
+DOTS_AN_INCH = 100
 DOTS_OF_A_BOLD_LETTER = 10.7
 
+FORMULA: dict[str, Any] = {"math_fontfamily": "dejavusans", "usetex": False}
+TEXT: dict[str, Any] = {
+    "fontfamily": "DejaVu Sans", "fontsize": 12, "fontstyle": "normal", "fontweight": "normal", "color": BLACK,
+    "parse_math": True, **FORMULA,
+}  # fmt: skip
+LINE: dict[str, Any] = {
+    "linewidth": 1.5, "markersize": 6, "markeredgewidth": 1, "antialiased": True,
+    "solid_capstyle": "projecting", "solid_joinstyle": "round", "dash_capstyle": "butt", "dash_joinstyle": "round",
+}  # fmt: skip
+MONOSPACE = "DejaVu Sans Mono"
+WHITE_BEHIND: dict[str, Any] = {"color": "white", "linewidth": 1}  # a box that keeps lines away from letters
 
-_one_at_a_time = threading.RLock()
+
+def style_axes(ax: Axes) -> None:
+    """Give axes the course's background, spines, ticks and grid."""
+    ax.set(facecolor="white", axisbelow="line")
+    ax.margins(0.05)
+    ax.minorticks_off()
+    for side, spine in ax.spines.items():
+        spine.set(visible=side in ("left", "bottom"), edgecolor=BLACK, linewidth=0.8)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.label.set(**TEXT)
+        axis.offsetText.set(**TEXT)
+        axis.labelpad = 4
+    for side, shown in {"bottom": True, "left": True, "top": False, "right": False}.items():
+        options: dict[str, Any] = {side: shown, f"label{side}": shown}
+        ax.tick_params(which="both", **options)
+    letters: dict[str, Any] = {"labelsize": 12, "labelcolor": BLACK, "labelfontfamily": TEXT["fontfamily"]}
+    ax.tick_params(which="both", direction="out", color=BLACK, **letters)
+    ax.tick_params(which="major", length=3.5, width=0.8, pad=3.5)
+    ax.tick_params(which="minor", length=2, width=0.6, pad=3.4)
+    ax.grid(False, which="minor")
+    ax.grid(True, which="major", color="#b0b0b0", alpha=0.25, linestyle="-", linewidth=0.8)
 
 
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Draw in the course's style, one thread at a time: matplotlib keeps its settings in one place for all threads."""
-    with _one_at_a_time, matplotlib.rc_context(FONT):
-        yield
+class CourseAxes(Axes):
+    """Axes whose lines and letters look the same whatever matplotlib is set to."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        style_axes(self)
+
+    def text(self, *arguments: Any, **options: Any) -> Text:
+        """As Axes.text."""
+        return super().text(*arguments, **{**TEXT, **normalize_kwargs(options, Text)})
+
+    def annotate(self, *arguments: Any, **options: Any) -> Annotation:
+        """As Axes.annotate."""
+        return super().annotate(*arguments, **{**TEXT, **normalize_kwargs(options, Text)})
+
+    def set_title(self, label: str, **options: Any) -> Text:  # type: ignore[override]
+        """As Axes.set_title, at the left."""
+        return super().set_title(label, **{"loc": "left", "pad": 6, **TEXT, **normalize_kwargs(options, Text)})
+
+    def plot(self, *arguments: Any, **options: Any) -> list[Line2D]:
+        """As Axes.plot."""
+        return super().plot(*arguments, **{**LINE, **normalize_kwargs(options, Line2D)})
+
+    def axhline(self, *arguments: Any, **options: Any) -> Line2D:
+        """As Axes.axhline."""
+        return super().axhline(*arguments, **{**LINE, **normalize_kwargs(options, Line2D)})
+
+    def axvline(self, *arguments: Any, **options: Any) -> Line2D:
+        """As Axes.axvline."""
+        return super().axvline(*arguments, **{**LINE, **normalize_kwargs(options, Line2D)})
+
+    def draw(self, renderer: RendererBase) -> None:
+        """As Axes.draw.  Labels of ticks, which may be formulas, are made shortly before they are drawn."""
+        for axis in (self.xaxis, self.yaxis):
+            for label in axis.get_ticklabels(which="both"):
+                label.set(**FORMULA)
+        super().draw(renderer)
 
 
 class _Renderers(threading.local):
@@ -44,45 +108,75 @@ class _Renderers(threading.local):
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], RendererAgg] = {}
 
-    def of_size(self, width: int, height: int, dpi: float) -> RendererAgg:
-        """The renderer for so many dots, wiped clean."""
+    def of_size(self, width: int, height: int) -> RendererAgg:
+        """The renderer for width x height dots, wiped clean."""
         if (width, height) not in self._known:
-            self._known[width, height] = RendererAgg(width, height, dpi)
+            self._known[width, height] = RendererAgg(width, height, DOTS_AN_INCH)
         self._known[width, height].clear()
         return self._known[width, height]
 
 
 _renderers = _Renderers()
+_one_at_a_time = threading.RLock()  # all threads read formulas with one parser of matplotlib's
 
 
 class Drawing(Figure):
-    """A figure that a notebook shows where it stands at the end of a cell."""
+    """A figure that a notebook shows where it stands at the end of a cell; its axes are CourseAxes."""
+
+    def __init__(self, width: float, height: float):
+        """width, height: inches, at 100 dots each."""
+        super().__init__(
+            figsize=(width, height), dpi=DOTS_AN_INCH, facecolor="white", edgecolor="white", linewidth=0, frameon=True,
+            layout="none",  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def add_axes(self, *arguments: Any, **options: Any) -> Axes:
+        """As Figure.add_axes."""
+        return super().add_axes(*arguments, **_with_course_axes(options))
+
+    def add_subplot(self, *arguments: Any, **options: Any) -> Axes:
+        """As Figure.add_subplot."""
+        return super().add_subplot(*arguments, **_with_course_axes(options))
+
+    def draw(self, renderer: RendererBase) -> None:
+        """As Figure.draw, one thread at a time."""
+        with _one_at_a_time:
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
-        width, height = (round(inches * self.dpi) for inches in self.get_size_inches())
-        renderer = _renderers.of_size(width, height, self.dpi)
-        with house_style():
-            self.draw(renderer)
+        width, height = (round(inches * DOTS_AN_INCH) for inches in self.get_size_inches())
+        renderer = _renderers.of_size(width, height)
+        self.draw(renderer)
         return png_of(renderer)
 
     def __repr__(self) -> str:
         return "Drawing"
 
 
+def _with_course_axes(options: dict[str, Any]) -> dict[str, Any]:
+    return options if "projection" in options else {"axes_class": CourseAxes, **options}
+
+
 def panels(columns: int = 1, *, width: float = 9, height: float = 3.4) -> tuple[Drawing, list[Axes]]:
-    """A drawing of so many panels side by side, and their axes.  width, height: inches, at 100 dots each.
+    """A drawing of some panels side by side, and their axes.  width, height: inches, at 100 dots each.
 
     Margins are fixed, with room for labels: a layout that finds them would draw everything twice.
     """
     left, right, bottom, top, between = 0.85, 0.2, 0.62, 0.38, 0.95
-    with house_style():
-        drawing = Drawing(figsize=(width, height), dpi=100)
-        of_a_panel = (width - left - right - between * (columns - 1)) / columns
-        drawing.subplots_adjust(
-            left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
-            wspace=between / of_a_panel,
-        )  # fmt: skip
-        return drawing, [drawing.add_subplot(1, columns, place + 1) for place in range(columns)]
+    drawing = Drawing(width, height)
+    of_a_panel = (width - left - right - between * (columns - 1)) / columns
+    drawing.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
+        wspace=between / of_a_panel,
+    )  # fmt: skip
+    return drawing, [drawing.add_subplot(1, columns, place + 1) for place in range(columns)]
+
+
+def color_bar(image: ScalarMappable, ax: Axes, ticks: Sequence[float], *, width: float, distance: float) -> Colorbar:
+    """The scale of an image, at the right of its axes.  width, distance: as a share of the axes' width."""
+    bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, fraction=width, pad=distance)
+    bar.outline.set(edgecolor=BLACK, linewidth=0.8)
+    return bar
 
 
 def plain_log_axis(ax: Axes) -> None:

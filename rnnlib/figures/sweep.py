@@ -43,7 +43,7 @@ def sweep_fields(ax: Axes, perplexities: np.ndarray, most: float, selected: tupl
     rows, columns = perplexities.shape
     fields = ax.imshow(
         np.ma.masked_where(~known, perplexities), cmap="viridis_r", norm=colors, aspect="auto",
-        extent=(-0.5, columns - 0.5, -0.5, rows - 0.5), origin="lower",
+        extent=(-0.5, columns - 0.5, -0.5, rows - 0.5), origin="lower", interpolation="nearest",
     )  # fmt: skip
     drawn: list[Artist] = [fields]
     for (row, column), perplexity in np.ndenumerate(perplexities):

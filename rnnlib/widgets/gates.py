@@ -9,7 +9,7 @@ import torch
 from rnnlib.cells import GRU, LSTM, unroll
 from rnnlib.figures.gradient_problems import gate_letters, gate_map
 from rnnlib.figures.letters import LINE_HEIGHT
-from rnnlib.figures.style import Drawing, house_style
+from rnnlib.figures.style import Drawing
 from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
@@ -47,11 +47,10 @@ class Gates(KnobView):
         """Letters above, all units below."""
         lines = -(-len(self.text) // COLUMNS)
         height = 20 + lines * LINE_HEIGHT + 330
-        with house_style():
-            drawing = Drawing(figsize=(9, height / 100), dpi=100)
-            gate_letters(drawing, self.text, self.shown[:, self.unit.value], COLUMNS, top=10)
-            ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
-            gate_map(ax, self.shown, self.unit.value)
+        drawing = Drawing(9, height / 100)
+        gate_letters(drawing, self.text, self.shown[:, self.unit.value], COLUMNS, top=10)
+        ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
+        gate_map(ax, self.shown, self.unit.value)
         return drawing
 
     def words(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from rnnlib.figures.letters import LINE_HEIGHT, activation_letters, trajectory
-from rnnlib.figures.style import BLUE, ORANGE, Drawing, house_style
+from rnnlib.figures.style import BLUE, ORANGE, Drawing
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab
 from rnnlib.topics.projection import main_plane
@@ -38,19 +38,18 @@ class HiddenStates(KnobView):
         lines = -(-len(self.text) // COLUMNS)
         top = 20 + lines * LINE_HEIGHT
         height = top + 345
-        with house_style():
-            drawing = Drawing(figsize=(9, height / 100), dpi=100)
-            activations, position = self.hidden[:, self.unit.value], self.position.value
-            activation_letters(drawing, self.text, activations, columns=COLUMNS, top=10)
-            in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))
-            trajectory(in_plane, self._plane, self.text, position)
-            over_time = drawing.add_axes((0.56, 60 / height, 0.42, 250 / height))
-            first = max(0, min(position - STRETCH // 2, len(self.text) - STRETCH))
-            stretch = np.arange(first, min(first + STRETCH, len(self.text)))
-            over_time.plot(stretch, activations[stretch], ".-", color=BLUE, linewidth=1.2)
-            over_time.plot(position, activations[position], "o", color=ORANGE, markersize=9)
-            over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, 0, 1])
-            over_time.set_title(f"unit {self.unit.value}", loc="left", fontsize=12)
+        drawing = Drawing(9, height / 100)
+        activations, position = self.hidden[:, self.unit.value], self.position.value
+        activation_letters(drawing, self.text, activations, columns=COLUMNS, top=10)
+        in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))
+        trajectory(in_plane, self._plane, self.text, position)
+        over_time = drawing.add_axes((0.56, 60 / height, 0.42, 250 / height))
+        first = max(0, min(position - STRETCH // 2, len(self.text) - STRETCH))
+        stretch = np.arange(first, min(first + STRETCH, len(self.text)))
+        over_time.plot(stretch, activations[stretch], ".-", color=BLUE, linewidth=1.2)
+        over_time.plot(position, activations[position], "o", color=ORANGE, markersize=9)
+        over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, 0, 1])
+        over_time.set_title(f"unit {self.unit.value}")
         return drawing
 
     def words(self) -> str:

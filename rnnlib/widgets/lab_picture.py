@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from rnnlib.figures.perplexity import perplexity_axes, thin_out
 from rnnlib.figures.png import png_of
-from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, house_style, label_lines, plain_log_axis
+from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, Drawing, label_lines, plain_log_axis
 from rnnlib.sessions import FORK, MAIN, Event, Session
 
 STEPS_OF_CLIPPED_COUNT, BLIND_GUESSES_SHOWN = 200, 10
@@ -32,16 +31,15 @@ class LabPicture:
 
     def __init__(self, session: Session, ngram_perplexity: float):
         self._session, self._ngram_perplexity = session, ngram_perplexity
-        with house_style():
-            self._figure = Figure(figsize=(10.4, 6.0), dpi=100)
-            self._canvas = FigureCanvasAgg(self._figure)
-            margins = {"left": 0.08, "right": 0.98, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
-            grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1), **margins)
-            self._perplexity = self._figure.add_subplot(grid[0, 0])
-            self._norm = self._figure.add_subplot(grid[1, 0], sharex=self._perplexity)
-            self._over_time = self._figure.add_subplot(grid[0, 1])
-            self._radius = self._figure.add_subplot(grid[1, 1], sharex=self._perplexity)
-            self._prepare_axes()
+        self._figure = Drawing(10.4, 6.0)
+        self._canvas = FigureCanvasAgg(self._figure)
+        margins = {"left": 0.08, "right": 0.98, "bottom": 0.09, "top": 0.945, "wspace": 0.22, "hspace": 0.36}
+        grid = self._figure.add_gridspec(2, 2, width_ratios=(1.35, 1), **margins)
+        self._perplexity = self._figure.add_subplot(grid[0, 0])
+        self._norm = self._figure.add_subplot(grid[1, 0], sharex=self._perplexity)
+        self._over_time = self._figure.add_subplot(grid[0, 1])
+        self._radius = self._figure.add_subplot(grid[1, 1], sharex=self._perplexity)
+        self._prepare_axes()
         self._drawn: tuple[tuple[Limits, ...], tuple[Event, ...]] | None = None
 
     def _prepare_axes(self) -> None:
@@ -138,24 +136,23 @@ class LabPicture:
         return (0, last_step), *kept, (0, max([2, *map(math.ceil, radii)]))
 
     def _draw_background(self, limits: tuple[Limits, ...], marks: tuple[Event, ...]) -> None:
-        with house_style():
-            steps, perplexity, norm, over_time, radius = limits
-            self._perplexity.set(xlim=steps, ylim=perplexity)
-            self._norm.set_ylim(norm)
-            self._over_time.set_ylim(over_time)
-            self._radius.set_ylim(radius)
-            for ax in (self._perplexity, self._norm, self._radius):
-                for artist in [artist for artist in ax.get_children() if artist.get_gid() == "mark"]:
-                    artist.remove()
-                for mark in marks:
-                    ax.axvline(mark.step, color=GREY, linewidth=0.8, gid="mark")
-            for mark, row in _rows_without_overlap(marks, least_distance=0.2 * steps[1]):
-                self._perplexity.annotate(
-                    describe(mark), (mark.step, 0.93 - 0.09 * row), xycoords=("data", "axes fraction"),
-                    xytext=(3, 0), textcoords="offset points", fontsize=10, color=GREY, gid="mark",
-                )  # fmt: skip
-            self._canvas.draw()
-            self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+        steps, perplexity, norm, over_time, radius = limits
+        self._perplexity.set(xlim=steps, ylim=perplexity)
+        self._norm.set_ylim(norm)
+        self._over_time.set_ylim(over_time)
+        self._radius.set_ylim(radius)
+        for ax in (self._perplexity, self._norm, self._radius):
+            for artist in [artist for artist in ax.get_children() if artist.get_gid() == "mark"]:
+                artist.remove()
+            for mark in marks:
+                ax.axvline(mark.step, color=GREY, linewidth=0.8, gid="mark")
+        for mark, row in _rows_without_overlap(marks, least_distance=0.2 * steps[1]):
+            self._perplexity.annotate(
+                describe(mark), (mark.step, 0.93 - 0.09 * row), xycoords=("data", "axes fraction"),
+                xytext=(3, 0), textcoords="offset points", fontsize=10, color=GREY, gid="mark",
+            )  # fmt: skip
+        self._canvas.draw()
+        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
 
 def _rows_without_overlap(marks: tuple[Event, ...], least_distance: float, rows: int = 4) -> list[tuple[Event, int]]:

@@ -6,7 +6,7 @@ Before: knob_view.py.
 import torch
 
 from rnnlib.figures.letters import LINE_HEIGHT, partition
-from rnnlib.figures.style import Drawing, house_style
+from rnnlib.figures.style import Drawing
 from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
 from rnnlib.widgets.knob_view import KnobView, choice, int_slider
 
@@ -45,9 +45,8 @@ class Partitions(KnobView):
         num_steps = self._batches["sequential"].num_steps
         lines = -(-len(self._text) // COLUMNS)
         rows = len(self.starts)
-        with house_style():
-            drawing = Drawing(figsize=(9, (100 + (lines + rows) * LINE_HEIGHT) / 100), dpi=100)
-            partition(drawing, self._text, self.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
+        drawing = Drawing(9, (100 + (lines + rows) * LINE_HEIGHT) / 100)
+        partition(drawing, self._text, self.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
         return drawing
 
     def words(self) -> str:
