@@ -1,6 +1,6 @@
 """Changing the hidden size of a network while it trains: growing keeps what it computes, shrinking loses little.
 
-Before: sampling.py.  Next: sessions.py, in which a reader does this with a slider.
+Before: sampling.py.  Next: live/sessions.py, in which a reader does this with a slider.
 
 Every weight is a view whose axes are known: `to`, the axis of the units it leads to, and `source`, the axis of the
 units it comes from.  The rest follows: new units may listen to everything (random weights), but nothing listens to

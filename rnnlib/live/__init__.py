@@ -1,0 +1,1 @@
+"""What trains in the background: the worker, sessions, their evaluations, recordings."""
