@@ -12,8 +12,9 @@ import torch
 
 from bench.textbook import textbook_step
 from rnnlib.gradients import norms_over_time
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings
 from rnnlib.models import CPU_THREADS, LanguageModel, one_torch_thread
-from rnnlib.sessions import Session, Settings
 from rnnlib.text import SequentialBatches
 from rnnlib.training import Trainer
 from rnnlib.widgets import TrainingLab
@@ -84,7 +85,7 @@ def lab_cost(hidden_size: int, seconds: float = 5.0, rounds: int = 9) -> float:
         time.sleep(seconds)
         session.pause()
         elapsed = time.perf_counter() - started
-        session.wait()  # for the step under way, and for a last look when there is nothing left to slow down
+        session.wait()  # for the step under way, and for a last evaluation when there is nothing left to slow down
         return (session.steps_made - first) / elapsed
 
     costs = [1 - steps_per_second(lab.session) / steps_per_second(bare) for _ in range(rounds)]

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnnlib.sessions import FORK, MAIN, Session, Settings, fresh_model, fresh_trainer
+from rnnlib.live.experiments import FORK, MAIN
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings, build_language_model, build_trainer
 from rnnlib.live.sweeps import Run, sweep
 from rnnlib.text import SequentialBatches, load_corpus
 from rnnlib.training import Trainer, evaluate, perplexity
@@ -45,7 +47,7 @@ def growth_of_rounding() -> None:
     ):
         losses = []
         for seed, size in ((0, 0.0), (1, 1e-7), (2, 1e-7), (3, 1e-7)):
-            trainer = fresh_trainer(settings, corpus)
+            trainer = build_trainer(settings, corpus)
             noise = torch.randn(trainer.model.trainable[0].shape, generator=torch.Generator().manual_seed(seed))
             with torch.no_grad():
                 trainer.model.trainable[0].mul_(1 + size * noise)
@@ -85,7 +87,7 @@ def late_rescue() -> None:
 def three_hundred_steps() -> None:
     """The solution of Challenge 2."""
     corpus = load_corpus("story")
-    model = fresh_model(Settings(cell="gru", hidden_size=256), corpus)
+    model = build_language_model(Settings(cell="gru", hidden_size=256), corpus)
     trainer = Trainer(model, SequentialBatches(corpus.train), optimizer="adam")
     for steps, learning_rate in ((150, 0.01), (80, 0.005), (40, 0.002), (30, 0.0005)):
         trainer.set(learning_rate=learning_rate)

@@ -422,7 +422,7 @@ full_lab
 #
 # **Try this.** (1) Clipping off, learning rate 10: perplexity shoots past that of a blind guess and the gradient norm past 10,000.
 # Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the top right panels.
-# (3) Press Save; `Session.replay` of that file gives the same numbers again.
+# (3) Press Save; `recordings.replay` of that file gives the same numbers again.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap

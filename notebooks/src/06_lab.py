@@ -23,7 +23,8 @@ import math
 
 import torch
 
-from rnnlib import checks, models, sessions, text, training
+from rnnlib import checks, models, text, training
+from rnnlib.live import recordings, sessions, settings
 from rnnlib.widgets import LearningMap, TrainingLab
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -84,7 +85,7 @@ learning_map
 
 # %% slideshow={"slide_type": "slide"}
 learning_map.wait()
-learning_map.drawing()
+learning_map.figure(learning_map.compute())
 
 # %% [markdown]
 # *Top left, columns of equal numbers; bottom, diagonals of equal numbers; top right, crosses.*
@@ -149,13 +150,13 @@ for product in (1 / 16, 1 / 4):
 # A session remembers its settings, its seed and every knob you turn, each with its step. That is all it takes to live it again.
 
 # %% tags=["nbval-check-output"]
-recorded = sessions.Session(sessions.Settings(hidden_size=64, learning_rate=2.0, device="cpu"), name="recorded")
+recorded = sessions.Session(settings.Settings(hidden_size=64, learning_rate=2.0, device="cpu"), name="recorded")
 recorded.run(150)
 recorded.set(hidden_size=96)
 recorded.run(150)
 recorded.set(learning_rate=0.5)
 recorded.run(150)
-recorded.save("saved/recorded.session")
+recordings.save(recorded, "saved/recorded.session")
 for event in recorded.events:
     print(event)
 
@@ -163,14 +164,14 @@ for event in recorded.events:
 # **Predict first:** you train it again from this file. Will the loss of step 450 be close, or equal?
 
 # %%
-again = sessions.Session.replay("saved/recorded.session")
+again = recordings.replay("saved/recorded.session")
 losses = [session.trainers["main"].history.columns()["loss"] for session in (recorded, again)]
 assert (losses[0] == losses[1]).all()
 
 # %% [markdown]
 # Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 160 kB.
 #
-# The lab's **Save** button writes such a file into the folder `saved`. `Session.load(path)` goes on from its last step instead of
+# The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)` goes on from its last step instead of
 # beginning with its first.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -187,7 +188,7 @@ checks.handed_in("saved/recorded.session")
 # **Predict first:** the weights in the file are untouched, and the curve looks fine. What will the check say?
 
 # %%
-content = training.read_content("saved/recorded.session", sessions.SESSION_FORMAT)
+content = recordings.read("saved/recorded.session")
 content["trainers"]["main"]["history"]["loss"][400:] -= 0.2
 training.write_content("saved/better.session", content)
 checks.handed_in("saved/better.session")
@@ -207,7 +208,7 @@ checks.handed_in("saved/better.session")
 #     print(path.name, checks.handed_in(path, step_budget=1500))
 # ```
 #
-# Files are read without executing anything from them. With `settings=sessions.Settings(...)` only sessions that began with these are
+# Files are read without executing anything from them. With `settings=settings.Settings(...)` only sessions that began with these are
 # accepted. A session takes as long to verify as it took to train; longer ones than the budget are turned away unread.
 # </details>
 
@@ -277,8 +278,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=300)
 # Held-out perplexity 3.55 after 300 steps. The first 150 end at 4.21; the rest is the falling learning rate.
 #
 # ```python
-# settings = sessions.Settings(cell="gru", hidden_size=256)
-# my_model = sessions.fresh_model(settings, corpus)
+# my_model = settings.build_language_model(settings.Settings(cell="gru", hidden_size=256), corpus)
 # my_trainer = training.Trainer(my_model, text.SequentialBatches(corpus.train), optimizer="adam")
 # for steps, learning_rate in ((150, 0.01), (80, 0.005), (40, 0.002), (30, 0.0005)):
 #     my_trainer.set(learning_rate=learning_rate)

@@ -13,8 +13,11 @@ from torch import nn
 
 from rnnlib.baselines import NGram
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, verdict
-from rnnlib.sessions import MAIN, SESSION_FORMAT, Event, Session, Settings
-from rnnlib.live.checkpoints import describe_batches, describe_model, read_file
+from rnnlib.live import recordings
+from rnnlib.live.checkpoints import describe_batches, describe_model
+from rnnlib.live.experiments import MAIN, Experiment
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Event, Settings
 from rnnlib.live.sweeps import has_diverged
 from rnnlib.topics import initialisation
 from rnnlib.topics.long_memory import STEPS_BETWEEN_TESTS, learn
@@ -114,21 +117,21 @@ def handed_in(path: str | Path | None, *, settings: Settings | None = None, step
         return Verdict("open", "save a session and put the path of its file here.")
     replayed = None
     try:
-        content = read_file(path, SESSION_FORMAT)
+        content = recordings.read(path)
         mistake = _mistake_before_replay(content, settings, step_budget)
         if mistake is None:
-            replayed = _replay(path, content)
+            replayed = _replay(content)
             mistake = replayed if isinstance(replayed, str) else _first_tampering(content, replayed)
     except (FileNotFoundError, ValueError) as error:
         mistake = str(error)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
         mistake = f"{path} has the form of a session but not its content ({type(error).__name__}: {error})."
-    praise = _praise(content, replayed) if mistake is None and isinstance(replayed, Session) else ""
+    praise = _praise(content, replayed) if mistake is None and isinstance(replayed, Experiment) else ""
     hint = (
-        "A session file is written by the lab's Save button or by session.save(path), and is handed in as it is. To "
-        "change something, load it with Session.load(path), train on, and save again: that is recorded too."
+        "A session file is written by the lab's Save button or by recordings.save(session, path), and is handed in as it "
+        "is. To change something, load it with recordings.load(path), train on, and save again: that is recorded too."
     )
-    return verdict("handed_in", mistake, praise=praise, hint=hint, answer=Session.replay)
+    return verdict("handed_in", mistake, praise=praise, hint=hint, answer=recordings.replay)
 
 
 def _mistake_before_replay(content: dict[str, Any], settings: Settings | None, step_budget: int) -> str | None:
@@ -149,10 +152,10 @@ def _mistake_before_replay(content: dict[str, Any], settings: Settings | None, s
     return None
 
 
-def _replay(path: str | Path, content: dict[str, Any]) -> Session | str:
-    """The session that settings and events give, or what they cannot give."""
-    replayed = Session.replay(path, name="handed in")
-    replayed.stop()
+def _replay(content: dict[str, Any]) -> Experiment | str:
+    """The experiment that settings and events give, or what they cannot give."""
+    replayed = Experiment(Settings(**content["settings"]))
+    recordings.repeat(replayed, content)
     if replayed.steps_made < content["steps_made"] and MAIN in replayed.diverged:
         return f"here its training diverges at step {replayed.steps_made}, before its end. {ANOTHER_MACHINE}"
     events = [Event(**event) for event in content["events"]]
@@ -168,7 +171,7 @@ def _replay(path: str | Path, content: dict[str, Any]) -> Session | str:
     return replayed
 
 
-def _first_tampering(content: dict[str, Any], replayed: Session) -> str | None:
+def _first_tampering(content: dict[str, Any], replayed: Experiment) -> str | None:
     """The first place at which a saved session is not what its settings and events give, or None."""
     if content["trainers"].keys() != replayed.trainers.keys():
         return (
@@ -252,7 +255,7 @@ def _same_bits(saved: dict[str, Any], trainer: Trainer) -> bool:
     )
 
 
-def _praise(content: dict[str, Any], replayed: Session) -> str:
+def _praise(content: dict[str, Any], replayed: Experiment) -> str:
     """What a verified session is: how long, how often changed, how good."""
     corpus = replayed.corpus
     counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)

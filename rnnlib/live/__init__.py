@@ -1,1 +1,4 @@
-"""Networks that train while they are watched: sessions, checkpoints, resizing, sweeps.  Not part of the reading path."""
+"""What trains while it is watched: the worker, sessions, their evaluations and recordings, checkpoints, resizing, sweeps.
+
+Not part of the reading path.
+"""

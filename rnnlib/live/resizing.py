@@ -1,5 +1,7 @@
 """Changing the hidden size of a network while it trains: growing keeps what it computes, shrinking loses little.
 
+Before: checkpoints.py.  Next: experiments.py, in which a reader does this with a slider.
+
 Every weight is a view whose axes are known: `to`, the axis of the units it leads to, and `source`, the axis of the
 units it comes from.  The rest follows: new units may listen to everything (random weights), but nothing listens to
 them yet (zero weights), so no output changes; and from the first step on those zeros receive a gradient.

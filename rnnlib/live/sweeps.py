@@ -1,6 +1,6 @@
 """Many small networks, one for each pair of learning rate and clipping threshold, and how each of them ends.
 
-Not part of the reading path.
+Before: settings.py.
 """
 
 import math
@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from rnnlib.arguments import choose_device
 from rnnlib.cells import State, unroll
+from rnnlib.live.settings import Settings, build_trainer
 from rnnlib.models import LanguageModel, detach
 from rnnlib.optimizers import OPTIMIZERS
-from rnnlib.sessions import Settings, fresh_trainer
 from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import Knobs, evaluate
 
@@ -63,7 +63,7 @@ def sweep(
         Knobs(rate, threshold)
     networks = [replace(settings, learning_rate=rate, clip_threshold=threshold) for rate, threshold in pairs]
     corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
-    fresh_trainer(settings, corpus)
+    build_trainer(settings, corpus)
     if executor is not None:
         return _spread(networks, corpus, steps, executor)
     if choose_device(settings.device).type == "cuda":
@@ -87,7 +87,7 @@ def _spread(networks: Sequence[Settings], corpus: Corpus, steps: int, executor: 
 
 def train(settings: Settings, corpus: Corpus, steps: int) -> Run:
     """Train one network from its first step, for so many steps or until its numbers are no longer finite."""
-    trainer = fresh_trainer(settings, corpus)
+    trainer = build_trainer(settings, corpus)
     try:
         trainer.run(steps)
     except FloatingPointError:
@@ -107,7 +107,7 @@ def train_together(networks: Sequence[Settings], corpus: Corpus, steps: int) -> 
 
     The numbers are those of `train`, up to rounding.  It pays on a GPU, which one small network leaves idle.
     """
-    trainer = fresh_trainer(networks[0], corpus)
+    trainer = build_trainer(networks[0], corpus)
     model, batches = trainer.model, trainer.batches
     assert isinstance(model, LanguageModel)
     vectors = model.vector.detach().repeat(len(networks), 1)  # (N, P): the weights of each network in its row

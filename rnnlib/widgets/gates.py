@@ -12,7 +12,8 @@ from rnnlib.figures.letters import LINE_HEIGHT
 from rnnlib.figures.style import Drawing
 from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Vocab
-from rnnlib.widgets.knob_view import KnobView, choice, int_slider
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import choice, int_slider
 
 COLUMNS = 60
 GATES = {GRU: {"update z": 1, "reset r": 0}, LSTM: {"forget f": 1, "input i": 0, "output o": 3}}
@@ -37,27 +38,26 @@ class Gates(KnobView):
         self.unit = int_slider("Unit", 0, 0, model.hidden_size - 1)
         super().__init__([self.gate, self.unit])
 
-    @property
-    def shown(self) -> np.ndarray:
+    def compute(self) -> np.ndarray:
         """The chosen gate of all units over the text, (n, H)."""
         gate: np.ndarray = self.values[self._names[self.gate.value]]
         return gate
 
-    def drawing(self) -> Drawing:
+    def figure(self, result: np.ndarray) -> Drawing:
         """Letters above, all units below."""
         lines = -(-len(self.text) // COLUMNS)
         height = 20 + lines * LINE_HEIGHT + 330
         drawing = Drawing(9, height / 100)
-        gate_letters(drawing, self.text, self.shown[:, self.unit.value], COLUMNS, top=10)
+        gate_letters(drawing, self.text, result[:, self.unit.value], COLUMNS, top=10)
         ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
-        gate_map(ax, self.shown, self.unit.value)
+        gate_map(ax, result, self.unit.value)
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: np.ndarray) -> str:
         """How far open the gate is, in this unit and in all."""
-        values = self.shown[:, self.unit.value]
+        values = result[:, self.unit.value]
         return (
             f"{self.gate.value.capitalize()} of unit {self.unit.value}: {values.mean():.2f} in the mean, from "
-            f"{values.min():.2f} to {values.max():.2f}. Over all units {self.shown.mean():.2f} in the mean; "
-            f"{(self.shown > 0.9).mean():.0%} of all values are above 0.9."
+            f"{values.min():.2f} to {values.max():.2f}. Over all units {result.mean():.2f} in the mean; "
+            f"{(result > 0.9).mean():.0%} of all values are above 0.9."
         )

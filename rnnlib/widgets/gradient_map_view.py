@@ -1,42 +1,47 @@
 """The gradient map, live: how much of every step's loss reaches every earlier hidden state, while a network learns.
 
-Before: live_view.py.
+Before: session_view.py.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
-import ipywidgets as widgets
+import numpy as np
 
-from rnnlib.cells import CELLS
 from rnnlib.figures.gradients import gradient_map_image, norms_by_lag
-from rnnlib.figures.style import panels
+from rnnlib.figures.style import Drawing, panels
 from rnnlib.gradients import gradient_map
-from rnnlib.sessions import Session, Settings
-from rnnlib.widgets.knob_view import int_slider
-from rnnlib.widgets.live_view import LiveView, paragraph
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings
+from rnnlib.widgets.knobs import cell_choice, int_slider, row
+from rnnlib.widgets.session_view import SessionView
 
 ROWS_OF_THE_BATCH = 4
 
 
-class GradientMap(LiveView):
+class Map(NamedTuple):
+    """norms: |dL_t/dh_k| (T, T) of a network after `step` steps."""
+
+    norms: np.ndarray
+    step: int
+
+
+class GradientMap(SessionView):
     """A session whose picture is the T x T map of |dL_t/dh_k|; a slider cuts the graph every so many steps.
 
-    The map is that of the network as it was at the last look, on the first characters of the held-out text.  The
-    cut changes what the map shows, not the training.
+    The map is that of the network as it was at the last evaluation, on the first characters of the held-out text.
+    The cut changes what the map shows, not the training.
     """
 
     def __init__(self, *, name: str = "gradient map", num_steps: int = 24, **settings: Any):
-        """Keyword arguments are those of sessions.Settings.  num_steps: T, for the training and for the map."""
+        """Keyword arguments are those of Settings.  num_steps: T, for the training and for the map."""
         super().__init__(Session(Settings(num_steps=num_steps, **settings), name=name))
         tokens = self.session.corpus.held_out[: num_steps * ROWS_OF_THE_BATCH + 1].to(self.session.device)
-        self._tokens = tokens[:-1].view(ROWS_OF_THE_BATCH, num_steps).T.contiguous()
-        self._targets = tokens[1:].view(ROWS_OF_THE_BATCH, num_steps).T.contiguous()
+        self.tokens = tokens[:-1].view(ROWS_OF_THE_BATCH, num_steps).T.contiguous()
+        self.targets = tokens[1:].view(ROWS_OF_THE_BATCH, num_steps).T.contiguous()
         self.cut_every = int_slider("Cut every k steps", num_steps, 1, num_steps)
-        names = [(cell.upper(), cell) for cell in CELLS]
-        cell = self.session.model.cell.name
-        self.cell = widgets.Dropdown(options=names, value=cell, description="Cell", layout={"width": "200px"})
-        self.cut_every.observe(lambda change: self.act(self.session.look_now), "value")
+        self.cell = cell_choice(self.session.model.cell.name)
+        self.cut_every.observe(lambda change: self.show_now(), "value")
         self.cell.observe(lambda change: self.act(lambda: self.session.set(cell=change.new)), "value")
         buttons = self.make_buttons(
             [
@@ -46,37 +51,39 @@ class GradientMap(LiveView):
                 ("Reset", "Begin again with fresh weights", lambda: self.session.reset(cell=self.cell.value)),
             ]
         )
-        self._words = widgets.HTML()
-        knobs = widgets.HBox([self.cut_every, self.cell], layout={"flex_flow": "row wrap"})
-        self.children = [widgets.HBox(buttons), knobs, self._status, self._news, self._image, self._words]
+        knobs = row(self.cut_every, self.cell)
+        self.children = [row(*buttons), knobs, self._status, self._news, self._image, self._words]
         self.add_class("gradient-map")
-        self.start_painting()
+        self.follow()
 
-    @property
-    def norms(self) -> Any:
-        """|dL_t/dh_k| of the last look's network, (T, T), float tensor."""
-        model = self.session.snapshot
-        cut = self.cut_every.value if self.cut_every.value < len(self._tokens) else 0
-        state = model.initial_state(ROWS_OF_THE_BATCH)
-        return gradient_map(model, self._tokens, self._targets, state, cut_every=cut)
+    def state(self) -> object:
+        """The session's, and the cut."""
+        return super().state(), self.cut_every.value
 
-    def draw(self) -> bytes:
+    def compute(self) -> Map:
+        """The map of the last evaluation's network."""
+        session, T = self.session, len(self.tokens)
+        step = session.evaluations[-1].step if session.evaluations else 0
+        model, cut = session.snapshot, self.cut_every.value
+        initial_state = model.initial_state(ROWS_OF_THE_BATCH)
+        norms = gradient_map(model, self.tokens, self.targets, initial_state, cut_every=cut if cut < T else 0)
+        return Map(norms.cpu().numpy(), step)
+
+    def figure(self, result: Map) -> Drawing:
         """The map at the left, its mean over each lag at the right."""
-        norms = self.norms.cpu().numpy()
         drawing, (image, by_lag) = panels(2, height=3.8)
-        gradient_map_image(image, norms)
-        norms_by_lag(by_lag, norms)
-        return drawing._repr_png_()
+        gradient_map_image(image, result.norms)
+        norms_by_lag(by_lag, result.norms)
+        return drawing
 
-    def show(self) -> None:
-        """Set the traits: picture, status, and what the map says in words."""
-        super().show()
-        norms = self.norms
-        T, lag = len(norms), min(10, len(norms) - 1)
-        ratio = float(norms.diagonal(-lag).mean() / norms.diagonal().mean())
+    def words(self, result: Map) -> str:
+        """What is left of the gradient after some steps, and how much of the map is not zero."""
+        norms, T = result.norms, len(result.norms)
+        lag = min(10, T - 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = float(np.diagonal(norms, -lag).mean() / np.diagonal(norms).mean())
         arrives = f"{ratio:.1e}" if math.isfinite(ratio) else "nothing that can be measured"
-        at = f"step {self.session.looks[-1].step}" if self.session.looks else "step 0"
-        self._words.value = paragraph(
-            f"At {at}: over {lag} steps {arrives} of the gradient arrives; {int((norms > 0).sum())} of "
+        return (
+            f"At step {result.step}: over {lag} steps {arrives} of the gradient arrives; {int((norms > 0).sum())} of "
             f"{T * (T + 1) // 2} cells are not zero."
         )

@@ -11,7 +11,8 @@ from rnnlib.figures.style import BLUE, ORANGE, Drawing
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab
 from rnnlib.topics.projection import main_plane
-from rnnlib.widgets.knob_view import KnobView, int_slider
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import int_slider
 
 COLUMNS, STRETCH, FEWEST_OCCURRENCES = 60, 50, 5
 
@@ -33,37 +34,41 @@ class HiddenStates(KnobView):
         self.position = int_slider("Character", min(len(text) - 1, 40), 0, len(text) - 1)
         super().__init__([self.unit, self.position])
 
-    def drawing(self) -> Drawing:
+    def compute(self) -> np.ndarray:
+        """What the chosen unit holds after every character, (n,)."""
+        activations: np.ndarray = self.hidden[:, self.unit.value]
+        return activations
+
+    def figure(self, result: np.ndarray) -> Drawing:
         """Letters above; trajectory and activation below."""
         lines = -(-len(self.text) // COLUMNS)
         top = 20 + lines * LINE_HEIGHT
         height = top + 345
         drawing = Drawing(9, height / 100)
-        activations, position = self.hidden[:, self.unit.value], self.position.value
-        activation_letters(drawing, self.text, activations, columns=COLUMNS, top=10)
+        position = self.position.value
+        activation_letters(drawing, self.text, result, columns=COLUMNS, top=10)
         in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))
         trajectory(in_plane, self._plane, self.text, position)
         over_time = drawing.add_axes((0.56, 60 / height, 0.42, 250 / height))
         first = max(0, min(position - STRETCH // 2, len(self.text) - STRETCH))
         stretch = np.arange(first, min(first + STRETCH, len(self.text)))
-        over_time.plot(stretch, activations[stretch], ".-", color=BLUE, linewidth=1.2)
-        over_time.plot(position, activations[position], "o", color=ORANGE, markersize=9)
+        over_time.plot(stretch, result[stretch], ".-", color=BLUE, linewidth=1.2)
+        over_time.plot(position, result[position], "o", color=ORANGE, markersize=9)
         over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, 0, 1])
         over_time.set_title(f"unit {self.unit.value}")
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: np.ndarray) -> str:
         """After which characters, of those that occur some times, the unit is high and low."""
-        activations = self.hidden[:, self.unit.value]
         means = {
-            "space" if letter == " " else letter: activations[[c == letter for c in self.text]].mean()
+            "space" if letter == " " else letter: result[[c == letter for c in self.text]].mean()
             for letter in sorted(set(self.text))
             if self.text.count(letter) >= FEWEST_OCCURRENCES
         }
         order = sorted(means, key=lambda letter: means[letter])
         high = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:-4:-1])
         low = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:3])
-        now = activations[self.position.value]
+        now = result[self.position.value]
         return (
             f"Unit {self.unit.value} is highest, in the mean, after {high}; lowest after {low}. At character "
             f"{self.position.value} it is {now:+.2f}."

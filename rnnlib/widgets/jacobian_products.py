@@ -3,16 +3,27 @@
 Before: truncation.py.
 """
 
+from typing import NamedTuple
+
 import torch
 
 from rnnlib.figures.gradient_problems import lag_norms, spectrum
 from rnnlib.figures.style import BLUE, ORANGE, Drawing, label_lines, panels
 from rnnlib.topics import initialisation
 from rnnlib.topics.jacobians import ACTIVATIONS, JacobianNorms, jacobian_norms
-from rnnlib.widgets.knob_view import KnobView, choice, float_slider, int_slider
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import choice, float_slider, int_slider
 
 HIDDEN_SIZE = 32
 KINDS = ["normal", "orthogonal", "identity"]
+
+
+class Products(NamedTuple):
+    """lags: norms and bounds for every lag.  eigenvalues of W_hh (H,), and its largest singular value."""
+
+    lags: JacobianNorms
+    eigenvalues: torch.Tensor
+    largest_singular_value: float
 
 
 class JacobianProducts(KnobView):
@@ -36,30 +47,30 @@ class JacobianProducts(KnobView):
             return radius * initialisation.orthogonal(HIDDEN_SIZE, generator)
         return radius * initialisation.identity(HIDDEN_SIZE)
 
-    @property
-    def found(self) -> JacobianNorms:
-        """Norms and bounds for every lag."""
-        return jacobian_norms(
-            self.W_hh, self.activation.value, self.num_steps.value, torch.Generator().manual_seed(1)
-        )  # fmt: skip
+    def compute(self) -> Products:
+        """Norms and spectrum of the matrix that the knobs describe."""
+        W_hh, generator = self.W_hh, torch.Generator().manual_seed(1)
+        return Products(
+            lags=jacobian_norms(W_hh, self.activation.value, self.num_steps.value, generator),
+            eigenvalues=torch.linalg.eigvals(W_hh),
+            largest_singular_value=float(torch.linalg.matrix_norm(W_hh, ord=2)),
+        )
 
-    def drawing(self) -> Drawing:
+    def figure(self, result: Products) -> Drawing:
         """Norms at the left, eigenvalues at the right."""
         drawing, (left, right) = panels(2, height=3.8)
-        lag_norms(left, self.found)
-        spectrum(right, torch.linalg.eigvals(self.W_hh).numpy())
+        lag_norms(left, result.lags)
+        spectrum(right, result.eigenvalues.numpy())
         label_lines(left, [("norm of the product", BLUE), ("bound", ORANGE)])
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: Products) -> str:
         """What is left after ten steps and after all."""
-        norms, T = self.found.norms, self.num_steps.value
+        norms, largest, T = result.lags.norms, result.largest_singular_value, self.num_steps.value
         ten = min(10, T)
-        largest = float(torch.linalg.matrix_norm(self.W_hh, ord=2))
         gamma = ACTIVATIONS[self.activation.value].gamma
         sure = "it must vanish" if gamma * largest < 1 else "it may vanish or explode"
         return (
             f"Of a change, {norms[ten]:.2g} is left after {ten} steps and {norms[-1]:.2g} after {T}. The largest "
-            f"singular "
-            f"value of W_hh is {largest:.2f}; times gamma = {gamma:g} that is {gamma * largest:.2f}: {sure}."
+            f"singular value of W_hh is {largest:.2f}; times gamma = {gamma:g} that is {gamma * largest:.2f}: {sure}."
         )

@@ -1,179 +1,152 @@
 """A race: RNN, orthogonal RNN, IRNN, GRU and LSTM learn one task, live, on one axis.
 
-Before: step_time.py.
-
-One background thread trains the contestants in turns, a test each, and draws now and then; the buttons only say what
-is wanted.
+Before: live_view.py, memory.py.
 """
 
-import atexit
-import threading
-import time
-
-import ipywidgets as widgets
-import torch
+from typing import NamedTuple
 
 from rnnlib.figures.gradient_problems import race
 from rnnlib.figures.style import Drawing, panels
+from rnnlib.live.worker import Worker
 from rnnlib.topics.long_memory import CONTESTANTS, Test, learn
-from rnnlib.topics.tasks import TASKS
-from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, choice
+from rnnlib.topics.tasks import TASKS, Task
+from rnnlib.widgets.knobs import choice, option_slider, row
+from rnnlib.widgets.live_view import LiveView
 
 DELAYS = (5, 10, 20, 30, 40, 60, 80)
-LEAST_SECONDS_BETWEEN_PICTURES = 0.5
-_races: dict[str, "MemoryRace"] = {}
 
 
-class MemoryRace(KnobView):
-    """Error against steps for every contestant, with the line of whoever remembers nothing.
+class Standings(NamedTuple):
+    """curves: the tests of every contestant so far.  solved_at: the step at which it had solved the task, or None."""
+
+    task: Task
+    delay: int
+    curves: dict[str, list[Test]]
+    solved_at: dict[str, int | None]
+
+
+class MemoryRace(LiveView):
+    """Error against steps for every contestant, with the line of an answer without memory.
 
     `start` trains in the background and returns at once; `wait` waits for the end; another task or delay begins anew.
     Running the cell again replaces the race: the earlier one stops.
     """
 
     def __init__(self, *, delay: int = 30, most_steps: int = 600, seed: int = 0, name: str = "race"):
-        """delay: one of DELAYS.  most_steps: where the race ends for whoever has not solved the task."""
+        """delay: one of DELAYS.  most_steps: where the race ends for a contestant that has not solved the task."""
         if delay not in DELAYS:
             raise ValueError(f"the delay must be one of {', '.join(map(str, DELAYS))}; it is {delay}.")
+        super().__init__()
         self.most_steps, self.seed, self.name = most_steps, seed, name
         self.task = choice("Task", list(TASKS))
-        self.delay = widgets.SelectionSlider(
-            options=DELAYS, value=delay, description="Delay", continuous_update=False, style=SLIDER_STYLE,
-            layout={"width": "420px"},
-        )  # fmt: skip
-        self.running, self.error = False, ""
-        self._wanted, self._thread = threading.Event(), threading.Thread()
-        self._painting = threading.RLock()
-        self._begin()
-        super().__init__([self.task, self.delay])
-        self.buttons = {}
-        for label, tooltip, action in (
-            ("Start", "Train all contestants, or go on", self.start),
-            ("Pause", "Stop after the test under way", self.pause),
-            ("Reset", "Begin again with fresh networks", self.reset),
-        ):
-            self.buttons[label] = widgets.Button(description=label, tooltip=tooltip, layout={"width": "90px"})
-            self.buttons[label].on_click(lambda _, action=action: action())
-        self.buttons["Start"].button_style = "primary"
-        self.children: tuple[widgets.Widget, ...] = (widgets.HBox(list(self.buttons.values())), *self.children)
-        self.add_class("memory-race")
+        self.delay = option_slider("Delay", DELAYS, delay, while_moving=False)
         for knob in (self.task, self.delay):
-            knob.observe(lambda change: self.reset(), "value")
-        self._replace_earlier()
+            knob.observe(lambda change: self.act(self.reset), "value")
+        buttons = self.make_buttons(
+            [
+                ("Start", "Train all contestants, or go on", self.start),
+                ("Pause", "Stop after the test under way", self.pause),
+                ("Reset", "Begin again with fresh networks", self.reset),
+            ]
+        )
+        self.children = [row(*buttons), row(self.task, self.delay), self._news, self._image, self._words]
+        self.add_class("memory-race")
+        self._take_the_name()
+        self._begin()
+        self.follow()
 
-    def _replace_earlier(self) -> None:
-        """Pause another race that has this one's name, and take the name over."""
-        if _races.get(self.name, self) is not self:
-            _races[self.name].pause()
-        _races[self.name] = self
+    def _take_the_name(self) -> None:
+        """Another race of this name ends."""
+        self.worker = Worker(f"race {self.name}", self._test_one, at_rest=self.show_soon)
 
     def _begin(self) -> None:
         task = TASKS[self.task.value]
         self.curves: dict[str, list[Test]] = {kind: [] for kind in CONTESTANTS}
-        self._learners = {kind: learn(kind, task, self.delay.value, seed=self.seed) for kind in CONTESTANTS}
+        self.learners = {kind: learn(kind, task, self.delay.value, seed=self.seed) for kind in CONTESTANTS}
 
     # --------------------------------------------------------------------------- what a reader does
 
+    @property
+    def running(self) -> bool:
+        """Whether it trains."""
+        return self.worker.running
+
     def start(self) -> None:
-        """Train in the background until everybody has solved the task or most_steps is reached."""
-        if not self.running:
-            self._replace_earlier()
-            self.running, self.error = True, ""
-            self._wanted.set()
-            self._thread = threading.Thread(target=self._work, name=f"race {self.name}", daemon=True)
-            self._thread.start()
+        """Train in the background until all have solved the task or most_steps is reached."""
+        if not self.worker.alive:
+            self._take_the_name()
+            self.follow()
+        self.worker.start()
 
     def pause(self) -> None:
-        """Stop after the test under way, and wait for that."""
-        self._wanted.clear()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
+        """Stop after the test under way."""
+        self.worker.pause()
 
     def reset(self) -> None:
         """Fresh networks; goes on if it was running."""
-        was_running = self.running
-        self.pause()
-        self._begin()
-        self.redraw()
-        if was_running:
-            self.start()
+        with self.worker.settled():
+            self._begin()
 
     def wait(self) -> None:
-        """Wait until the race ends.  An interrupt of the kernel pauses it."""
-        try:
-            if self._thread.is_alive():
-                self._thread.join()
-        except KeyboardInterrupt:
-            self.pause()
-            raise
+        """Wait until the race ends; raises what ended the training, if something did.
 
-    def solved_at(self, kind: str) -> int | None:
-        """The step at which a contestant had passed two tests in a row; None if it has not yet."""
-        limit, passed = TASKS[self.task.value].solved_below, 0
-        for test in self.curves[kind]:
-            passed = passed + 1 if test.error < limit else 0
-            if passed == 2:
-                return test.step
-        return None
+        An interrupt of the kernel pauses it.
+        """
+        self.worker.wait()
 
     # -------------------------------------------------------------------------- the background thread
 
-    def _work(self) -> None:
-        torch.set_num_threads(1)  # of this thread: layers as small as these gain nothing from a second one
-        try:
-            drawn = 0.0
-            while self._wanted.is_set() and self._turn():
-                if time.monotonic() - drawn > LEAST_SECONDS_BETWEEN_PICTURES:
-                    self.redraw()
-                    drawn = time.monotonic()
-        except Exception as error:  # a thread must not die silently: the view tells it
-            self.error = f"The race ended: {type(error).__name__}: {error}"
-        self.running = False
-        if threading.main_thread().is_alive():
-            self.redraw()
+    def _test_one(self) -> float | None:
+        """A test more for the contestant with the fewest; those that have solved the task rest."""
+        solved_at = self._solved_at()
+        racing = [
+            kind for kind, curve in self.curves.items()
+            if solved_at[kind] is None and (not curve or curve[-1].step < self.most_steps)
+        ]  # fmt: skip
+        if not racing:
+            return None
+        kind = min(racing, key=lambda kind: len(self.curves[kind]))
+        self.curves[kind].append(next(self.learners[kind]))
+        self.show_soon()
+        return 0.0
 
-    def _turn(self) -> bool:
-        """A test more for everybody who still runs; whether somebody does."""
-        somebody = False
-        for kind, curve in self.curves.items():
-            if self._wanted.is_set() and self.solved_at(kind) is None:
-                if not curve or curve[-1].step < self.most_steps:
-                    curve.append(next(self._learners[kind]))
-                    somebody = True
-        return somebody
+    def _solved_at(self) -> dict[str, int | None]:
+        limit = TASKS[self.task.value].solved_below
+        return {kind: _second_pass(list(curve), limit) for kind, curve in self.curves.items()}
 
-    # --------------------------------------------------------------------------------------- picture
+    # ---------------------------------------------------------------------------------- what is shown
 
-    def redraw(self) -> None:
-        """Show what is known now; one thread at a time."""
-        with self._painting:
-            super().redraw()
+    def state(self) -> object:
+        """The knobs, and how many tests there are."""
+        return self.task.value, self.delay.value, [len(curve) for curve in self.curves.values()]
 
-    def drawing(self) -> Drawing:
+    def compute(self) -> Standings:
+        """All tests so far."""
+        curves = {kind: list(curve) for kind, curve in self.curves.items()}
+        return Standings(TASKS[self.task.value], self.delay.value, curves, self._solved_at())
+
+    def figure(self, result: Standings) -> Drawing:
         """All curves on one axis."""
         drawing, (ax,) = panels(width=10.4, height=4.2)
-        task = TASKS[self.task.value]
-        curves = {kind: list(curve) for kind, curve in self.curves.items()}
-        race(ax, curves, chance=task.chance, solved_below=task.solved_below, most_steps=self.most_steps)
+        chance, solved_below = result.task.chance, result.task.solved_below
+        race(ax, result.curves, chance=chance, solved_below=solved_below, most_steps=self.most_steps)
         return drawing
 
-    def words(self) -> str:
-        """Who has solved the task, and after how many steps."""
-        if self.error:
-            raise ValueError(self.error)
+    def words(self, result: Standings) -> str:
+        """Which have solved the task, and after how many steps."""
         doing = "racing" if self.running else "not running"
-        told = [f"{self.task.value.capitalize()}, delay {self.delay.value}, {doing}."]
-        for kind, curve in self.curves.items():
-            solved = self.solved_at(kind)
-            if solved is not None:
-                told.append(f"{kind}: solved after {solved} steps.")
+        told = [f"{result.task.name.capitalize()}, delay {result.delay}, {doing}."]
+        for kind, curve in result.curves.items():
+            if result.solved_at[kind] is not None:
+                told.append(f"{kind}: solved after {result.solved_at[kind]} steps.")
             elif curve:
                 told.append(f"{kind}: error {curve[-1].error:.2g} after {curve[-1].step} steps.")
         return " ".join(told)
 
 
-@atexit.register
-def _pause_all() -> None:
-    """Python must not end while a thread is inside torch."""
-    for view in _races.values():
-        view.pause()
+def _second_pass(curve: list[Test], limit: float) -> int | None:
+    """The step at which two tests in a row were passed; None if that has not happened."""
+    for first, second in zip(curve, curve[1:], strict=False):
+        if first.error < limit and second.error < limit:
+            return second.step
+    return None

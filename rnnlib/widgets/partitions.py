@@ -3,15 +3,30 @@
 Before: knob_view.py.
 """
 
+from typing import NamedTuple
+
 import torch
 
 from rnnlib.figures.letters import LINE_HEIGHT, partition
 from rnnlib.figures.style import Drawing
 from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
-from rnnlib.widgets.knob_view import KnobView, choice, int_slider
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import choice, int_slider
 
 KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}
 COLUMNS, MOST_ROWS = 60, 4
+
+
+class Minibatch(NamedTuple):
+    """starts: where each row begins in the text, (B,).  place: of the minibatch in its epoch.
+
+    continues: whether rows go on where those of the minibatch before ended.
+    """
+
+    epoch: int
+    place: int
+    starts: torch.Tensor
+    continues: bool
 
 
 class Partitions(KnobView):
@@ -33,27 +48,25 @@ class Partitions(KnobView):
         self.batch = int_slider("Minibatch", 0, 0, 2 * num_batches - 1)
         super().__init__([self.kind, self.batch])
 
-    @property
-    def starts(self) -> torch.Tensor:
-        """Where each row of the minibatch begins in the text, (B,)."""
+    def compute(self) -> Minibatch:
+        """The minibatch of the knobs, as training uses it."""
         batches = self._batches[self.kind.value]
         epoch, place = divmod(self.batch.value, batches.num_batches)
-        return batches.rows_begin(epoch)[place]
+        return Minibatch(epoch, place, batches.rows_begin(epoch)[place], batches.rows_continue and place > 0)
 
-    def drawing(self) -> Drawing:
+    def figure(self, result: Minibatch) -> Drawing:
         """The text above, tokens and targets below."""
         num_steps = self._batches["sequential"].num_steps
         lines = -(-len(self._text) // COLUMNS)
-        rows = len(self.starts)
+        rows = len(result.starts)
         drawing = Drawing(9, (100 + (lines + rows) * LINE_HEIGHT) / 100)
-        partition(drawing, self._text, self.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
+        partition(drawing, self._text, result.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: Minibatch) -> str:
         """Which epoch this is, and whether the rows go on."""
-        batches = self._batches[self.kind.value]
-        epoch, place = divmod(self.batch.value, batches.num_batches)
-        goes_on = batches.rows_continue and place > 0
-        carried = "Each row goes on where it ended in the minibatch before: the state is carried." if goes_on else ""
+        num_batches = self._batches[self.kind.value].num_batches
+        carried = "Each row goes on where it ended in the minibatch before: the state is carried."
         fresh = "No row goes on from the minibatch before: the state starts from zero."
-        return f"Epoch {epoch}, minibatch {place} of {batches.num_batches}. {carried or fresh}"
+        rows = carried if result.continues else fresh
+        return f"Epoch {result.epoch}, minibatch {result.place} of {num_batches}. {rows}"

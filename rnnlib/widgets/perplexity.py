@@ -4,8 +4,8 @@ Before: partitions.py.
 """
 
 import math
+from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 
@@ -13,10 +13,18 @@ from rnnlib.baselines import NGram
 from rnnlib.figures.perplexity import ngram_curves, surprise_bars
 from rnnlib.figures.style import Drawing, panels
 from rnnlib.text import Corpus
-from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView, int_slider
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import int_slider, option_slider
 
 ORDERS = (1, 2, 3, 4, 5)
 LETTERS_WRITTEN = 90
+
+
+class Distribution(NamedTuple):
+    """probabilities (n,), and their perplexity: exp(-sum p log p), between 1 and n."""
+
+    probabilities: np.ndarray
+    perplexity: float
 
 
 class PerplexityOfADistribution(KnobView):
@@ -30,34 +38,37 @@ class PerplexityOfADistribution(KnobView):
         ]
         super().__init__(self.shares)
 
-    @property
-    def probabilities(self) -> np.ndarray:
-        """The distribution, (n,)."""
+    def compute(self) -> Distribution:
+        """The distribution of the sliders.  Raises ValueError where all are 0."""
         shares = np.array([slider.value for slider in self.shares], dtype=float)
         if shares.sum() == 0:
             raise ValueError("one share at least must be above 0: some character comes next.")
-        return shares / shares.sum()
+        probabilities = shares / shares.sum()
+        p = probabilities[probabilities > 0]
+        return Distribution(probabilities, math.exp(-(p * np.log(p)).sum()))
 
-    @property
-    def perplexity(self) -> float:
-        """exp(-sum p log p), between 1 and the number of characters."""
-        p = self.probabilities[self.probabilities > 0]
-        return math.exp(-(p * np.log(p)).sum())
-
-    def drawing(self) -> Drawing:
+    def figure(self, result: Distribution) -> Drawing:
         """Probabilities at the left, surprises at the right."""
         drawing, axes = panels(2, height=3)
-        surprise_bars(axes, self.probabilities, self.characters)
+        surprise_bars(axes, result.probabilities, self.characters)
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: Distribution) -> str:
         """The perplexity as a fair die."""
-        entropy = math.log(self.perplexity)
+        entropy = math.log(result.perplexity)
         return (
             f"The mean of log 1/p is {entropy:.3f} nats, so the perplexity is exp({entropy:.3f}) = "
-            f"{self.perplexity:.2f}: as unsure as a fair die with {self.perplexity:.2f} faces. "
+            f"{result.perplexity:.2f}: as unsure as a fair die with {result.perplexity:.2f} faces. "
             f"It lies between 1 and {len(self.characters)}."
         )
+
+
+class Baseline(NamedTuple):
+    """A counted model: perplexity on held-out text and on the text it was counted on, and what it writes."""
+
+    held_out: float
+    on_its_own: float
+    text: str
 
 
 class CountedBaselines(KnobView):
@@ -74,29 +85,27 @@ class CountedBaselines(KnobView):
         self.perplexities = np.array([[model.perplexity(corpus.held_out) for model in row] for row in self._models])
         options = [(f"{amount:,}", place) for place, amount in enumerate(self._amounts)]
         self.order = int_slider("Order n", 2, ORDERS[0], ORDERS[-1])
-        self.amount = widgets.SelectionSlider(
-            options=options,
-            value=len(options) - 1,
-            description="Characters",
-            style=SLIDER_STYLE,
-            layout={"width": "420px"},
-        )
+        self.amount = option_slider("Characters", options, len(options) - 1)
         super().__init__([self.order, self.amount])
 
-    def drawing(self) -> Drawing:
+    def compute(self) -> Baseline:
+        """The chosen model."""
+        row, column = self.order.value - 1, self.amount.value
+        model, counted = self._models[row][column], self._corpus.train[: self._amounts[column]]
+        return Baseline(float(self.perplexities[row, column]), model.perplexity(counted), self._write(model))
+
+    def figure(self, result: Baseline) -> Drawing:
         """All curves, the chosen one marked."""
         drawing, (ax,) = panels(height=3.6)
         ngram_curves(ax, np.array(self._amounts), self.perplexities, (self.order.value - 1, self.amount.value))
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: Baseline) -> str:
         """The chosen model's perplexities, and a text drawn from it."""
-        model, amount = self._models[self.order.value - 1][self.amount.value], self._amounts[self.amount.value]
-        held_out = self.perplexities[self.order.value - 1, self.amount.value]
-        on_its_own = model.perplexity(self._corpus.train[:amount])
+        amount = self._amounts[self.amount.value]
         return (
-            f"A {self.order.value}-gram counted on {amount:,} characters has perplexity {held_out:.2f} on held-out "
-            f"text and {on_its_own:.2f} on the text it was counted on. It writes: {self._write(model)}"
+            f"A {self.order.value}-gram counted on {amount:,} characters has perplexity {result.held_out:.2f} on "
+            f"held-out text and {result.on_its_own:.2f} on the text it was counted on. It writes: {result.text}"
         )
 
     def _write(self, model: NGram) -> str:

@@ -3,15 +3,25 @@
 Before: perplexity.py.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from rnnlib.figures.small_network import Moment, moments, step_backward, step_forward, unrolled
 from rnnlib.figures.style import Drawing
 from rnnlib.topics.small_network import Numbers, SmallNetwork, walk
-from rnnlib.widgets.knob_view import KnobView, choice, int_slider
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import choice, int_slider
 
 FORWARD, BACKWARD = "forward", "backward"
 TOTAL, DIRECT = "total derivative", "direct term only"
+
+
+class ShownStep(NamedTuple):
+    """Time step t, from 1 on, in one of the two ways."""
+
+    t: int
+    forward: bool
 
 
 class OneStep(KnobView):
@@ -24,15 +34,19 @@ class OneStep(KnobView):
         self.way = choice("Way", [BACKWARD, FORWARD] if backward else [FORWARD])
         super().__init__([self.t, self.way] if backward else [self.t])
 
-    def drawing(self) -> Drawing:
-        """The step, its nodes and its sums."""
-        draw = step_forward if self.way.value == FORWARD else step_backward
-        return draw(self.network, self.walk, self.t.value)
+    def compute(self) -> ShownStep:
+        """All numbers are in `walk`; the knobs say which of them are shown."""
+        return ShownStep(self.t.value, self.way.value == FORWARD)
 
-    def words(self) -> str:
+    def figure(self, result: ShownStep) -> Drawing:
+        """The step, its nodes and its sums."""
+        draw = step_forward if result.forward else step_backward
+        return draw(self.network, self.walk, result.t)
+
+    def words(self, result: ShownStep) -> str:
         """The step's result in numbers."""
-        t, walk = self.t.value, self.walk
-        if self.way.value == FORWARD:
+        t, walk = result.t, self.walk
+        if result.forward:
             before, after, output = (_row(numbers) for numbers in (walk.h[t - 1], walk.h[t], walk.o[t - 1]))
             return f"Step {t}: the state goes from {before} to {after}; the output is {output}."
         return (
@@ -53,16 +67,17 @@ class UnrolledGraph(KnobView):
         self.beside = choice("Beside h", [TOTAL, DIRECT])
         super().__init__([self.edges, self.beside] if backward else [self.edges])
 
-    def drawing(self) -> Drawing:
-        """The graph as far as it is walked."""
-        walked = self.moments[: self.edges.value]
-        return unrolled(self.walk, walked, direct_only=self.beside.value == DIRECT)
+    def compute(self) -> list[Moment]:
+        """The edges walked so far, in their order."""
+        return self.moments[: self.edges.value]
 
-    def words(self) -> str:
+    def figure(self, result: list[Moment]) -> Drawing:
+        """The graph as far as it is walked."""
+        return unrolled(self.walk, result, direct_only=self.beside.value == DIRECT)
+
+    def words(self, result: list[Moment]) -> str:
         """What the last edge does."""
-        if self.edges.value == 0:
-            return "Nothing is computed yet: the state is zero."
-        return self._told(self.moments[self.edges.value - 1])
+        return self._told(result[-1]) if result else "Nothing is computed yet: the state is zero."
 
     def _told(self, moment: Moment) -> str:
         t, walk = moment.t, self.walk

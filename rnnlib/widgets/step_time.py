@@ -13,7 +13,8 @@ from rnnlib.figures.style import Drawing, panels
 from rnnlib.models import LanguageModel
 from rnnlib.text import SequentialBatches
 from rnnlib.training import Trainer
-from rnnlib.widgets.knob_view import KnobView, choice
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import choice
 
 SIZES = {"T": (8, 16, 32, 64, 128), "B": (1, 4, 16, 64, 256), "H": (16, 32, 64, 128, 256)}
 MIDDLE = {"T": 32, "B": 16, "H": 64}
@@ -35,22 +36,24 @@ class StepTime(KnobView):
         self.size = choice("Look at", list(NAMES.values()))
         super().__init__([self.size])
 
-    def drawing(self) -> Drawing:
+    def compute(self) -> str:
+        """The chosen size: "T", "B" or "H"."""
+        return next(name for name, label in NAMES.items() if label == self.size.value)
+
+    def figure(self, result: str) -> Drawing:
         """Three panels, one for each size."""
         drawing, axes = panels(3, width=10.4, height=3.4)
         times = {NAMES[name]: (SIZES[name], self.milliseconds[name]) for name in SIZES}
-        step_times(axes, times, marked=list(NAMES.values()).index(self.size.value))
+        step_times(axes, times, marked=list(NAMES).index(result))
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: str) -> str:
         """By which factor the time grows with the chosen size."""
-        name = next(name for name, label in NAMES.items() if label == self.size.value)
-        sizes, found = SIZES[name], self.milliseconds[name]
-        others = ", ".join(f"{other} = {MIDDLE[other]}" for other in SIZES if other != name)
+        sizes, found = SIZES[result], self.milliseconds[result]
+        others = ", ".join(f"{other} = {MIDDLE[other]}" for other in SIZES if other != result)
         return (
-            f"On {self.device}, with {others}: {name} grows {sizes[-1] // sizes[0]} times, from {sizes[0]} to "
-            f"{sizes[-1]}, "
-            f"and a step takes {found[-1] / found[0]:.1f} times as long, {found[0]:.1f} to {found[-1]:.1f} ms."
+            f"On {self.device}, with {others}: {result} grows {sizes[-1] // sizes[0]} times, from {sizes[0]} to "
+            f"{sizes[-1]}, and a step takes {found[-1] / found[0]:.1f} times as long, {found[0]:.1f} to {found[-1]:.1f} ms."
         )
 
 

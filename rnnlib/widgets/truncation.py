@@ -3,7 +3,6 @@
 Before: hidden_states.py.
 """
 
-import ipywidgets as widgets
 import torch
 
 from rnnlib import engine
@@ -12,8 +11,10 @@ from rnnlib.figures.style import COLORS, Drawing, label_lines, panels
 from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus
 from rnnlib.topics.truncation import Truncated, cut_after, cut_at_random, truncated_bptt
-from rnnlib.widgets.knob_view import SLIDER_STYLE, KnobView
+from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.knobs import option_slider
 
+KINDS, QUANTITIES = ("full", "truncated", "randomised"), ("kilobytes", "milliseconds", "error")
 LENGTHS, CUTS = (4, 8, 16, 32, 64, 128), (2, 4, 8, 16, 32)
 ROWS_OF_THE_BATCH, TIMES_MEASURED = 8, 3
 
@@ -24,17 +25,15 @@ class Truncation(KnobView):
     def __init__(self, model: LanguageModel, corpus: Corpus):
         """model: an RNN of cells.py.  corpus: its held-out text is what the gradients are taken on."""
         self._measured = _measure(model, corpus)
-        self.length = widgets.SelectionSlider(
-            options=CUTS, value=8, description="Cut every k steps", style=SLIDER_STYLE, layout={"width": "420px"}
-        )
+        self.length = option_slider("Cut every k steps", CUTS, 8)
         super().__init__([self.length])
 
-    def curves(self, quantity: str) -> dict[str, list[float]]:
-        """One value for each length T, by kind.  quantity: "kilobytes", "milliseconds" or "error".
-
-        error: |g - g_full| / |g_full|.
-        """
-        return {kind: [self._value(kind, T, quantity) for T in LENGTHS] for kind in ("full", "truncated", "randomised")}
+    def compute(self) -> dict[str, dict[str, list[float]]]:
+        """By quantity and kind, one value for each length T.  error: |g - g_full| / |g_full|."""
+        return {
+            quantity: {kind: [self._value(kind, T, quantity) for T in LENGTHS] for kind in KINDS}
+            for quantity in QUANTITIES
+        }
 
     def _value(self, kind: str, T: int, quantity: str) -> float:
         full, found = self._measured["full", T, 0], self._measured[kind, T, 0 if kind == "full" else self.length.value]
@@ -44,23 +43,23 @@ class Truncation(KnobView):
             return found.seconds * 1000
         return float((found.gradient - full.gradient).norm() / full.gradient.norm())
 
-    def drawing(self) -> Drawing:
+    def figure(self, result: dict[str, dict[str, list[float]]]) -> Drawing:
         """Memory, time and error against T."""
         drawing, axes = panels(3, width=10.4, height=3.4)
         titles = {"kilobytes": "kB held for the way back", "milliseconds": "ms for a pass", "error": "gradient error"}
         for ax, (quantity, title) in zip(axes, titles.items(), strict=True):
-            against_length(ax, LENGTHS, self.curves(quantity), title, log=quantity != "error")
+            against_length(ax, LENGTHS, result[quantity], title, log=quantity != "error")
         axes[2].set_ylim(-0.05, 1.5)
-        label_lines(axes[0], list(zip(("full", "truncated", "randomised"), COLORS, strict=False)))
+        label_lines(axes[0], list(zip(KINDS, COLORS, strict=False)))
         return drawing
 
-    def words(self) -> str:
+    def words(self, result: dict[str, dict[str, list[float]]]) -> str:
         """The three kinds at the longest T."""
         T, k = LENGTHS[-1], self.length.value
+        at_longest = {kind: [result[quantity][kind][-1] for quantity in QUANTITIES] for kind in KINDS}
         told = [
-            f"{kind}: {self._value(kind, T, 'kilobytes'):,.0f} kB, {self._value(kind, T, 'milliseconds'):.1f} ms, "
-            f"error {self._value(kind, T, 'error'):.2f}"
-            for kind in ("full", "truncated", "randomised")
+            f"{kind}: {kilobytes:,.0f} kB, {milliseconds:.1f} ms, error {error:.2f}"
+            for kind, (kilobytes, milliseconds, error) in at_longest.items()
         ]
         return f"At T = {T}, cut every {k} steps (randomised: in the mean). {'; '.join(told)}."
 

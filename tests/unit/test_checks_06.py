@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlib import checks, models, sessions, text, training
-from rnnlib.sessions import SESSION_FORMAT, Session, Settings
-from rnnlib.training import read_content, write_content
+from rnnlib import checks, models, text, training
+from rnnlib.live import recordings, settings
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings
+from rnnlib.training import write_content
 
 SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
 
@@ -86,9 +88,9 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> dict:
     session.set(clip_threshold=0.1)
     session.run(20)
     path = tmp_path_factory.mktemp("sessions") / "saved.session"
-    session.save(path)
+    recordings.save(session, path)
     session.stop()
-    return read_content(path, SESSION_FORMAT)
+    return recordings.read(path)
 
 
 @pytest.fixture
@@ -120,10 +122,10 @@ def test_a_session_with_the_settings_asked_for_passes(changed) -> None:
 
 
 def test_a_session_that_was_loaded_and_continued_passes(changed, tmp_path) -> None:
-    session = Session.load(changed(lambda content: None), name="continued")
+    session = recordings.load(changed(lambda content: None), name="continued")
     session.set(learning_rate=0.25)
     session.run(15)
-    session.save(tmp_path / "continued.session")
+    recordings.save(session, tmp_path / "continued.session")
     session.stop()
     assert checks.handed_in(tmp_path / "continued.session").result == "passed"
 
@@ -133,7 +135,7 @@ def test_a_session_that_diverged_and_was_rescued_passes(tmp_path) -> None:
     session.run(20)
     session.set(learning_rate=0.5, clip_threshold=1.0)
     session.run(20)
-    session.save(tmp_path / "rescued.session")
+    recordings.save(session, tmp_path / "rescued.session")
     session.stop()
     verdict = checks.handed_in(tmp_path / "rescued.session")
     assert verdict.result == "passed", verdict
@@ -281,7 +283,7 @@ def test_a_machine_that_adds_in_another_order_accuses_nobody(tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(models, "SMALLEST_HIDDEN_SIZE_FOR_THREADS", 1)
         session.run(100)
-    session.save(tmp_path / "elsewhere.session")
+    recordings.save(session, tmp_path / "elsewhere.session")
     session.stop()
     verdict = checks.handed_in(tmp_path / "elsewhere.session")
     if knobs["learning_rate"] == 1.0:
@@ -295,7 +297,7 @@ def test_a_run_that_diverges_at_another_step_here_accuses_nobody(tmp_path) -> No
     session.run(20)
     session.diverged.clear()  # as if its numbers had still been finite where it was trained
     session.steps_made += 5
-    session.save(tmp_path / "elsewhere.session")
+    recordings.save(session, tmp_path / "elsewhere.session")
     session.stop()
     assert "here its training diverges at step" in checks.handed_in(tmp_path / "elsewhere.session").message
 
@@ -316,8 +318,8 @@ def solutions() -> list[str]:
 
 
 def test_the_solution_of_the_first_challenge_passes() -> None:
-    settings = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "learning_rate": 8.0, "clip_threshold": math.inf}
-    sick = Session(Settings(**settings, device="cpu"), name="sick")
+    small = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "learning_rate": 8.0, "clip_threshold": math.inf}
+    sick = Session(Settings(**small, device="cpu"), name="sick")
     verdict = checks.rescues(
         lambda session: exec(solutions()[0], {"session": session}), sick, steps=200, perplexity_below=10
     )
@@ -327,7 +329,7 @@ def test_the_solution_of_the_first_challenge_passes() -> None:
 
 def test_the_solution_of_the_second_challenge_passes() -> None:
     corpus = text.load_corpus("story")
-    names = {"sessions": sessions, "text": text, "training": training, "corpus": corpus}
+    names = {"settings": settings, "text": text, "training": training, "corpus": corpus}
     exec(solutions()[1], names)
     verdict = checks.beats_the_ngram(names["my_trainer"], corpus, step_budget=300)
     assert verdict.result == "passed" and "held-out perplexity 3.5" in verdict.message, verdict

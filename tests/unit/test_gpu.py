@@ -6,8 +6,8 @@ import torch
 from test_training import small_model
 
 from rnnlib.cells import CELLS
-from rnnlib.models import LanguageModel
 from rnnlib.live.resizing import resize
+from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.training import Knobs, Trainer
 

@@ -1,16 +1,14 @@
 """The map without a browser: it fills in from a thread of its own, follows its sliders, leaves no thread behind."""
 
-import io
 import math
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
+from factories import pixels, wait_until
 
 from rnnlib.figures.style import panels
 from rnnlib.figures.sweep import run_curve, sweep_fields
@@ -40,18 +38,19 @@ class Waiting(Executor):
 
     def do_next(self) -> None:
         future, function, arguments = self.tasks.pop(0)
-        future.set_result(function(*arguments))
+        if future.set_running_or_notify_cancel():
+            future.set_result(function(*arguments))
 
 
-def until(condition, seconds: float = 10.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "this did not happen in time"
-        time.sleep(0.01)
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
+@pytest.fixture
+def waiting():
+    """A map whose networks are trained when its executor is told so."""
+    view = LearningMap(name="test map", executor=Waiting(), **GRID, **SMALL)
+    yield view
+    view.worker.pause()
+    while view.executor.tasks:
+        view.executor.do_next()
+    view.stop()
 
 
 def test_the_map_holds_the_numbers_of_the_sweep(view: LearningMap) -> None:
@@ -59,87 +58,89 @@ def test_the_map_holds_the_numbers_of_the_sweep(view: LearningMap) -> None:
     view.wait()
     expected = np.array([run.held_out_loss for run in sweep(view.settings, **GRID)]).reshape(2, 3)
     lost = np.array([[False, False, False], [False, False, True]])
-    np.testing.assert_allclose(view.perplexities[~lost], np.exp(expected[~lost]))
-    assert np.isinf(view.perplexities[lost]).all()
+    np.testing.assert_allclose(view.compute().perplexities[~lost], np.exp(expected[~lost]))
+    assert np.isinf(view.compute().perplexities[lost]).all()
 
 
-def test_the_map_fills_in_while_the_reader_does_something_else() -> None:
-    executor = Waiting()
-    view = LearningMap(name="test map", executor=executor, **GRID, **SMALL)
-    view.start()
-    until(lambda: len(executor.tasks) == 6)
-    assert np.isnan(view.perplexities).all() and "0 of 6 networks, training" in view._words.value
-    before = pixels(view._image.value)
-    time.sleep(0.5)  # the next run is drawn at once
-    executor.do_next()
-    until(lambda: "1 of 6 networks" in view._words.value)
-    assert np.isfinite(view.perplexities).sum() == 1 and not np.array_equal(pixels(view._image.value), before)
-    while executor.tasks:
-        executor.do_next()
-    view.wait()
-    assert "6 of 6 networks, all trained" in view._words.value
+def test_the_map_fills_in_while_the_reader_does_something_else(waiting: LearningMap) -> None:
+    waiting.start()
+    wait_until(lambda: len(waiting.executor.tasks) == 6)
+    wait_until(lambda: "0 of 6 networks, training" in waiting.text)
+    assert np.isnan(waiting.compute().perplexities).all()
+    before = pixels(waiting.png)
+    waiting.executor.do_next()
+    wait_until(lambda: "1 of 6 networks, training" in waiting.text)
+    assert np.isfinite(waiting.compute().perplexities).sum() == 1 and not np.array_equal(pixels(waiting.png), before)
+    while waiting.executor.tasks:
+        waiting.executor.do_next()
+    waiting.wait()
+    wait_until(lambda: "6 of 6 networks, all trained" in waiting.text)
 
 
-def test_starting_returns_at_once_and_stopping_keeps_what_is_known(view: LearningMap) -> None:
-    view.buttons["Start"].click()
-    until(lambda: len(view.runs) >= 2)
-    view.buttons["Stop"].click()
-    view.wait()
-    assert 2 <= len(view.runs) < 6 and not view.running
-    assert f"{len(view.runs)} of 6 networks, not training" in view._words.value
+def test_starting_returns_at_once_and_stopping_keeps_what_is_known(waiting: LearningMap) -> None:
+    waiting.buttons["Start"].click()
+    for known in (1, 2):
+        wait_until(lambda: waiting.executor.tasks)
+        waiting.executor.do_next()
+        wait_until(lambda known=known: len(waiting.runs) == known)
+    waiting.buttons["Stop"].click()
+    waiting.executor.do_next()  # the one that trains now
+    waiting.wait()
+    assert len(waiting.runs) == 3 and not waiting.running
+    assert all(future.cancelled() for future, *_ in waiting.executor.tasks)
+    wait_until(lambda: "3 of 6 networks, not training" in waiting.text)
 
 
 def test_starting_again_begins_from_the_beginning(view: LearningMap) -> None:
     view.start()
     view.wait()
-    first = view.perplexities
+    first = view.compute().perplexities
     view.start()
-    assert len(view.runs) < 6
     view.wait()
-    assert np.array_equal(view.perplexities, first)
+    assert np.array_equal(view.compute().perplexities, first)
 
 
 def test_the_sliders_open_the_curve_of_their_pair(view: LearningMap) -> None:
     view.start()
     view.wait()
     view.learning_rate.value, view.clip_threshold.value = 0.5, 0.05
-    picture, run = view._image.value, view.runs[0.5, 0.05]
+    picture, run = view.png, view.runs[0.5, 0.05]
     words = f"Learning rate 0.5, threshold 0.05: held-out perplexity {math.exp(run.held_out_loss):.1f} after 60 steps"
-    assert words in view._words.value
-    curve = view.drawing().axes[1].lines[2]
+    assert words in view.text
+    curve = view.figure(view.compute()).axes[1].lines[2]
     np.testing.assert_allclose(curve.get_ydata(), np.exp(run.losses))
     view.learning_rate.value = 30.0
-    assert view._image.value != picture
+    assert view.png != picture
     view.clip_threshold.value = math.inf
-    assert "Learning rate 30, threshold off: diverged" in view._words.value
+    assert "Learning rate 30, threshold off: diverged" in view.text
 
 
 def test_a_pair_that_is_not_trained_yet_is_said_so(view: LearningMap) -> None:
-    assert "0 of 6 networks, not training. Learning rate 2, threshold off: not trained yet." in view._words.value
-    assert "Best so far" not in view._words.value
+    assert "0 of 6 networks, not training. Learning rate 2, threshold off: not trained yet." in view.text
+    assert "Best so far" not in view.text
 
 
 def test_the_best_network_is_named(view: LearningMap) -> None:
     view.start()
     view.wait()
-    row, column = np.unravel_index(view.perplexities.argmin(), (2, 3))
+    row, column = np.unravel_index(view.compute().perplexities.argmin(), (2, 3))
     rate, threshold = GRID["learning_rates"][column], ("0.05", "off")[row]
-    best = f"Best so far: {view.perplexities.min():.1f}, at learning rate {rate:.3g}, threshold {threshold}."
-    assert best in view._words.value
+    best = f"Best so far: {view.compute().perplexities.min():.1f}, at learning rate {rate:.3g}, threshold {threshold}."
+    assert best in view.text
 
 
 def test_an_error_in_the_thread_is_shown_and_raised_by_wait(view: LearningMap) -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
-    view._executor = pool
+    view.executor = pool
     view.start()
     with pytest.raises(RuntimeError, match="after shutdown"):
         view.wait()
-    assert 'role="alert"' in view._words.value and "The training ended: cannot schedule new" in view._words.value
-    view._executor = None
+    wait_until(lambda: "The training ended: cannot schedule new" in view.news)
+    view.executor = None
     view.start()
     view.wait()
-    assert len(view.runs) == 6 and "all trained" in view._words.value
+    wait_until(lambda: len(view.runs) == 6 and "all trained" in view.text and not view.news)
 
 
 def test_what_cannot_be_trained_is_told_when_the_map_is_made() -> None:
@@ -149,31 +150,36 @@ def test_what_cannot_be_trained_is_told_when_the_map_is_made() -> None:
         LearningMap(max_train_tokens=50)
 
 
-def test_running_the_cell_again_leaves_no_thread_of_the_first_map(view: LearningMap) -> None:
-    view.start()
-    newer = LearningMap(name="test map", **GRID, **SMALL)
-    assert not view.running and len(view.runs) < 6
+def test_running_the_cell_again_leaves_no_thread_of_the_first_map(waiting: LearningMap) -> None:
+    executor, threads = waiting.executor, threading.enumerate
+    waiting.start()
+    wait_until(lambda: len(executor.tasks) == 6)
+    threading.Timer(0.05, executor.do_next).start()  # its first network is trained while the new map waits for it
+    newer = LearningMap(name="test map", executor=executor, **GRID, **SMALL)
+    assert not waiting.running and len(waiting.runs) == 1 and "1 of 6 networks, not training" in waiting.text
+    assert all(future.cancelled() for future, *_ in executor.tasks)
+    executor.tasks.clear()
     newer.start()
-    view.start()  # from a page that still shows it
-    assert not newer.running
-    view.stop()
-    assert "map test map" not in [thread.name for thread in threading.enumerate()]
+    wait_until(lambda: len(executor.tasks) == 6)
+    threading.Timer(0.05, executor.do_next).start()
+    waiting.start()  # from a page that still shows it
+    assert not newer.running and waiting.running
+    executor.tasks = executor.tasks[5:]
+    waiting.worker.pause()
+    wait_until(lambda: len(executor.tasks) == 6)
+    while executor.tasks:
+        executor.do_next()
+    waiting.stop()
+    newer.stop()
+    assert not [thread.name for thread in threads() if "test map" in thread.name]
 
 
-def test_an_interrupt_while_waiting_stops_the_map(view: LearningMap, monkeypatch) -> None:
+def test_what_is_trained_later_is_shown_on_a_map_that_was_started_again_from_an_old_page(view: LearningMap) -> None:
+    newer = LearningMap(name="test map", **GRID, **SMALL)
     view.start()
-    thread = view._thread
-    assert thread is not None
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(thread, "join", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            view.wait()
     view.wait()
-    assert len(view.runs) < 6
+    wait_until(lambda: "6 of 6 networks, all trained" in view.text)
+    newer.stop()
 
 
 def test_a_reader_without_a_kernel_sees_the_map_and_a_constant_text(view: LearningMap) -> None:
@@ -183,7 +189,7 @@ def test_a_reader_without_a_kernel_sees_the_map_and_a_constant_text(view: Learni
 
 
 def test_drawing_again_and_again_leaves_nothing_on_the_kept_axes(view: LearningMap) -> None:
-    left, right = view._canvas.figure.axes
+    left, right = view.figure(view.compute()).axes
     before = len(left.get_children()), len(right.get_children())
     for index in (0, 1, 2):
         view.learning_rate.index = index

@@ -8,8 +8,8 @@ from test_training import small_model, small_trainer
 from torch import nn
 
 from rnnlib.cells import CELLS
-from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.live.resizing import grow, rank_units, resize, shrink
+from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.text import Corpus, RandomBatches, SequentialBatches
 from rnnlib.training import Knobs, Trainer, evaluate
 

@@ -2,15 +2,17 @@
 
 import math
 import threading
-import time
 
 import numpy as np
 import pytest
 import torch
+from factories import wait_until
 
-from rnnlib import sessions
-from rnnlib.sessions import FORK, MAIN, Event, Session, Settings, fresh_trainer, tokens_per_second
-from rnnlib.training import Trainer
+from rnnlib.live import experiments, recordings
+from rnnlib.live.experiments import FORK, MAIN
+from rnnlib.live.sessions import Session, tokens_per_second
+from rnnlib.live.settings import Event, Settings, build_trainer
+from rnnlib.training import Trainer, write_content
 
 SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
 
@@ -35,7 +37,7 @@ def test_run_makes_the_steps_asked_for_and_learns(session: Session) -> None:
 
 def test_a_session_equals_a_trainer_run_by_itself(session: Session) -> None:
     session.run(30)
-    trainer = fresh_trainer(session.settings, session.corpus)
+    trainer = build_trainer(session.settings, session.corpus)
     trainer.run(30)
     assert np.array_equal(losses(session), trainer.history.columns()["loss"])
 
@@ -54,12 +56,10 @@ def test_knobs_take_effect_between_two_steps_and_are_remembered(session: Session
 
 def test_a_change_while_training_takes_effect_within_the_next_step(session: Session) -> None:
     session.start()
-    while session.steps_made < 20:
-        time.sleep(0.001)
+    wait_until(lambda: session.steps_made >= 20)
     session.set(learning_rate=0.125)
     asked_at = session.steps_made
-    while not session.events:
-        time.sleep(0.001)
+    wait_until(lambda: session.events)
     session.pause()
     session.wait()
     rates = session.trainers[MAIN].history.columns()["learning_rate"]
@@ -85,7 +85,7 @@ def test_changing_the_cell_begins_with_fresh_weights_and_keeps_the_curve(session
         ({"colour": 1}, "no knob 'colour'"),
     ],
 )
-def test_knobs_that_cannot_be_are_refused_at_the_knob(session: Session, change: dict, message: str) -> None:
+def test_invalid_knobs_are_refused_at_the_knob(session: Session, change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         session.set(**change)
     session.run(2)
@@ -96,10 +96,10 @@ def test_a_size_that_does_not_fit_in_memory_is_refused_and_training_goes_on(sess
     def too_large(*args: object, **kwargs: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nlong trace")
 
-    monkeypatch.setattr(sessions, "resize", too_large)
+    monkeypatch.setattr(experiments, "resize", too_large)
     session.set(hidden_size=512)
     session.run(3)
-    assert session.refusal == "hidden_size=512 was refused: DefaultCPUAllocator: can't allocate memory"
+    assert session.rejected_change == "hidden_size=512 was refused: DefaultCPUAllocator: can't allocate memory"
     assert session.model.hidden_size == 16 and session.steps_made == 3 and session.events == []
 
 
@@ -125,8 +125,8 @@ def test_replay_gives_the_same_numbers(session: Session, tmp_path) -> None:
     session.set(hidden_size=20)
     session.set(cell="gru")
     session.run(5)
-    session.save(tmp_path / "saved")
-    again = Session.replay(tmp_path / "saved", name="replay")
+    recordings.save(session, tmp_path / "saved")
+    again = recordings.replay(tmp_path / "saved", name="replay")
     try:
         for name in (MAIN, FORK):
             assert np.array_equal(losses(session, name), losses(again, name))
@@ -139,8 +139,8 @@ def test_a_loaded_session_continues_bit_for_bit(session: Session, tmp_path) -> N
     session.run(10)
     session.set(hidden_size=20)
     session.run(5)
-    session.save(tmp_path / "saved")
-    loaded = Session.load(tmp_path / "saved", name="loaded")
+    recordings.save(session, tmp_path / "saved")
+    loaded = recordings.load(tmp_path / "saved", name="loaded")
     try:
         for one in (session, loaded):
             one.run(10)
@@ -153,13 +153,13 @@ def test_a_loaded_session_that_had_diverged_can_be_rescued_and_replayed(session:
     session.run(10)
     session.set(learning_rate=3e38, clip_threshold=math.inf)
     session.run(50)
-    session.save(tmp_path / "diverged")
-    loaded = Session.load(tmp_path / "diverged", name="loaded")
+    recordings.save(session, tmp_path / "diverged")
+    loaded = recordings.load(tmp_path / "diverged", name="loaded")
     assert loaded.diverged == session.diverged
     loaded.set(learning_rate=0.1, clip_threshold=1.0)
     loaded.run(10)
-    loaded.save(tmp_path / "rescued")
-    again = Session.replay(tmp_path / "rescued", name="replay")
+    recordings.save(loaded, tmp_path / "rescued")
+    again = recordings.replay(tmp_path / "rescued", name="replay")
     for one in (loaded, again):
         one.stop()
     assert np.array_equal(losses(loaded), losses(again), equal_nan=True) and math.isfinite(losses(again)[-1])
@@ -167,19 +167,18 @@ def test_a_loaded_session_that_had_diverged_can_be_rescued_and_replayed(session:
 
 def test_a_replay_that_fails_leaves_no_thread(session: Session, tmp_path, monkeypatch) -> None:
     session.run(3)
-    session.save(tmp_path / "saved")
+    recordings.save(session, tmp_path / "saved")
     monkeypatch.setattr(Trainer, "step", lambda trainer: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        Session.replay(tmp_path / "saved", name="replay")
+        recordings.replay(tmp_path / "saved", name="replay")
     assert "session replay" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path) -> None:
     session.run(10)
     session.start(400)
-    while session.steps_made < 15:
-        time.sleep(0.001)
-    session.save(tmp_path / "saved")
+    wait_until(lambda: session.steps_made >= 15)
+    recordings.save(session, tmp_path / "saved")
     session.wait()
     assert (session.asked_from, session.steps_made, session.asked_to) == (10, 410, 410)
 
@@ -187,8 +186,8 @@ def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path) ->
 def test_a_loaded_session_writes_from_the_same_prefix_and_its_snapshot_is_trained(tmp_path) -> None:
     saved = Session(Settings(**SMALL), name="saved", prefix="a storm")
     saved.run(5)
-    saved.save(tmp_path / "saved")
-    for again in (Session.load(tmp_path / "saved", name="again"), Session.replay(tmp_path / "saved", name="replay")):
+    recordings.save(saved, tmp_path / "saved")
+    for again in (recordings.load(tmp_path / "saved", name="again"), recordings.replay(tmp_path / "saved", name="replay")):
         assert again.prefix == "a storm"
         assert torch.equal(again.snapshot.vector, saved.model.vector)
         again.stop()
@@ -196,21 +195,21 @@ def test_a_loaded_session_writes_from_the_same_prefix_and_its_snapshot_is_traine
 
 
 def test_a_file_that_does_not_fit_ends_no_running_session(session: Session, tmp_path, monkeypatch) -> None:
-    session.save(tmp_path / "saved")
+    recordings.save(session, tmp_path / "saved")
     monkeypatch.setattr(Trainer, "from_content", lambda content, batches: {}["nothing"])
     with pytest.raises(KeyError):
-        Session.load(tmp_path / "saved", name="test")
+        recordings.load(tmp_path / "saved", name="test")
     session.run(3)
     assert session.steps_made == 3
 
 
 def test_replaying_leaves_torchs_number_of_threads_as_it_was(session: Session, tmp_path) -> None:
     session.run(3)
-    session.save(tmp_path / "saved")
+    recordings.save(session, tmp_path / "saved")
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        Session.replay(tmp_path / "saved", name="replay").stop()
+        recordings.replay(tmp_path / "saved", name="replay").stop()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -219,7 +218,60 @@ def test_replaying_leaves_torchs_number_of_threads_as_it_was(session: Session, t
 def test_other_files_are_refused(tmp_path) -> None:
     (tmp_path / "text").write_text("hello")
     with pytest.raises(ValueError, match="it was not loaded"):
-        Session.replay(tmp_path / "text")
+        recordings.replay(tmp_path / "text")
+
+
+def test_an_older_format_is_told_by_its_number(session: Session, tmp_path) -> None:
+    recordings.save(session, tmp_path / "new")
+    content = recordings.read(tmp_path / "new")
+    for name, sentence in (
+        ("rnnlib session 1", "older was saved in format 1; this version reads format 2"),
+        ("rnnlib checkpoint 1", "is not a file of the kind"),
+    ):
+        write_content(tmp_path / "older", {**content, "format": name})
+        with pytest.raises(ValueError, match=sentence):
+            recordings.load(tmp_path / "older")
+
+
+def test_a_failed_save_stops_no_training(session: Session, tmp_path) -> None:
+    session.start()
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OSError):
+        recordings.save(session, tmp_path / "file" / "saved")
+    reached = session.steps_made
+    wait_until(lambda: session.steps_made > reached)
+
+
+def test_a_slider_on_its_way_is_one_event(session: Session) -> None:
+    between, go_on = threading.Event(), threading.Event()
+
+    def wait_between_two_steps() -> None:
+        between.set()
+        go_on.wait(60)
+
+    session.on_change = wait_between_two_steps
+    session.start(1)
+    assert between.wait(60)
+    for rate in (0.9, 0.8, 0.7):
+        session.set(learning_rate=rate)
+    session.set(hidden_size=17)
+    session.set(hidden_size=18)
+    go_on.set()
+    session.wait()
+    assert [(event.knob, event.old, event.new) for event in session.events] == [
+        ("learning_rate", 1.0, 0.7), ("hidden_size", 16, 18)
+    ]  # fmt: skip
+
+
+def test_on_change_is_called_for_steps_changes_evaluations_resets_and_the_end(session: Session) -> None:
+    called = []
+    session.on_change = lambda: called.append(1)
+    for act in (lambda: session.run(3), lambda: session.set(learning_rate=0.5), session.evaluate_now,
+                session.reset, session.stop):  # fmt: skip
+        before = len(called)
+        act()
+        session.wait()
+        assert len(called) > before
 
 
 def test_divergence_pauses_keeps_good_weights_and_can_be_rescued(session: Session) -> None:
@@ -248,8 +300,7 @@ def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session
     session.fork()
     session.set(learning_rate=1.0, clip_threshold=1.0)
     session.start()
-    while FORK not in session.diverged:
-        time.sleep(0.001)
+    wait_until(lambda: FORK in session.diverged)
     session.fork()
     session.pause()
     session.wait()
@@ -258,18 +309,18 @@ def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session
     assert session.diverged == {} and len(losses(session, FORK)) == session.steps_made == steps_before + 10
 
 
-def test_a_start_during_the_last_look_is_heard(session: Session, monkeypatch) -> None:
-    looking, go_on = threading.Event(), threading.Event()
+def test_a_start_during_the_last_evaluation_is_heard(session: Session, monkeypatch) -> None:
+    evaluating, go_on = threading.Event(), threading.Event()
 
-    def slow_look() -> None:
-        looking.set()
-        go_on.wait(5)
+    def slow_evaluation() -> None:
+        evaluating.set()
+        go_on.wait(60)
 
-    session.want_look(60)
-    monkeypatch.setattr(session, "_look", slow_look)
-    monkeypatch.setattr(session, "_look_is_due", lambda ends_now: ends_now)
+    monkeypatch.setattr(session, "_evaluate", slow_evaluation)
+    session._evaluation_pace.spent(math.inf)  # none is due but the last
+    session.keep_evaluating(600)
     session.start(3)
-    assert looking.wait(5) and not session.running
+    assert evaluating.wait(60) and not session.running
     session.start(4)
     go_on.set()
     session.wait()
@@ -283,17 +334,17 @@ def test_fewer_than_one_step_is_refused(session: Session) -> None:
     assert session.steps_made == 0
 
 
-def test_looks_take_no_random_numbers_from_the_reader(session: Session) -> None:
+def test_evaluations_take_no_random_numbers_from_the_reader(session: Session) -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    session.want_look(60)
+    session.keep_evaluating(600)
     session.run(20)
     session.set(hidden_size=24)
     session.set(hidden_size=12)
     session.fork()
     session.run(20)
-    assert session.looks and torch.equal(torch.rand(4), expected)
+    assert session.evaluations and torch.equal(torch.rand(4), expected)
 
 
 def test_an_exception_in_the_thread_is_raised_by_wait_and_leaves_the_session_usable(
@@ -329,7 +380,7 @@ def test_reset_helps_after_an_exception_in_the_thread(session: Session, monkeypa
         ({"batches": "alphabetical"}, "batches must be"),
     ],
 )
-def test_a_reset_that_cannot_be_changes_nothing(session: Session, settings: dict, sentence: str) -> None:
+def test_an_invalid_reset_changes_nothing(session: Session, settings: dict, sentence: str) -> None:
     session.run(5)
     with pytest.raises(ValueError, match=sentence):
         session.reset(**settings)
@@ -351,7 +402,7 @@ def test_reset_goes_back_to_the_same_first_steps(session: Session) -> None:
 
 def test_reset_while_training_stops_it(session: Session) -> None:
     session.start()
-    time.sleep(0.05)
+    wait_until(lambda: session.steps_made > 0)
     session.reset(cell="gru", hidden_size=8)
     assert session.steps_made == 0 and not session.running
     assert session.model.cell.name == "gru" and session.model.hidden_size == 8
@@ -361,9 +412,9 @@ def test_a_session_of_the_same_name_replaces_the_earlier_one(session: Session) -
     session.start()
     newer = Session(Settings(**SMALL), name="test")
     try:
-        assert not session.alive and not session._thread.is_alive()
+        assert not session.alive and "session test" not in [thread.name for thread in threading.enumerate()]
         newer.run(3)
-        assert [thread.name for thread in threading.enumerate()].count("session test") == 1
+        assert newer.steps_made == 3
     finally:
         newer.stop()
     assert "session test" not in [thread.name for thread in threading.enumerate()]
@@ -371,63 +422,51 @@ def test_a_session_of_the_same_name_replaces_the_earlier_one(session: Session) -
 
 def test_a_session_that_has_ended_stays_ended(session: Session) -> None:
     session.stop()
-    with pytest.raises(RuntimeError, match="this session has ended"):
+    with pytest.raises(RuntimeError, match="session test has ended; run the cell that made it again"):
         session.start()
     session.reset()
     assert not session.alive and not session.running
 
 
-def test_an_interrupt_pauses_the_session(session: Session, monkeypatch) -> None:
-    session.start()
-
-    def interrupted(timeout: float) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session._condition, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            session.wait()
-    assert not session.running
-
-
-def test_looks_are_taken_while_somebody_watches_and_at_the_end(session: Session) -> None:
+def test_networks_are_evaluated_while_somebody_watches_and_at_the_end(session: Session) -> None:
     session.run(30)
-    assert session.looks == []
-    session.want_look(60)
+    assert session.evaluations == []
+    session.keep_evaluating(600)
     session.run(100)
-    look = session.looks[-1]
-    assert look.step == 130
-    assert look.text.startswith(session.prefix) and len(look.text) == len(session.prefix) + 90
-    assert 0 < look.held_out_loss < 4 and 0 < look.spectral_radius < 10
+    evaluation = session.evaluations[-1]
+    assert evaluation.step == 130
+    assert evaluation.text.startswith(session.prefix) and len(evaluation.text) == len(session.prefix) + 90
+    assert 0 < evaluation.held_out_loss < 4 and 0 < evaluation.spectral_radius < 10
 
 
-def test_a_pause_is_followed_by_a_look_if_somebody_watches(session: Session) -> None:
-    for seconds, looks in ((0, 0), (60, 1)):
-        session.want_look(seconds)
-        session._next_look = math.inf  # none is due
+def test_a_pause_is_followed_by_an_evaluation_if_somebody_watches(session: Session) -> None:
+    for seconds, evaluations in ((0, 0), (600, 1)):
+        session.keep_evaluating(seconds)
+        session._evaluation_pace.spent(math.inf)  # none is due
+        before = session.steps_made
         session.start()
-        time.sleep(0.05)
+        wait_until(lambda before=before: session.steps_made > before)
         session.pause()
         session.wait()
-        assert len(session.looks) == looks
-    assert session.looks[-1].step == session.steps_made
+        assert len(session.evaluations) == evaluations
+    assert session.evaluations[-1].step == session.steps_made
 
 
 def test_an_lstm_shows_its_norms_over_time_too(session: Session) -> None:
     session.set(cell="lstm")
-    session.want_look(60)
+    session.keep_evaluating(600)
     session.run(3)
-    norms = session.looks[-1].norms_over_time
+    norms = session.evaluations[-1].norms_over_time
     assert len(norms) == 10 and min(norms) > 0
 
 
 def test_waiting_too_long_says_so(session: Session) -> None:
     session.start()
-    with pytest.raises(TimeoutError, match="still training after 0.1 seconds"):
+    with pytest.raises(TimeoutError, match="still at work after 0.1 seconds"):
         session.wait(timeout=0.1)
 
 
-def test_settings_that_cannot_be_are_told_in_one_sentence() -> None:
+def test_invalid_settings_are_told_in_one_sentence() -> None:
     with pytest.raises(ValueError, match="batches must be"):
         Session(Settings(**{**SMALL, "batches": "alphabetical"}), name="bad")
     with pytest.raises(ValueError, match="need at least"):

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from rnnlib.live import sweeps
-from rnnlib.sessions import Session, Settings
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings
 from rnnlib.live.sweeps import Run, has_diverged, sweep, train, train_together
 from rnnlib.text import load_corpus
 
@@ -65,14 +66,14 @@ def test_a_run_has_the_numbers_of_a_session_with_its_settings(cell: str) -> None
     settings = Settings(**{**vars(SMALL), "cell": cell, "learning_rate": 0.5, "clip_threshold": 0.25})
     run = sweeps.train(settings, load_corpus(settings.text, max_train_tokens=settings.max_train_tokens), 25)
     session = Session(settings, name="one of a sweep")
-    session.look_now()
+    session.evaluate_now()
     session.run(25)
-    session.look_now()
+    session.evaluate_now()
     session.wait()
     session.stop()
     history = session.trainers["main"].history
     assert np.array_equal(run.losses, history.columns()["loss"])
-    assert run.held_out_loss == pytest.approx(session.looks[-1].held_out_loss, rel=1e-6)
+    assert run.held_out_loss == pytest.approx(session.evaluations[-1].held_out_loss, rel=1e-6)
     assert run.clipped_fraction == history.clipped_fraction()
 
 

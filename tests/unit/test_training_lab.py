@@ -1,20 +1,20 @@
 """The lab without a browser: knobs set by value, pictures compared, nothing left running."""
 
 import base64
-import io
 import math
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from factories import pixels, wait_until
 
 from rnnlib.figures.perplexity import thin_out
 from rnnlib.figures.style import panels, plain_log_axis
-from rnnlib.sessions import MAIN, Event
+from rnnlib.live import recordings
+from rnnlib.live.experiments import MAIN
+from rnnlib.live.settings import Event
 from rnnlib.widgets import TrainingLab
 from rnnlib.widgets.lab_picture import _rows_without_overlap, describe
 from rnnlib.widgets.training_lab import CLIP_THRESHOLDS
@@ -29,25 +29,14 @@ def lab():
     small.stop()
 
 
-def until(condition, seconds: float = 10.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "this did not happen in time"
-        time.sleep(0.01)
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
-
-
 def test_every_knob_reaches_the_training(lab: TrainingLab) -> None:
     lab.buttons["Start"].click()
-    until(lambda: lab.session.steps_made > 5)
+    wait_until(lambda: lab.session.steps_made > 5)
     lab.learning_rate.value = 0.5
     lab.clip_threshold.value = math.inf
     lab.hidden_size.value = 24
     lab.cell.value = "gru"
-    until(lambda: len(lab.session.events) == 4)
+    wait_until(lambda: len(lab.session.events) == 4)
     lab.buttons["Pause"].click()
     lab.session.wait()
     changes = {event.knob: (event.old, event.new) for event in lab.session.events}
@@ -63,54 +52,51 @@ def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
     lab.session.wait()
     assert set(lab.session.trainers) == {"main", "fork"}
     lab.buttons["Start"].click()
-    until(lambda: lab.session.steps_made > 10)
+    wait_until(lambda: lab.session.steps_made > 10)
     lab.buttons["Pause"].click()
     lab.session.wait()
-    paused_at = lab.session.steps_made
-    time.sleep(0.2)
-    assert lab.session.steps_made == paused_at
+    assert not lab.session.running
     lab.buttons["Reset"].click()
     assert lab.session.steps_made == 0 and set(lab.session.trainers) == {"main"}
 
 
 def test_the_picture_moves_while_it_trains(lab: TrainingLab) -> None:
-    before = pixels(lab._image.value)
+    before = pixels(lab.png)
     lab.session.run(200)
-    until(lambda: not np.array_equal(pixels(lab._image.value), before))
+    wait_until(lambda: not np.array_equal(pixels(lab.png), before))
     assert before.shape == (600, 1040, 4)
 
 
 def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
     lab.steps.value = 120
     lab.buttons["Start"].click()
-    until(lambda: "paused</b> at step 120" in lab._status.value)
-    assert "RNN with 16 hidden units on cpu" in lab._status.value and "last heard from the kernel" in lab._status.value
-    assert lab._progress.value == 1 and lab._time_left.value == "120 of 120 steps"
-    until(lambda: "At step 120 it writes" in lab._text.value)
+    wait_until(lambda: "paused at step 120" in lab.status)
+    assert "RNN with 16 hidden units on cpu" in lab.status and "last heard from the kernel" in lab.status
+    assert lab.progress.value == 1 and lab.time_left.value == "120 of 120 steps"
+    wait_until(lambda: "At step 120 it writes" in lab.text)
 
 
 def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
     lab.session.run(300)
-    lab.picture()
+    figure = lab.figure(lab.compute())
     columns = lab.session.trainers[MAIN].history.columns()
-    steps, perplexities = lab._lab_picture._lines["training"].get_data()
+    steps, perplexities = figure.curves["training"].get_data()
     assert list(steps) == list(range(1, 301))
     np.testing.assert_allclose(perplexities, np.exp(columns["loss"]))
-    np.testing.assert_allclose(lab._lab_picture._lines["norm"].get_ydata(), columns["gradient_norm"])
-    norms = lab._lab_picture._lines["over time"].get_ydata()
-    np.testing.assert_allclose(norms, lab.session.looks[-1].norms_over_time)
+    np.testing.assert_allclose(figure.curves["norm"].get_ydata(), columns["gradient_norm"])
+    norms = figure.curves["over time"].get_ydata()
+    np.testing.assert_allclose(norms, lab.session.evaluations[-1].norms_over_time)
     assert len(norms) == 10
     clipped = int((columns["gradient_norm"] > columns["clip_threshold"])[-200:].sum())
-    said, stays = lab._lab_picture._clipped, lab._lab_picture._clipped.xycoords
-    assert f"{said.get_text()} {stays.get_text()}" == f"clipped: {clipped} of the last 200 steps"
+    said = figure.data[-1]
+    assert f"{said.get_text()} {said.xycoords.get_text()}" == f"clipped: {clipped} of the last 200 steps"
 
 
 def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
     lab.session.run(20)
     lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
     lab.session.run(30)
-    lab.picture()
-    for name, line in lab._lab_picture._lines.items():
+    for name, line in lab.figure(lab.compute()).curves.items():
         y = np.asarray(line.get_ydata(), dtype=float)
         low, high = line.axes.get_ylim()
         finite = y[np.isfinite(y) & (y > 0)]
@@ -120,20 +106,20 @@ def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
 
 
 def test_axes_are_drawn_anew_only_when_lines_leave_them(lab: TrainingLab, monkeypatch) -> None:
-    picture, drawn = lab._lab_picture, []
-    draw_background = picture._draw_background
-    monkeypatch.setattr(picture, "_draw_background", lambda *wanted: drawn.append(1) or draw_background(*wanted))
+    figure, drawn = lab.figure(lab.compute()), []
+    draw_axes = figure.draw_axes
+    monkeypatch.setattr(figure, "draw_axes", lambda: drawn.append(1) or draw_axes())
     for _ in range(60):
         lab.session.run(10)
-        lab.picture()
+        lab.refresh()
     assert len(drawn) <= 8  # steps leave 100, 200 and 400; perplexity, norms and radius find their places
 
 
 def test_a_network_that_diverges_does_not_hide_one_that_learns(lab: TrainingLab) -> None:
     lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
     lab.session.run(30)
-    lab.picture()
-    assert lab._lab_picture._perplexity.get_ylim()[1] <= 10 * 28
+    figure = lab.figure(lab.compute())
+    assert figure.curves["training"].axes.get_ylim()[1] <= 10 * 28
 
 
 def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: TrainingLab) -> None:
@@ -147,7 +133,8 @@ def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: Train
 def test_divergence_is_told_in_the_view(lab: TrainingLab) -> None:
     lab.session.set(learning_rate=3e38, clip_threshold=math.inf)
     lab.buttons["Start"].click()
-    until(lambda: 'role="alert"' in lab._news.value and "Lower the learning rate" in lab._news.value)
+    wait_until(lambda: "Lower the learning rate" in lab.news)
+    assert 'role="alert"' in lab._news.value
 
 
 def test_a_screen_reader_says_each_change_once_when_it_has_taken_effect(lab: TrainingLab) -> None:
@@ -156,11 +143,11 @@ def test_a_screen_reader_says_each_change_once_when_it_has_taken_effect(lab: Tra
     lab.session.run(20)
     lab.hidden_size.value = 24
     lab.session.run(20)
-    until(lambda: "hidden size 24 from step 20 on" in lab._news.value)
+    wait_until(lambda: "hidden size 24 from step 20 on" in lab.news)
     lab.clip_threshold.value = math.inf
     lab.session.run(20)
-    until(lambda: "clip threshold off from step 40 on" in lab._news.value)
-    until(lambda: "step 60" in lab._status.value)
+    wait_until(lambda: "clip threshold off from step 40 on" in lab.news)
+    wait_until(lambda: "step 60" in lab.status)
     assert len(said) == 2 and all('role="alert"' in sentence for sentence in said)
 
 
@@ -168,7 +155,7 @@ def test_what_a_button_cannot_do_is_told_in_the_view(lab: TrainingLab, monkeypat
     (tmp_path / "saved").write_text("a file where the folder should be")
     monkeypatch.chdir(tmp_path)
     lab.buttons["Save"].click()
-    until(lambda: 'role="alert"' in lab._news.value)
+    wait_until(lambda: "saved" in lab.news)
     lab.session.run(3)
     assert lab.session.steps_made == 3
 
@@ -178,19 +165,20 @@ def test_save_writes_a_session_that_replays(lab: TrainingLab, monkeypatch, tmp_p
     lab.session.run(5)
     lab.buttons["Save"].click()
     (saved,) = (tmp_path / "saved").iterdir()
-    again = lab.session.replay(saved, name="again")
-    again.stop()
+    again = recordings.replay(saved, name="again")
     assert again.steps_made == 5
 
 
 def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingLab) -> None:
     lab.buttons["Start"].click()
+    wait_until(lambda: lab.session.steps_made > 3)
     newer = TrainingLab(name="test lab", **SMALL)
-    assert not lab._painter.is_alive() and not lab.session._thread.is_alive()
-    assert "its cell was run again" in lab._status.value
+    assert not lab.session.alive and "its cell was run again" in lab.status
+    lab.buttons["Start"].click()  # from a page that still shows it
+    assert "has ended; run the cell that made it again" in lab.news
     newer.stop()
     names = [thread.name for thread in threading.enumerate()]
-    assert "painter test lab" not in names and "session test lab" not in names
+    assert not [name for name in names if "test lab" in name]
 
 
 def test_every_control_has_a_name_and_thresholds_are_logarithmic(lab: TrainingLab) -> None:

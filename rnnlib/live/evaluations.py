@@ -1,0 +1,48 @@
+"""What is measured between two steps of a training: held-out loss, spectral radius, norms over time, a text.
+
+Before: pace.py.  Next: sessions.py takes evaluations while somebody watches.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from rnnlib.gradients import norms_over_time, spectral_radius
+from rnnlib.models import LanguageModel
+from rnnlib.sampling import write
+from rnnlib.text import Corpus
+from rnnlib.training import Trainer
+from rnnlib.training import evaluate as mean_loss
+
+CHARACTERS_WRITTEN = 90
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network between two steps.
+
+    held_out_loss: in nats per token.  spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
+    norms_over_time: |dL/dh_t| of the step before, for every t.  text: what the network writes.
+    """
+
+    step: int
+    held_out_loss: float
+    spectral_radius: float
+    norms_over_time: tuple[float, ...]
+    text: str
+
+
+def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: float) -> Evaluation:
+    """Evaluate a trainer's network.  prefix: what its text begins with.  The same step writes the same text."""
+    model = trainer.model
+    assert isinstance(model, LanguageModel)
+    generator = torch.Generator().manual_seed(trainer.steps_made)
+    W_hh = model.weights.W_hh
+    norms = norms_over_time(trainer.hidden_gradients).tolist() if trainer.hidden_gradients else []
+    return Evaluation(
+        step=trainer.steps_made,
+        held_out_loss=mean_loss(model, corpus.held_out.to(model.device)),
+        spectral_radius=spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2]),
+        norms_over_time=tuple(norms),
+        text=write(model, corpus.vocab, prefix, CHARACTERS_WRITTEN, temperature=temperature, generator=generator),
+    )

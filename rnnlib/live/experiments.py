@@ -1,0 +1,164 @@
+"""One or two networks, the changes made to them and the steps between: what repeats bit for bit from its settings.
+
+Before: settings.py.  Next: sessions.py runs an experiment in the background.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rnnlib.arguments import choose_device
+from rnnlib.live.checkpoints import from_state_dict, state_dict
+from rnnlib.live.resizing import resize
+from rnnlib.live.settings import Event, Settings, build_language_model, build_trainer
+from rnnlib.live.worker import Command
+from rnnlib.models import LanguageModel
+from rnnlib.optimizers import OPTIMIZERS
+from rnnlib.text import Corpus, load_corpus
+from rnnlib.training import Trainer
+
+MAIN, FORK = "main", "fork"
+STEPS_BETWEEN_CHECKS_OF_A_GPU = 50
+
+
+class Experiment:
+    """The networks: "main" follows the knobs; "fork", if there is one, keeps the knobs that main had when it started.
+
+    trainers: by name.  steps_made: of main.  events: what was changed, and when.  diverged: by name, what was found.
+    rejected_change: why the last change was not made; empty if it was.
+    """
+
+    def __init__(self, settings: Settings):
+        """Raises ValueError, in one sentence, for invalid settings."""
+        self.settings = settings
+        self.device = choose_device(settings.device)
+        self.corpus: Corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+        self.begin(build_trainer(settings, self.corpus))
+
+    def begin(self, trainer: Trainer) -> None:
+        """One network, nothing recorded."""
+        self.trainers = {MAIN: trainer}
+        self.steps_made, self.events = 0, list[Event]()
+        self.diverged = dict[str, str]()
+        self.rejected_change = ""
+
+    @property
+    def model(self) -> LanguageModel:
+        """The network called "main"."""
+        model = self.trainers[MAIN].model
+        assert isinstance(model, LanguageModel)
+        return model
+
+    def advance(self, to_step: int) -> None:
+        """One step after another for every network that has not diverged, until main has made `to_step` of them."""
+        while self.steps_made < to_step and MAIN not in self.diverged:
+            for name, trainer in list(self.trainers.items()):
+                if name not in self.diverged:
+                    trainer.step()
+            self.steps_made += 1
+            if self.device.type == "cpu" or self.steps_made % STEPS_BETWEEN_CHECKS_OF_A_GPU == 0:
+                self.find_diverged()
+
+    def find_diverged(self) -> None:
+        """Find out which networks have diverged.  Waits for a GPU."""
+        for name, trainer in self.trainers.items():
+            try:
+                trainer.raise_if_diverged()
+            except FloatingPointError as divergence:
+                self.diverged[name] = str(divergence)
+
+    def apply(self, change: "Change") -> None:
+        """Make a change and remember it as an event.  One that fails changes nothing and is told."""
+        try:
+            old = change.make(self)
+        except (MemoryError, RuntimeError, ValueError) as error:
+            self.rejected_change = f"{change.knob}={change.new} was refused: {str(error).splitlines()[0]}"
+            return
+        if old != change.new:
+            self.events.append(Event(self.steps_made, change.knob, old, change.new))
+            self.rejected_change = ""
+
+
+# ----------------------------------------------------------------------------------------- changes
+
+
+@dataclass(frozen=True)
+class Change(Command):
+    """A change of the networks between two steps.  knob, new: as its event tells it."""
+
+    knob: str
+    new: Any
+
+    def make(self, experiment: Experiment) -> Any:
+        """Make the change and return the value that it replaces."""
+        raise NotImplementedError
+
+
+class SetKnob(Change):
+    """A knob of main has a new value: learning_rate, clip_threshold or clip_by."""
+
+    def replaces(self, waiting: Command) -> bool:
+        """A slider on its way: only where it is now matters."""
+        return isinstance(waiting, SetKnob) and waiting.knob == self.knob
+
+    def make(self, experiment: Experiment) -> Any:
+        """The trainer keeps the knobs."""
+        main = experiment.trainers[MAIN]
+        old = getattr(main.knobs, self.knob)
+        main.set(**{self.knob: self.new})
+        return old
+
+
+class SetHiddenSize(SetKnob):
+    """Main grows or shrinks; the seed and the step decide what new units begin with."""
+
+    def make(self, experiment: Experiment) -> int:
+        """What the network computes stays the same, as far as it can."""
+        main = experiment.trainers[MAIN]
+        old: int = main.model.hidden_size
+        resize(main, self.new, seed=experiment.settings.seed + experiment.steps_made)
+        return old
+
+
+class SetCell(SetKnob):
+    """Main becomes a network with another cell and fresh weights; its curve goes on."""
+
+    def make(self, experiment: Experiment) -> str:
+        """Nothing happens if the cell is the one it has."""
+        main, old = experiment.trainers[MAIN], experiment.model.cell.name
+        if self.new != old:
+            settings = replace(experiment.settings, cell=self.new, hidden_size=main.model.hidden_size)
+            model = build_language_model(settings, experiment.corpus)
+            main.use_model(model, OPTIMIZERS[experiment.settings.optimizer](model.trainable))
+        return old
+
+
+@dataclass(frozen=True)
+class Fork(Change):
+    """A second network starts with main's weights, which from now on keeps main's knobs of this moment."""
+
+    knob: str = "fork"
+    new: Any = True
+
+    def make(self, experiment: Experiment) -> None:
+        """An earlier fork is forgotten."""
+        main = experiment.trainers[MAIN]
+        experiment.trainers[FORK] = from_state_dict(state_dict(main), main.batches)
+        experiment.diverged.pop(FORK, None)
+
+
+@dataclass(frozen=True)
+class Resume(Change):
+    """Networks that have diverged go on from their last good weights."""
+
+    knob: str = "resumed"
+    new: Any = True
+
+    def make(self, experiment: Experiment) -> None:
+        """The trainers hold the last good weights already."""
+        experiment.diverged = {}
+
+
+def change_of(knob: str, new: Any) -> Change:
+    """The change that an event of this knob tells of."""
+    kinds = {"hidden_size": SetHiddenSize, "cell": SetCell, "fork": Fork, "resumed": Resume}
+    return kinds.get(knob, SetKnob)(knob, new)
