@@ -138,8 +138,8 @@ class LanguageModel(nn.Module):
 
     def copy(self) -> "LanguageModel":
         """A model of its own with the same weights.  It takes no random number from the reader's."""
-        sizes = {"vocab_size": self.vocab_size, "hidden_size": self.hidden_size}
-        twin = LanguageModel(self.cell.name, **sizes, generator=torch.Generator())
+        V, H, own_generator = self.vocab_size, self.hidden_size, torch.Generator()
+        twin = LanguageModel(self.cell.name, vocab_size=V, hidden_size=H, generator=own_generator)
         twin.vector = nn.Parameter(self.vector.detach().clone())
         return twin
 

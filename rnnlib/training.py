@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rnnlib import engine
@@ -36,17 +37,18 @@ class Knobs:
     clip_by: str = "norm"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"the learning rate must be a number above 0; it is {self.learning_rate!r}.")
-        if not isinstance(self.clip_threshold, Real) or not self.clip_threshold > 0:
+        rate: object = self.learning_rate
+        threshold: object = self.clip_threshold
+        if not isinstance(rate, Real) or not 0 < float(rate) < math.inf:
+            raise ValueError(f"the learning rate must be a number above 0; it is {rate!r}.")
+        if not isinstance(threshold, Real) or not float(threshold) > 0:
             raise ValueError(
-                "the clipping threshold must be above 0 (math.inf switches clipping off); "
-                f"it is {self.clip_threshold!r}."
+                f"the clipping threshold must be above 0 (math.inf switches clipping off); it is {threshold!r}."
             )
         if self.clip_by not in ("norm", "value"):
             raise ValueError(f'clip_by must be "norm" or "value"; it is {self.clip_by!r}.')
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))
-        object.__setattr__(self, "clip_threshold", float(self.clip_threshold))
+        object.__setattr__(self, "learning_rate", float(rate))
+        object.__setattr__(self, "clip_threshold", float(threshold))
 
 
 class StepResult(NamedTuple):
@@ -88,7 +90,7 @@ class History:
         self._length = row + 1
         return StepResult(*self._on_device[row])
 
-    def columns(self, first: int = 0) -> dict[str, np.ndarray]:
+    def columns(self, first: int = 0) -> dict[str, NDArray[np.float64]]:
         """The columns from step `first` on, copied, float64, each (steps - first,)."""
         last = self._length
         measured = self._on_device[first:last].cpu().double().numpy()

@@ -71,7 +71,8 @@ class Workspace:
 
     def backpropagate(self, weights: Weights, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """As models.backpropagate, into this memory."""
-        self.w = Weights(*(weight.detach().numpy() for weight in weights))
+        arrays: list[Array] = [weight.detach().numpy() for weight in weights]
+        self.w = Weights(*arrays)
         if not self.cell.gates:
             W_xh, W_hh, b_h, *output = self.w
             self.w = Weights(W_xh[None], W_hh[None], b_h[None], *output)
@@ -144,7 +145,8 @@ def _weights_in_one_vector(shapes: Sequence[tuple[int, ...]], dtype: np.dtype) -
     """A vector of zeros, and views of it with the weights' names."""
     ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
     vector = np.zeros(int(ends[-1]), dtype)
-    return vector, Weights(*(vector[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)))
+    views: list[Array] = [vector[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
+    return vector, Weights(*views)
 
 
 def compile_loops() -> None:

@@ -2,7 +2,8 @@
 
 A loop over T steps that Python interprets spends more time between its small operations than in them, and holds
 Python's lock meanwhile.  Compiled, the same lines run without either, so that threads can take some rows of a batch
-each, first <= b < last.  Each `for j` does one thing to one row of units: so a processor does it for 8 or 16 units at once.
+each, first <= b < last.  Each `for j` does one thing to one row of units, so that a processor does it for 8 or 16
+units at once.
 
 Arrays: H and V padded to whole panels (products.py), zeros beyond.  h (T + 1, B, H): h_0 to h_T, and c alike.  gates
 (G, T, B, H) hold x_in at first, the gates' values after the forward pass, and dL/d(pre-activation) after the backward
