@@ -207,7 +207,7 @@ print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300
 
 # %% [markdown]
 # Several times faster on the two CPU cores where this was built, and without a tensor $(T, B, V)$ of zeros in memory. On the way forward the
-# library only ever looks up.
+# library's own cells only ever look up.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the forward pass, with its state carried (8 minutes, medium)

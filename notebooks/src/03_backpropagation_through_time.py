@@ -12,7 +12,7 @@
 # When you have worked through this notebook, you can
 #
 # - walk the graph of a recurrent network backward, one edge at a time, and keep two kinds of derivative apart;
-# - write backpropagation through time as a loop of five lines, the very loop that defines training in this course's library;
+# - write backpropagation through time as a loop of five lines, the very loop that stands in this course's library;
 # - read a gradient map, and see on it what `detach` cuts;
 # - say what truncation saves, what it costs, and what happens to whoever forgets to detach.
 #
@@ -184,7 +184,7 @@ assert torch.equal(back.W_hh, dW_hh)
 
 # %% [markdown]
 # That is the definition, plain torch on any device. A trainer on a CPU has the same numbers computed by `rnnlib/engine`: compiled loops, one thread
-# for some rows of the batch. You may skip that folder; a test holds it against `cells.py`.
+# for some rows of the batch. You may skip that folder; a test holds it against `rnnlib/cells.py`.
 #
 # One minibatch there and back, three ways:
 

@@ -228,8 +228,8 @@ rescued.session.run(200)
 rescued
 
 # %% [markdown]
-# *Top left: green leaves the axes within a few steps; blue learns. Bottom left: every gradient of blue is above the threshold, so every step
-# is exactly $8 \cdot 0.25 = 2$ long.*
+# *Top left: green leaves the axes within a few steps; blue learns. Bottom left: nearly every gradient of blue is above the threshold, and all
+# these steps are exactly $8 \cdot 0.25 = 2$ long.*
 #
 # At threshold 1 blue is lost as well: in a run of 600 steps of ours its perplexity ended above a billion, at 0.25 at 5.1. Clipping does not make
 # a learning rate harmless. It makes steps short, and here short enough.

@@ -169,7 +169,7 @@ losses = [session.trainers["main"].history.columns()["loss"] for session in (rec
 assert (losses[0] == losses[1]).all()
 
 # %% [markdown]
-# Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 160 kB.
+# Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 200 kB.
 #
 # The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)` goes on from its last step instead of
 # beginning with its first.
