@@ -165,7 +165,7 @@ for i in range(5):
 print("largest difference below 1e-8:", bool((difference - dW_hh).abs().max() < 1e-8))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## You have just read the library
+# ## You have just written the library's loop
 #
 # `cells.RNN.backward` is this code. It keeps $dL/da_t$ of every step, too, as `dx`: from it come the gradients of $W_{xh}$ and $b_h$.
 #
@@ -183,8 +183,8 @@ assert torch.equal(back.hidden, dh)
 assert torch.equal(back.W_hh, dW_hh)
 
 # %% [markdown]
-# That is the definition, plain torch on any device. A trainer on a CPU has the same numbers computed by `rnnlib/engine`: compiled loops, one thread
-# for some rows of the batch. You may skip that folder; a test holds it against `rnnlib/cells.py`.
+# That is the definition, plain torch on any device. A trainer on a CPU has the same numbers computed by `rnnlib/engine`: compiled loops, each
+# thread with some rows of the batch. You may skip that folder; a test holds it against `rnnlib/cells.py`.
 #
 # One minibatch there and back, three ways:
 
