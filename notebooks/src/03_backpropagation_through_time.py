@@ -341,8 +341,8 @@ drawing, axes = figures.panels(2)
 for detach, color in ((True, figures.BLUE), (False, figures.ORANGE)):
     for ax, values in zip(axes, zip(*memory_and_time(detach), strict=True), strict=True):
         ax.plot(range(1, 13), values, ".-", color=color)
-axes[0].set(xlabel="minibatch", ylabel="MB held", ylim=0)
-axes[1].set(xlabel="minibatch", ylabel="ms for this minibatch", ylim=0)
+axes[0].set(xlabel="minibatch", ylabel="MB held", ylim=0, xticks=range(2, 13, 2))
+axes[1].set(xlabel="minibatch", ylabel="ms for this minibatch", ylim=0, xticks=range(2, 13, 2))
 figures.label_lines(axes[0], [("with detach", figures.BLUE), ("without", figures.ORANGE)])
 drawing
 
