@@ -104,7 +104,7 @@ def truncated_bptt(
     cuts = [0, *(t for t in range(1, T) if factors[t] == 0), T]
     gradient, memory = torch.zeros_like(model.vector), HeldMemory()
     for first, last in itertools.pairwise(cuts):
-        with memory:
+        with memory, torch.enable_grad():
             W_xh, W_hh, b_h, W_hq, b_q = model.weights
             x_in = embed(tokens[first:last], W_xh, b_h)
             (h,), hidden = detach(state), []
