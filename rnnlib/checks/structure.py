@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnlib.cells import RNN
+from rnnlib.cells import RNN, unroll
 from rnnlib.checks.verdict import Verdict, check_function
 
 Function = Callable[..., Any]
@@ -22,7 +22,8 @@ def _weights(generator: torch.Generator, V: int, H: int) -> tuple[Tensor, Tensor
 
 
 def _step(x: Tensor, h: Tensor, W_xh: Tensor, W_hh: Tensor, b_h: Tensor) -> Tensor:
-    return RNN.step(x @ W_xh + b_h, h, W_hh)
+    (h,) = RNN.step(x @ W_xh + b_h, (h,), W_hh)
+    return h
 
 
 def rnn_step(function: Function) -> Verdict:
@@ -118,7 +119,7 @@ def rnn_forward(function: Function) -> Verdict:
             "Keep a list. For each `x` in `xs`: `h = rnn_step(x, h, ...)`, append `h`. In the end `torch.stack` "
             "the list."
         ),
-        answer=RNN.forward,
+        answer=unroll,
     )
 
 
