@@ -14,7 +14,7 @@ MAX_HIDDEN_SIZE = 4096
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device to train on: "cuda", "mps" or "cpu"; "auto" takes a CUDA GPU on which one operation works, else the CPU.
+    """The device to train on: "cuda", "mps" or "cpu"; "auto" takes a CUDA GPU on which an operation works, or the CPU.
 
     Small recurrent networks are slower on Apple's mps than on its CPU, so mps is taken only when asked for.  Raises
     ValueError for a device that is not here.
@@ -75,6 +75,8 @@ def check_targets(targets: Tensor, tokens: Tensor, vocab_size: int) -> None:
 def check_state(state: State, initial_state: State) -> None:
     """Raise ValueError for a state whose parts have not the number and shapes of the initial one."""
     wanted = [tuple(part.shape) for part in initial_state]
-    found = [tuple(part.shape) for part in state] if isinstance(state, tuple) else type(state).__name__
+    found = [tuple(part.shape) for part in state] if isinstance(state, tuple) else f"a {type(state).__name__}"
     if found != wanted:
-        raise ValueError(f"the state must be a tuple of tensors of the shapes {wanted}, as from initial_state; it is {found}.")
+        raise ValueError(
+            f"the state must be a tuple of tensors of the shapes {wanted}, as from initial_state; it is {found}."
+        )

@@ -70,7 +70,7 @@ class Adam:
     def __init__(self, parameters: Sequence[Tensor]):
         """memory: "m" and "v", a tensor for each parameter, and "n", the number of steps, in one tensor ()."""
         self.memory = {name: [torch.zeros_like(parameter) for parameter in parameters] for name in ("m", "v")}
-        self.memory["n"] = [torch.zeros((), device=parameters[0].device)]
+        self.memory["n"] = [torch.zeros((), dtype=torch.float32, device=parameters[0].device)]
 
     def update(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
         """Change the parameters in place."""

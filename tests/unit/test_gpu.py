@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_training import small_model
+from factories import small_model
 
 from rnnlib.cells import CELLS
 from rnnlib.live.resizing import resize

@@ -1,170 +1,110 @@
 """Models: shapes as documented, gradients equal to autograd's, PyTorch's layers matched weight by weight."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from factories import LAYERS, concise_twin, random_model, random_state, random_tokens
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnlib import loops, models
 from rnnlib.cells import CELLS
-from rnnlib.models import LanguageModel, RNNModel, parts
+from rnnlib.models import LanguageModel, RNNModel, detach, embed, embed_backward, softmax_cross_entropy
 
 V = 7
-LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-shapes = {"T": st.integers(1, 8), "B": st.integers(1, 4), "H": st.integers(1, 9), "seed": st.integers(0, 99)}
+sizes = {"T": st.integers(1, 8), "B": st.integers(1, 4), "H": st.integers(1, 9), "seed": st.integers(0, 99)}
 
 
-def scratch_model(cell: str, H: int, seed: int) -> LanguageModel:
-    return LanguageModel(
-        cell, vocab_size=V, hidden_size=H, generator=torch.Generator().manual_seed(seed)
-    ).double()  # fmt: skip
+# ------------------------------------------------------------------- between tokens and hidden states
 
 
-def concise_twin(model: LanguageModel) -> RNNModel:
-    """The same weights in PyTorch's layer."""
-    H, V, weights = model.hidden_size, model.vocab_size, model.weights
-    twin = RNNModel(LAYERS[model.cell.name](V, H), V).double()
-    with torch.no_grad():
-        twin.rnn.weight_ih_l0.copy_(weights.W_xh.mT.reshape(-1, V))
-        twin.rnn.weight_hh_l0.copy_(weights.W_hh.mT.reshape(-1, H))
-        twin.rnn.bias_ih_l0.copy_(weights.b_h.reshape(-1))
-        twin.output.weight.copy_(weights.W_hq.mT)
-        twin.output.bias.copy_(weights.b_q)
-    return twin
+@given(**sizes)
+def test_softmax_and_cross_entropy_and_their_gradient_are_autograds(T: int, B: int, H: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(T, B, H, generator=generator, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(H, (T, B), generator=generator)
+    expected = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    loss, d_logits = softmax_cross_entropy(logits.detach(), targets)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(d_logits, torch.autograd.grad(expected, logits)[0])
 
 
-def random_tokens(T: int, B: int, seed: int) -> tuple[Tensor, Tensor]:
-    tokens = torch.randint(V, (T + 1, B), generator=torch.Generator().manual_seed(seed))
-    return tokens[:-1], tokens[1:]
+def test_equal_logits_are_a_fair_die_and_huge_ones_are_no_trouble() -> None:
+    loss, d_logits = softmax_cross_entropy(torch.zeros(2, 1, 4), torch.tensor([[0], [3]]))
+    assert math.isclose(float(loss), math.log(4), rel_tol=1e-6)
+    torch.testing.assert_close(d_logits[0, 0], torch.tensor([-0.75, 0.25, 0.25, 0.25]) / 2)
+    loss, d_logits = softmax_cross_entropy(torch.tensor([[[1e30, 0.0]]]), torch.tensor([[0]]))
+    assert float(loss) == 0 and not d_logits.any()
+
+
+@pytest.mark.parametrize("gates", [(), (3,), (4,)])
+def test_embedding_is_a_product_with_one_hot_vectors(gates: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(V, (5, 3), generator=generator)
+    W_xh, b_h, d_out = (
+        torch.randn(*gates, *shape, generator=generator, dtype=torch.float64) for shape in ((V, 2), (2,), (5, 3, 2))
+    )
+    W_xh.requires_grad_()
+    b_h.requires_grad_()
+    x = F.one_hot(tokens, V).double().flatten(0, 1)
+    expected = (x @ W_xh).unflatten(-2, (5, 3)) + b_h[..., None, None, :]
+    torch.testing.assert_close(embed(tokens, W_xh, b_h), expected)
+    found = embed_backward(tokens, d_out, V)
+    torch.testing.assert_close(found, torch.autograd.grad(expected, (W_xh, b_h), d_out))
+
+
+# ---------------------------------------------------------------------------------------- gradients
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@given(**shapes)
+@given(**sizes)
 def test_scratch_and_concise_models_agree_in_logits_state_loss_and_gradients(
     cell: str, T: int, B: int, H: int, seed: int
 ) -> None:
-    ours = scratch_model(cell, H, seed)
+    ours = random_model(cell, hidden_size=H, seed=seed)
     theirs = concise_twin(ours)
-    tokens, targets = random_tokens(T, B, seed)
+    tokens, targets = random_tokens(T, B, seed=seed)
     logits, state = ours(tokens, ours.initial_state(B))
     expected_logits, expected_state = theirs(tokens, theirs.initial_state(B))
     torch.testing.assert_close(logits, expected_logits)
-    for part, expected in zip(parts(state), parts(expected_state), strict=True):
-        torch.testing.assert_close(part, expected[0])
+    torch.testing.assert_close(state, tuple(part[0] for part in expected_state))
 
     by_hand = ours.backpropagate(tokens, targets, ours.initial_state(B))
     by_autograd = theirs.backpropagate(tokens, targets, theirs.initial_state(B))
     torch.testing.assert_close(by_hand.loss, by_autograd.loss)
     mine = ours.named(by_hand.gradients[0])
     transposed = [
-        mine.W_xh.mT.reshape(-1, V),
-        mine.W_hh.mT.reshape(-1, H),
-        mine.b_h.reshape(-1),
-        mine.W_hq.mT,
-        mine.b_q,
-    ]
-    for gradient, expected in zip(transposed, by_autograd.gradients, strict=True):
-        torch.testing.assert_close(gradient, expected)
+        mine.W_xh.mT.reshape(-1, V), mine.W_hh.mT.reshape(-1, H), mine.b_h.reshape(-1), mine.W_hq.mT, mine.b_q
+    ]  # fmt: skip
+    torch.testing.assert_close(transposed, by_autograd.gradients)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@given(**shapes)
+@given(**sizes)
+@example(T=1, B=1, H=1, seed=0)
 def test_backpropagation_by_hand_equals_autograd_through_the_model(
     cell: str, T: int, B: int, H: int, seed: int
 ) -> None:
-    model = scratch_model(cell, H, seed)
-    tokens, targets = random_tokens(T, B, seed)
-    _, carried = model(tokens, model.initial_state(B))
-    state = tuple(part.detach() for part in carried) if isinstance(carried, tuple) else carried.detach()
-    logits, _ = model(tokens, state)
+    model = random_model(cell, hidden_size=H, seed=seed)
+    tokens, targets = random_tokens(T, B, seed=seed)
+    state = random_state(model, B, seed=seed)
+    logits, last = model(tokens, state)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     (expected,) = torch.autograd.grad(loss, model.trainable)
-    by_hand = model.backpropagate_by_hand(tokens, targets, state)
-    fastest = model.backpropagate(tokens, targets, state)
-    for found in (by_hand, fastest):
-        torch.testing.assert_close(found.gradients[0], expected)
-        torch.testing.assert_close(found.loss, loss.detach())
-    for part, other in zip(parts(by_hand.state), parts(fastest.state), strict=True):
-        torch.testing.assert_close(part, other)
+    found = model.backpropagate(tokens, targets, state)
+    torch.testing.assert_close(found.gradients[0], expected)
+    torch.testing.assert_close(found.loss, loss.detach())
+    torch.testing.assert_close(found.state, detach(last))
+    torch.testing.assert_close(found.hidden, model.hidden_states(tokens, state)[0].detach())
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("B", [1, 8, 19])
-def test_threads_that_share_a_batch_find_the_gradient_of_one(cell: str, B: int, monkeypatch) -> None:
-    monkeypatch.setattr(models, "CPU_THREADS", 3)
-    model = scratch_model(cell, 192, 0)
-    tokens, targets = random_tokens(5, B, 0)
-    shared = model.backpropagate_by_hand(tokens, targets, model.initial_state(B))
-    shared_gradient, pieces = shared.gradients[0].clone(), len(shared.hidden)
-    monkeypatch.setattr(models, "SMALLEST_HIDDEN_SIZE_FOR_THREADS", 1000)
-    alone = model.backpropagate_by_hand(tokens, targets, model.initial_state(B))
-    assert pieces == {1: 1, 8: 1, 19: 3}[B] and len(alone.hidden) == 1
-    torch.testing.assert_close(shared_gradient, alone.gradients[0])
-    torch.testing.assert_close(shared.loss, alone.loss)
-    for part, other in zip(parts(shared.state), parts(alone.state), strict=True):
-        torch.testing.assert_close(part, other)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@given(**shapes)
-def test_what_a_gpu_does_gives_the_numbers_of_the_cpu(cell: str, T: int, B: int, H: int, seed: int) -> None:
-    model = scratch_model(cell, H, seed)
-    tokens, targets = random_tokens(T, B, seed)
-    by_hand = model.backpropagate_by_hand(tokens, targets, model.initial_state(B))
-    by_autograd = model.backpropagate_by_autograd(tokens, targets, model.initial_state(B))
-    torch.testing.assert_close(by_autograd, by_hand)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_what_is_compiled_for_one_size_serves_all(cell: str) -> None:
-    models.compile_loops()
-    functions = [loops.rnn_forward, loops.gru_backward, loops.lstm_backward, loops.multiply, models.learn_output]
-    before = [len(function.signatures) for function in functions]
-    for T, B, H in [(1, 1, 1), (6, 2, 9), (4, 20, 64)]:
-        model = LanguageModel(cell, vocab_size=V, hidden_size=H)
-        model.backpropagate(*random_tokens(T, B, 0), model.initial_state(B))
-    assert [len(function.signatures) for function in functions] == before
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_single_precision_is_as_exact_as_it_can_be(cell: str) -> None:
-    double = scratch_model(cell, 40, 0)
-    single = LanguageModel(cell, vocab_size=V, hidden_size=40)
-    single.load_state_dict(double.state_dict())
-    tokens, targets = random_tokens(35, 16, 0)
-    expected = double.backpropagate(tokens, targets, double.initial_state(16))
-    found = single.backpropagate(tokens, targets, single.initial_state(16))
-    torch.testing.assert_close(found.loss.double(), expected.loss, rtol=1e-6, atol=0)
-    error = torch.linalg.vector_norm(found.gradients[0].double() - expected.gradients[0])
-    assert error < 1e-5 * torch.linalg.vector_norm(expected.gradients[0])
-
-
-def test_tokens_of_another_vocabulary_are_refused() -> None:
-    model = scratch_model("rnn", 4, 0)
-    tokens, targets = random_tokens(5, 2, 0)
-    for wrong in (tokens + V, tokens - V):
-        for read, wanted in ((wrong, targets), (tokens, wrong)):
-            with pytest.raises(ValueError, match=f"from 0 to {V - 1}, this model's vocabulary"):
-                model.backpropagate(read, wanted, model.initial_state(2))
-    with pytest.raises(ValueError, match="each token needs a target"):
-        model.backpropagate(tokens, targets[1:], model.initial_state(2))
-
-
-def test_a_graph_cannot_be_gone_through_twice() -> None:
-    model = scratch_model("gru", 4, 0)
-    logits, _ = model(random_tokens(3, 2, 0)[0], model.initial_state(2))
-    logits.sum().backward(retain_graph=True)
-    with pytest.raises(RuntimeError, match="gone through before"):
-        logits.sum().backward()
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_gradients_flow_through_a_state_that_was_not_cut(cell: str) -> None:
-    model = scratch_model(cell, 5, 0)
-    (first, _), (second, targets) = random_tokens(6, 2, 1), random_tokens(6, 2, 2)
+def test_gradients_flow_through_a_state_that_was_not_detached(cell: str) -> None:
+    model = random_model(cell)
+    (first, _), (second, targets) = random_tokens(6, 2, seed=1), random_tokens(6, 2, seed=2)
 
     def loss(whole: bool) -> Tensor:
         if whole:
@@ -179,18 +119,20 @@ def test_gradients_flow_through_a_state_that_was_not_cut(cell: str) -> None:
     torch.testing.assert_close(in_two, in_one)
 
 
-def test_hidden_gradients_are_total_derivatives() -> None:
-    model = scratch_model("rnn", 4, 0)
-    tokens, targets = random_tokens(6, 2, 0)
-    W_xh, W_hh, b_h, W_hq, b_q = model.weights
-    h, hidden = model.initial_state(2), []
-    for t in range(6):
-        h = torch.tanh(W_xh[tokens[t]] + h @ W_hh + b_h)
-        h.retain_grad()
-        hidden.append(h)
-    F.cross_entropy((torch.stack(hidden) @ W_hq + b_q).flatten(0, 1), targets.flatten()).backward()
-    (found,) = model.backpropagate(tokens, targets, model.initial_state(2)).hidden_gradients
-    torch.testing.assert_close(found, torch.stack([h.grad for h in hidden]))
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_model_keeps_nothing_between_two_calls(cell: str) -> None:
+    model = random_model(cell)
+    tokens, targets = random_tokens(6, 2)
+    before = dict(vars(model))
+    first = model.backpropagate(tokens, targets, model.initial_state(2))
+    kept = [tensor.clone() for tensor in (*first.gradients, *first.state, first.hidden, first.hidden_gradients)]
+    model.backpropagate(*random_tokens(6, 2, seed=1), random_state(model, 2))
+    now = [*first.gradients, *first.state, first.hidden, first.hidden_gradients]
+    assert all(torch.equal(old, new) for old, new in zip(kept, now, strict=True))
+    assert vars(model) == before
+
+
+# ------------------------------------------------------------------------------------------- shapes
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
@@ -200,21 +142,21 @@ def test_rnn_model_shapes_are_those_of_the_source(
 ) -> None:
     model = RNNModel(layer(V, 5, num_layers, bidirectional=bidirectional), V)
     state = model.initial_state(4)
-    assert isinstance(state, tuple) == (layer is nn.LSTM)
-    assert all(part.shape == (num_layers * (1 + bidirectional), 4, 5) for part in parts(state))
-    tokens, targets = random_tokens(6, 4, 0)
+    assert len(state) == (2 if layer is nn.LSTM else 1)
+    assert all(part.shape == (num_layers * (1 + bidirectional), 4, 5) for part in state)
+    tokens, targets = random_tokens(6, 4)
     logits, new_state = model(tokens, state)
     assert logits.shape == (6, 4, V)
-    assert all(part.shape == old.shape for part, old in zip(parts(new_state), parts(state), strict=True))
+    assert [part.shape for part in new_state] == [part.shape for part in state]
     assert len(model.backpropagate(tokens, targets, state).gradients) == len(model.trainable)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_weights_have_the_documented_shapes_and_the_scale_of_pytorchs(cell: str) -> None:
     model = LanguageModel(cell, vocab_size=V, hidden_size=100)
-    blocks = {"rnn": (), "gru": (3,), "lstm": (4,)}[cell]
+    gates = {"rnn": (), "gru": (3,), "lstm": (4,)}[cell]
     assert [tuple(weight.shape) for weight in model.weights] == [
-        (*blocks, V, 100), (*blocks, 100, 100), (*blocks, 100), (100, V), (V,)
+        (*gates, V, 100), (*gates, 100, 100), (*gates, 100), (100, V), (V,)
     ]  # fmt: skip
     assert 0.098 < float(model.vector.detach().abs().max()) < 0.1001
     assert sum(weight.numel() for weight in model.weights) == model.vector.numel()
@@ -226,13 +168,6 @@ def test_the_number_of_parameters_equals_pytorchs_less_its_second_bias() -> None
         assert LanguageModel(cell, vocab_size=V, hidden_size=6).vector.numel() == sum(
             p.numel() for p in theirs.trainable
         )
-
-
-def test_backpropagation_leaves_torchs_number_of_threads_as_it_was() -> None:
-    before = torch.get_num_threads()
-    model = LanguageModel(vocab_size=V, hidden_size=4)
-    model.backpropagate(*random_tokens(3, 2, 0), model.initial_state(2))
-    assert torch.get_num_threads() == before
 
 
 def test_a_hidden_size_may_be_a_number_of_numpys() -> None:
@@ -269,7 +204,28 @@ def test_unknown_cells_and_unfit_layers_are_refused() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_state_for_another_batch_is_refused(cell: str) -> None:
     model = LanguageModel(cell, vocab_size=V, hidden_size=4)
-    tokens, targets = random_tokens(3, 20, 0)
+    tokens, targets = random_tokens(3, 20)
     for rows in (1, 19, 21):
-        with pytest.raises(ValueError, match=r"the state must be as from initial_state\(20\)"):
+        for call in (model, model.hidden_states):
+            with pytest.raises(ValueError, match=r"the state must be a tuple of tensors of the shapes .*\(20, 4\)"):
+                call(tokens, model.initial_state(rows))
+        with pytest.raises(ValueError, match=r"the state must be a tuple of tensors of the shapes .*\(20, 4\)"):
             model.backpropagate(tokens, targets, model.initial_state(rows))
+
+
+def test_a_state_without_its_tuple_is_refused() -> None:
+    model = LanguageModel(vocab_size=V, hidden_size=4)
+    (h,) = model.initial_state(2)
+    with pytest.raises(ValueError, match="as from initial_state; it is a Tensor"):
+        model(random_tokens(3, 2)[0], h)
+
+
+def test_tokens_of_another_vocabulary_are_refused() -> None:
+    model = random_model("rnn")
+    tokens, targets = random_tokens(5, 2)
+    for wrong in (tokens + V, tokens - V):
+        for given_tokens, given_targets in ((wrong, targets), (tokens, wrong)):
+            with pytest.raises(ValueError, match=f"from 0 to {V - 1}, this model's vocabulary"):
+                model.backpropagate(given_tokens, given_targets, model.initial_state(2))
+    with pytest.raises(ValueError, match="each token needs a target"):
+        model.backpropagate(tokens, targets[1:], model.initial_state(2))

@@ -187,7 +187,10 @@ def test_a_loaded_session_writes_from_the_same_prefix_and_its_snapshot_is_traine
     saved = Session(Settings(**SMALL), name="saved", prefix="a storm")
     saved.run(5)
     recordings.save(saved, tmp_path / "saved")
-    for again in (recordings.load(tmp_path / "saved", name="again"), recordings.replay(tmp_path / "saved", name="replay")):
+    for again in (
+        recordings.load(tmp_path / "saved", name="again"),
+        recordings.replay(tmp_path / "saved", name="replay"),
+    ):
         assert again.prefix == "a storm"
         assert torch.equal(again.snapshot.vector, saved.model.vector)
         again.stop()
