@@ -16,8 +16,9 @@ from rnnlib.checks.gradient_problems import (
     lstm_step,
     time_stays_time,
 )
+from rnnlib.checks.handed_in import handed_in
 from rnnlib.checks.introduction import perplexity, sequential_batches, smoothed_bigram
-from rnnlib.checks.lab import handed_in, remembers, rescues
+from rnnlib.checks.lab import remembers, rescues
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
 from rnnlib.checks.verdict import Verdict
 

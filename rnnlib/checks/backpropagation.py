@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib.cells import RNN, State, unroll
+from rnnlib.checks import answers
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, check_function, verdict
-from rnnlib.models import RNNModel, detach
-from rnnlib.topics.truncation import truncated_bptt
+from rnnlib.models import RNNModel
 
 Function = Callable[..., Any]
 
@@ -45,10 +45,6 @@ def bptt(function: Function) -> Verdict:
     def shared(h: Tensor, da: Tensor) -> Tensor:
         return torch.einsum("tbi,tbj->ij", h, da)
 
-    def right(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
-        found = RNN.backward(direct, [(state,) for state in h], W_hh, direct)  # of x_in an RNN needs the shape alone
-        return found.hidden, found.W_hh
-
     def variant(**switches: Any) -> Function:
         def wrong(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
             dh, da = back(h, direct, W_hh, **switches)
@@ -79,22 +75,20 @@ def bptt(function: Function) -> Verdict:
             back(h, d, W)[0],
             shared(h[:-1], back(h, d, W)[0]),
         ),
-        "dW_hh is transposed.": lambda h, d, W: (right(h, d, W)[0], right(h, d, W)[1].T),
+        "dW_hh is transposed.": lambda h, d, W: (answers.bptt(h, d, W)[0], answers.bptt(h, d, W)[1].T),
     }
     return check_function(
         "bptt",
         function,
-        right=right,
+        answer=answers.bptt,
         mistakes=mistakes,
         inputs=inputs,
         results=["dh", "dW_hh"],
         praise="term by term what cells.RNN.backward gives.",
         hint=(
-            "Go through `t` in `reversed(range(T))` with `da_after`, at first zero: `dh[t] = direct[t] + "
-            "da_after @ W_hh.T`, "
-            "`da = dh[t] * (1 - h[t + 1] ** 2)`, `dW_hh += h[t].T @ da`, `da_after = da`."
+            "Go through `t` in `reversed(range(T))` with `later`, at first zero: `dh[t] = direct[t] + later`, "
+            "`da = dh[t] * (1 - h[t + 1] ** 2)`, `dW_hh += h[t].T @ da`, `later = da @ W_hh.T`."
         ),
-        answer=RNN.backward,
     )
 
 
@@ -130,7 +124,7 @@ def missing_detach(train: Function) -> Verdict:
         mistake,
         praise="values are carried from batch to batch, gradients are not; for GRU and LSTM alike.",
         hint="Before (or after) each batch: `state = tuple(part.detach() for part in state)`.",
-        answer=detach,
+        answer=answers.missing_detach,
     )
 
 
@@ -237,15 +231,13 @@ def truncated(function: Function) -> Verdict:
     return check_function(
         "truncated",
         function,
-        right=gradient,
+        answer=answers.truncated,
         mistakes=mistakes,
         inputs=inputs,
         results=["dL/dW_hh"],
         praise="each loss reaches back to the last cut, and no further.",
         hint=(
-            "In the loop over t, before the step: `if t > 0 and t % k == 0: h = h.detach()`. Add up the losses, "
-            "and ask "
-            "`torch.autograd.grad(total, W_hh)` for the gradient."
+            "In the loop over t, before the step: `if t > 0 and t % k == 0: h = h.detach()`. Add up the losses, and "
+            "ask `torch.autograd.grad(total, W_hh)` for the gradient."
         ),
-        answer=truncated_bptt,
     )

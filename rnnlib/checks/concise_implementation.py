@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib.baselines import NGram
+from rnnlib.checks import answers
 from rnnlib.checks.verdict import Verdict, verdict
-from rnnlib.models import Model, RNNModel
+from rnnlib.models import Model
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer, evaluate, perplexity
 
@@ -46,7 +47,7 @@ def model(make_model: Callable[[int, int], nn.Module]) -> Verdict:
         "the hidden states of all steps, (T, B, H), and the last state. `nn.Linear` works on the last axis."
     )
     praise = "the shapes are (T, B, V) and (1, B, H), and every number is that of the library's RNNModel."
-    return verdict("model", mistake, praise=praise, hint=hint, answer=RNNModel.forward)
+    return verdict("model", mistake, praise=praise, hint=hint, answer=answers.MyModel)
 
 
 def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) -> str | None:
@@ -98,7 +99,7 @@ def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int
         "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
         "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
     )
-    return verdict("beats_the_ngram", mistake, praise=praise, hint=hint, answer=Trainer.step)
+    return verdict("beats_the_ngram", mistake, praise=praise, hint=hint)
 
 
 def _mistake_in_contest(

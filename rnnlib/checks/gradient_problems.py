@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnlib import training
-from rnnlib.cells import GRU, LSTM
+from rnnlib.checks import answers
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, check_function, verdict
 
 Function = Callable[..., Any]
@@ -57,11 +56,6 @@ def _global_norm(gradients: list[Tensor]) -> Tensor:
 
 def clip_by_norm(function: Function) -> Verdict:
     """Check function(gradients, threshold), which shortens a list of tensors in place to a global norm."""
-
-    def right(gradients: list[Tensor], threshold: float) -> list[Tensor]:
-        norm = _global_norm(gradients)
-        return _scaled(gradients, lambda _: min(1.0, threshold / float(norm)))
-
     mistakes: dict[str, Function] = {
         "each tensor was clipped alone, so the direction changes; one norm, of all together.": lambda g, c: _scaled(
             g, lambda one: min(1.0, c / float(one.norm()))
@@ -80,17 +74,17 @@ def clip_by_norm(function: Function) -> Verdict:
     }
     return check_function(
         "clip_by_norm",
-        _changed(function),
-        right=right,
+        function,
+        as_compared=_changed,
+        answer=answers.clip_by_norm,
         mistakes=mistakes,
         inputs=_clipping_inputs(),
         results=["the first gradient", "the second"],
         praise="shorter, never turned, and short ones left alone.",
         hint=(
-            "norm = square root of the sum of all squares of all tensors; multiply each in place by min(1, "
-            "threshold / norm)."
+            "norm = square root of the sum of all squares of all tensors; "
+            "multiply each in place by min(1, threshold / norm)."
         ),
-        answer=training.clip_by_norm,
     )
 
 
@@ -108,14 +102,14 @@ def clip_by_value(function: Function) -> Verdict:
     }
     return check_function(
         "clip_by_value",
-        _changed(function),
-        right=lambda gradients, threshold: [gradient.clamp(-threshold, threshold) for gradient in gradients],
+        function,
+        as_compared=_changed,
+        answer=answers.clip_by_value,
         mistakes=mistakes,
         inputs=_clipping_inputs(),
         results=["the first gradient", "the second"],
         praise="every component between -threshold and threshold.",
         hint="`torch.clamp_` (or `clamp(..., out=...)`) works in place, component by component.",
-        answer=training.clip_by_value,
     )
 
 
@@ -123,7 +117,7 @@ def clip_by_value(function: Function) -> Verdict:
 
 
 def _gate_inputs(blocks: int, *, cell: bool) -> list[tuple[Any, ...]]:
-    """share (blocks, B, H), state, W_hh (blocks, H, H)."""
+    """x_in (blocks, B, H), state, W_hh (blocks, H, H)."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
@@ -136,21 +130,21 @@ def _gate_inputs(blocks: int, *, cell: bool) -> list[tuple[Any, ...]]:
 
 
 def lstm_step(function: Function) -> Verdict:
-    """Check function(share (4, B, H), (h, c), W_hh (4, H, H)) -> (h, c).  Gates in the order i, f, g, o."""
+    """Check function(x_in (4, B, H), (h, c), W_hh (4, H, H)) -> (h, c).  Gates in the order i, f, g, o."""
 
-    def step(share: Tensor, state: tuple[Tensor, Tensor], W_hh: Tensor, **how: Any) -> tuple[Tensor, Tensor]:
+    def step(x_in: Tensor, state: tuple[Tensor, Tensor], W_hh: Tensor, **how: Any) -> tuple[Tensor, Tensor]:
         h, c = state
-        a = share + h @ W_hh
+        a = x_in + h @ W_hh
         i, f, g, o = (a[place] for place in how.get("order", (0, 1, 2, 3)))
         candidate = torch.sigmoid(g) if how.get("sigmoid_candidate") else torch.tanh(g)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * candidate
         return torch.sigmoid(o) * (c if how.get("bare") else torch.tanh(c)), c
 
     def variant(**how: Any) -> Function:
-        return lambda share, state, W_hh: step(share, state, W_hh, **how)
+        return lambda x_in, state, W_hh: step(x_in, state, W_hh, **how)
 
-    def without_old_cell(share: Tensor, state: tuple[Tensor, Tensor], W_hh: Tensor) -> tuple[Tensor, Tensor]:
-        return step(share, (state[0], torch.zeros_like(state[1])), W_hh)
+    def without_old_cell(x_in: Tensor, state: tuple[Tensor, Tensor], W_hh: Tensor) -> tuple[Tensor, Tensor]:
+        return step(x_in, (state[0], torch.zeros_like(state[1])), W_hh)
 
     mistakes: dict[str, Function] = {
         "input and forget gate are swapped: the order is i, f, g, o.": variant(order=(1, 0, 2, 3)),
@@ -159,27 +153,26 @@ def lstm_step(function: Function) -> Verdict:
         "h is o times c; it is o times tanh(c).": variant(bare=True),
         "the old c is not used: c = f * c + i * g.": without_old_cell,
         "h and c are returned in the wrong order.": lambda *a: step(*a)[::-1],
-        "W_hh is transposed.": lambda share, state, W_hh: step(share, state, W_hh.mT),
+        "W_hh is transposed.": lambda x_in, state, W_hh: step(x_in, state, W_hh.mT),
         "only h was returned; the state is the pair (h, c).": lambda *a: step(*a)[0],
     }
     return check_function(
         "lstm_step",
         function,
-        right=step,
+        answer=answers.lstm_step,
         mistakes=mistakes,
         inputs=_gate_inputs(4, cell=True),
         results=["h", "c"],
         praise="forget a little, add a little, show a part of it.",
-        hint="`a_i, a_f, a_g, a_o = share + h @ W_hh`; sigmoid for i, f, o, tanh for g; then the two formulas.",
-        answer=LSTM.step,
+        hint="`a_i, a_f, a_g, a_o = x_in + h @ W_hh`; sigmoid for i, f, o, tanh for g; then the two formulas.",
     )
 
 
 def gru_step(function: Function) -> Verdict:
-    """Check function(share (3, B, H), h, W_hh (3, H, H)) -> h.  Gates in the order r, z, n."""
+    """Check function(x_in (3, B, H), h, W_hh (3, H, H)) -> h.  Gates in the order r, z, n."""
 
-    def step(share: Tensor, h: Tensor, W_hh: Tensor, **how: Any) -> Tensor:
-        x_r, x_z, x_n = share
+    def step(x_in: Tensor, h: Tensor, W_hh: Tensor, **how: Any) -> Tensor:
+        x_r, x_z, x_n = x_in
         h_r, h_z, h_n = h @ W_hh
         r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
         if how.get("swapped"):
@@ -189,7 +182,7 @@ def gru_step(function: Function) -> Verdict:
         return z * n + (1 - z) * h if how.get("other_way") else (1 - z) * n + z * h
 
     def variant(**how: Any) -> Function:
-        return lambda share, h, W_hh: step(share, h, W_hh, **how)
+        return lambda x_in, h, W_hh: step(x_in, h, W_hh, **how)
 
     mistakes: dict[str, Function] = {
         "reset and update gate are swapped: the order is r, z, n.": variant(swapped=True),
@@ -198,21 +191,20 @@ def gru_step(function: Function) -> Verdict:
         "the reset gate acts before the product with W_hn; in this course, as in PyTorch, it acts after.": variant(
             before=True
         ),
-        "W_hh is transposed.": lambda share, h, W_hh: step(share, h, W_hh.mT),
-        "this is the candidate n; it still has to be mixed with the old state.": lambda share, h, W_hh: torch.tanh(
-            share[2] + torch.sigmoid(share[0] + h @ W_hh[0]) * (h @ W_hh[2])
+        "W_hh is transposed.": lambda x_in, h, W_hh: step(x_in, h, W_hh.mT),
+        "this is the candidate n; it still has to be mixed with the old state.": lambda x_in, h, W_hh: torch.tanh(
+            x_in[2] + torch.sigmoid(x_in[0] + h @ W_hh[0]) * (h @ W_hh[2])
         ),
     }
     return check_function(
         "gru_step",
         function,
-        right=step,
+        answer=answers.gru_step,
         mistakes=mistakes,
         inputs=_gate_inputs(3, cell=False),
         results=["h"],
         praise="a mixture of the old state and a candidate, unit by unit.",
-        hint="`x_r, x_z, x_n = share` and `h_r, h_z, h_n = h @ W_hh`; the reset gate multiplies `h_n`.",
-        answer=GRU.step,
+        hint="`x_r, x_z, x_n = x_in` and `h_r, h_z, h_n = h @ W_hh`; the reset gate multiplies `h_n`.",
     )
 
 
@@ -238,7 +230,7 @@ def clipped_once(train: Function) -> Verdict:
         mistake,
         praise="a generator can be gone through once; a list as often as you like.",
         hint="`parameters = list(parameters)` as the first line.",
-        answer=training.clip_by_norm,
+        answer=answers.clipped_once,
     )
 
 
@@ -267,9 +259,6 @@ def time_stays_time(to_targets: Function) -> Verdict:
         for T, B, V in ((5, 3, 4), (1, 2, 3), (4, 1, 2))
     ]
 
-    def right(logits: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(logits.flatten(0, 1), targets.T.flatten())
-
     mistakes: dict[str, Function] = {
         "batch and time are mixed: reshape keeps the order in memory, it does not swap axes. Transpose the targets.": (
             lambda logits, targets: F.cross_entropy(logits.flatten(0, 1), targets.flatten())
@@ -285,11 +274,10 @@ def time_stays_time(to_targets: Function) -> Verdict:
     return check_function(
         "time_stays_time",
         to_targets,
-        right=right,
+        answer=answers.time_stays_time,
         mistakes=mistakes,
         inputs=inputs,
         results=["the loss"],
         praise="logits[t, b] is compared with targets[b, t].",
         hint="`targets.T` is (T, B), as the first two axes of the logits are.",
-        answer=training.evaluate,
     )

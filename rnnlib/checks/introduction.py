@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnlib.baselines import NGram
+from rnnlib.checks import answers
 from rnnlib.checks.verdict import Verdict, check_function
-from rnnlib.text import SequentialBatches
-from rnnlib.training import evaluate
 
 
 def perplexity(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
@@ -41,13 +39,12 @@ def perplexity(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
     return check_function(
         "perplexity",
         function,
-        right=lambda *a: losses(*a).mean().exp(),
+        answer=answers.perplexity,
         mistakes=mistakes,
         inputs=inputs,
         results=["the perplexity"],
         praise="the exponential of the mean cross-entropy, for every shape.",
         hint="`F.cross_entropy` wants logits (N, V) and targets (N,), and returns their mean in nats: flatten both.",
-        answer=evaluate,
     )
 
 
@@ -79,17 +76,15 @@ def smoothed_bigram(function: Callable[[Tensor, int], Tensor]) -> Verdict:
     return check_function(
         "smoothed_bigram",
         function,
-        right=lambda *a: row_by_row(counts(*a) + 1),
+        answer=answers.smoothed_bigram,
         mistakes=mistakes,
         inputs=inputs,
         results=["the table"],
         praise="every row is a distribution, and nothing is impossible.",
         hint=(
-            "Begin with `torch.ones(vocab_size, vocab_size)`. Go through the pairs `zip(tokens[:-1], "
-            "tokens[1:])` and add "
-            "1 to the cell of each. Divide by `table.sum(1, keepdim=True)`."
+            "Begin with `torch.ones(vocab_size, vocab_size)`. Go through the pairs `zip(tokens[:-1], tokens[1:])` and "
+            "add 1 to the cell of each. Divide by `table.sum(1, keepdim=True)`."
         ),
-        answer=NGram,
     )
 
 
@@ -106,11 +101,14 @@ def sequential_batches(function: Callable[[Tensor, int, int], Any]) -> Verdict:
         parts = [torch.stack([tokens[b * each + s : b * each + s + each] for b in range(B)]) for s in (0, shift)]
         return torch.stack([part.view(B, count, T).permute(1, 2, 0) for part in parts], 1)  # (count, 2, T, B)
 
-    def stacked(*arguments: Any) -> Any:
-        batches = function(*arguments)
-        if batches is None or batches is ...:
-            return batches
-        return torch.stack([torch.stack(list(batch)) for batch in batches])
+    def stacked(cutting: Callable[[Tensor, int, int], Any]) -> Callable[..., Any]:
+        def cut_and_stack(*arguments: Any) -> Any:
+            batches = cutting(*arguments)
+            if batches is None or batches is ...:
+                return batches
+            return torch.stack([torch.stack(list(batch)) for batch in batches])
+
+        return cut_and_stack
 
     def neighbours_side_by_side(tokens: Tensor, B: int, T: int) -> Tensor:
         count = num_batches(tokens, B, T)
@@ -134,17 +132,16 @@ def sequential_batches(function: Callable[[Tensor, int, int], Any]) -> Verdict:
     }
     return check_function(
         "sequential_batches",
-        stacked,
-        right=cut,
+        function,
+        as_compared=stacked,
+        answer=answers.sequential_batches,
         mistakes=mistakes,
         inputs=inputs,
         results=["the batches, stacked (number, 2, T, B),"],
         praise="each row goes on in the next batch, and every target is the token after its input.",
         hint=(
             "Let each of the B rows have `length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps` tokens: "
-            "`tokens[: batch_size * length].view(batch_size, length).T` is (length, B), and so is the same from "
-            "token 1 "
-            "on. Then cut both into pieces of `num_steps`."
+            "`tokens[: batch_size * length].view(batch_size, length).T` is (length, B), and so is the same from token "
+            "1 on. Then cut both into pieces of `num_steps`."
         ),
-        answer=SequentialBatches,
     )

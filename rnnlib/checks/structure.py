@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnlib.cells import RNN, unroll
+from rnnlib.checks import answers
+from rnnlib.checks.answers import rnn_step as step
 from rnnlib.checks.verdict import Verdict, check_function
 
 Function = Callable[..., Any]
@@ -19,11 +20,6 @@ SIZES = ((3, 5, 4), (1, 2, 6), (2, 1, 3))  # B, V, H
 def _weights(generator: torch.Generator, V: int, H: int) -> tuple[Tensor, Tensor, Tensor]:
     """W_xh (V, H), W_hh (H, H), b_h (H)."""
     return tuple(torch.randn(*shape, generator=generator) for shape in ((V, H), (H, H), (H,)))  # type: ignore[return-value]
-
-
-def _step(x: Tensor, h: Tensor, W_xh: Tensor, W_hh: Tensor, b_h: Tensor) -> Tensor:
-    (h,) = RNN.step(x @ W_xh + b_h, (h,), W_hh)
-    return h
 
 
 def rnn_step(function: Function) -> Verdict:
@@ -36,7 +32,7 @@ def rnn_step(function: Function) -> Verdict:
     mistakes: dict[str, Function] = {
         "the tanh is missing: this is the sum before it.": lambda x, h, W_xh, W_hh, b: x @ W_xh + h @ W_hh + b,
         "the bias b_h is missing.": lambda x, h, W_xh, W_hh, b: torch.tanh(x @ W_xh + h @ W_hh),
-        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W_xh, W_hh, b: _step(
+        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W_xh, W_hh, b: step(
             x, h, W_xh, W_hh.T, b
         ),
         "the state h is not used: this step remembers nothing.": lambda x, h, W_xh, W_hh, b: torch.tanh(x @ W_xh + b),
@@ -50,13 +46,12 @@ def rnn_step(function: Function) -> Verdict:
     return check_function(
         "rnn_step",
         function,
-        right=_step,
+        answer=answers.rnn_step,
         mistakes=mistakes,
         inputs=inputs,
         results=["the state"],
         praise="one time step, for any batch size, vocabulary and number of hidden units.",
         hint="Two matrix products, `x @ W_xh` and `h @ W_hh`, and `b_h`; then one `torch.tanh` of their sum.",
-        answer=RNN.step,
     )
 
 
@@ -68,27 +63,18 @@ def rnn_forward(function: Function) -> Verdict:
         for T, (B, V, H) in zip((4, 1, 3), SIZES, strict=True)
     ]
 
-    def run(xs: Tensor, h: Tensor, *weights: Tensor) -> list[Tensor]:
-        """h_0 to h_T."""
-        states = [h]
-        for x in xs:
-            states.append(_step(x, states[-1], *weights))
-        return states
-
-    def right(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        states = run(xs, h, *weights)
-        return torch.stack(states[1:]), states[-1]
+    right = answers.rnn_forward
 
     def from_zero(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
         return right(xs, torch.zeros_like(h), *weights)
 
     def never_carried(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        states = [_step(x, h, *weights) for x in xs]
+        states = [step(x, h, *weights) for x in xs]
         return torch.stack(states), states[-1]
 
     def one_early(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        states = run(xs, h, *weights)
-        return torch.stack(states[:-1]), states[-1]
+        states, last = right(xs, h, *weights)
+        return torch.cat([h[None], states[:-1]]), last
 
     mistakes: dict[str, Function] = {
         "the state given was not used: the first step began with zeros, so nothing is carried from batch to batch.": (
@@ -110,7 +96,7 @@ def rnn_forward(function: Function) -> Verdict:
     return check_function(
         "rnn_forward",
         function,
-        right=right,
+        answer=answers.rnn_forward,
         mistakes=mistakes,
         inputs=inputs,
         results=["the states", "the last state"],
@@ -119,7 +105,6 @@ def rnn_forward(function: Function) -> Verdict:
             "Keep a list. For each `x` in `xs`: `h = rnn_step(x, h, ...)`, append `h`. In the end `torch.stack` "
             "the list."
         ),
-        answer=unroll,
     )
 
 
@@ -131,35 +116,33 @@ def unrolled_twice(function: Function) -> Verdict:
         for B, V, H in SIZES
     ]
 
-    def right(x_1: Tensor, x_2: Tensor, h_0: Tensor, *w: Tensor) -> Tensor:
-        return _step(x_2, _step(x_1, h_0, *w), *w)
-
     def without_inner_tanh(x_1: Tensor, x_2: Tensor, h_0: Tensor, *w: Tensor) -> Tensor:
         W_xh, W_hh, b_h = w
-        return _step(x_2, x_1 @ W_xh + h_0 @ W_hh + b_h, *w)
+        return step(x_2, x_1 @ W_xh + h_0 @ W_hh + b_h, *w)
 
     def without_inner_bias(x_1: Tensor, x_2: Tensor, h_0: Tensor, *w: Tensor) -> Tensor:
         W_xh, W_hh, _ = w
-        return _step(x_2, torch.tanh(x_1 @ W_xh + h_0 @ W_hh), *w)
+        return step(x_2, torch.tanh(x_1 @ W_xh + h_0 @ W_hh), *w)
 
     mistakes: dict[str, Function] = {
-        "x_1 and x_2 are swapped: the inner step reads x_1.": lambda x_1, x_2, *rest: right(x_2, x_1, *rest),
+        "x_1 and x_2 are swapped: the inner step reads x_1.": lambda x_1, x_2, *rest: answers.unrolled_twice(
+            x_2, x_1, *rest
+        ),
         "the inner tanh is missing.": without_inner_tanh,
         "the inner step has no b_h; every step has it.": without_inner_bias,
-        "this is h_1; go one step further.": lambda x_1, x_2, h_0, *w: _step(x_1, h_0, *w),
-        "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h_0, *w: _step(x_2, h_0, *w),
+        "this is h_1; go one step further.": lambda x_1, x_2, h_0, *w: step(x_1, h_0, *w),
+        "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h_0, *w: step(x_2, h_0, *w),
     }
     return check_function(
         "unrolled_twice",
         function,
-        right=right,
+        answer=answers.unrolled_twice,
         mistakes=mistakes,
         inputs=inputs,
         results=["h_2"],
         praise="the same three weights, twice.",
         hint=(
-            "Write h_2 with h_1 in it: `torch.tanh(x_2 @ W_xh + h_1 @ W_hh + b_h)`. Then put the formula of h_1 "
-            "in its place."
+            "Write h_2 with h_1 in it: `torch.tanh(x_2 @ W_xh + h_1 @ W_hh + b_h)`. Then put the formula of h_1 in its "
+            "place."
         ),
-        answer=RNN.step,
     )

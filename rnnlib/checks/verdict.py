@@ -1,6 +1,6 @@
 """What a check says, and how it finds it: the right answer, the named mistakes, the first difference.
 
-Comes first in checks/.  Next: one file of checks for each notebook.
+Before: answers.py.  Next: one file of checks for each notebook.
 """
 
 import copy
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-TRIES_BEFORE_HINT, TRIES_BEFORE_SOURCE = 2, 3
+TRIES_BEFORE_HINT, TRIES_BEFORE_ANSWER = 2, 3
 TOLERANCE = 1e-4
 NOT_FILLED_IN = "replace the `...` by your lines; this cell then checks them."
 _tries: Counter[str] = Counter()
@@ -23,60 +23,63 @@ _tries: Counter[str] = Counter()
 class Verdict:
     """What a check found: "passed", "open" (nothing filled in yet) or "wrong", and why.
 
-    hint: shown, folded, from the second wrong try on.  source: the library's own answer, from the third.
+    hint: shown, folded, from the second wrong try on.  answer: the source of one, from the third.
     """
 
     result: str
     message: str
     hint: str = ""
-    source: str = ""
+    answer: str = ""
 
     def __repr__(self) -> str:
         return f"{ {'passed': 'Passed', 'open': 'Not yet', 'wrong': 'Not right yet'}[self.result] }: {self.message}"
 
     def _repr_markdown_(self) -> str:
-        folds = [("A hint", self.hint), ("The library's own source", f"```python\n{self.source}```")]
-        shown = [(title, body) for title, body in folds[: 1 + bool(self.source)] if self.hint]
+        folds = [("A hint", self.hint), ("An answer", f"```python\n{self.answer}```")]
+        shown = [(title, body) for title, body in folds[: 1 + bool(self.answer)] if self.hint]
         details = "".join(f"\n\n<details><summary>{title}</summary>\n\n{body}\n\n</details>" for title, body in shown)
         return f"**{repr(self).replace(':', '**:', 1)}{details}"
 
 
-def verdict(exercise: str, mistake: str | None, *, praise: str, hint: str, answer: object) -> Verdict:
+def verdict(
+    exercise: str, mistake: str | None, *, praise: str, hint: str, answer: Callable[..., Any] | None = None
+) -> Verdict:
     """Passed if there is no mistake; otherwise wrong, with more help from try to try.
 
-    answer: the class or function of the library whose source is shown in the end.
+    answer: the class or function whose source is shown in the end; a contest has none.
     """
     if mistake is None:
         _tries[exercise] = 0
         return Verdict("passed", praise)
     _tries[exercise] += 1
     shown_hint = hint if _tries[exercise] >= TRIES_BEFORE_HINT else ""
-    source = inspect.getsource(answer) if _tries[exercise] >= TRIES_BEFORE_SOURCE else ""  # type: ignore[arg-type]
-    return Verdict("wrong", mistake, shown_hint, source)
+    shown_answer = inspect.getsource(answer) if answer and _tries[exercise] >= TRIES_BEFORE_ANSWER else ""
+    return Verdict("wrong", mistake, shown_hint, shown_answer)
 
 
 def check_function(
     exercise: str,
     function: Callable[..., Any],
     *,
-    right: Callable[..., Any],
+    answer: Callable[..., Any],
     mistakes: Mapping[str, Callable[..., Any]],
     inputs: Sequence[tuple[Any, ...]],
     results: Sequence[str],
     praise: str,
     hint: str,
-    answer: object,
+    as_compared: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
 ) -> Verdict:
-    """Compare a reader's function with the right one on several inputs, the most general ones first.
+    """Compare a reader's function with the answer on several inputs, the most general ones first.
 
-    exercise: under which name wrong tries are counted.
+    exercise: under which name wrong tries are counted.  as_compared: makes of the reader's function, and of the answer,
+    one that returns what is to be compared.
     mistakes: what is said -> a function that makes this mistake; the first that gives what the reader's gives is named.
     results: what the function returns, one name for each thing.  Every call gets a fresh copy of its input.
     """
-    mistake = None
+    mistake, found_by, right = None, as_compared(function), as_compared(answer)
     for arguments in inputs:
         try:
-            found = function(*copy.deepcopy(arguments))
+            found = found_by(*copy.deepcopy(arguments))
         except Exception as error:
             mistake = f"it raised {type(error).__name__}: {error}"
             break

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures.letters import letter_axes, letters, shade
+from rnnlib.figures.letters import shade, shaded_letters
 from rnnlib.figures.style import (
     BLACK,
     BLUE,
@@ -20,6 +20,7 @@ from rnnlib.figures.style import (
     ORANGE,
     PURPLE,
     TEXT,
+    UPRIGHT,
     WHITE_BEHIND,
     Drawing,
     color_bar,
@@ -60,8 +61,9 @@ def cliff_background() -> np.ndarray:
 def cliff_map(ax: Axes, background: np.ndarray, ways: Mapping[str, np.ndarray]) -> None:
     """The error from above, light where it is large, and the ways of some descents; names above the axes."""
     ax.imshow(
-        background, origin="lower", extent=(*CLIFF_W, *CLIFF_B), aspect="auto", cmap="Greys_r", vmin=-0.1, vmax=0.35
-    )
+        background, origin="lower", extent=(*CLIFF_W, *CLIFF_B), aspect="auto", cmap="Greys_r", vmin=-0.1, vmax=0.35,
+        interpolation="antialiased",
+    )  # fmt: skip
     for color, way in zip((ORANGE, BLUE, GREEN), ways.values(), strict=False):
         ax.plot(*way.T, ".-", color=color, linewidth=1.6, markersize=7)
     first = next(iter(ways.values()))[0]
@@ -86,14 +88,18 @@ def cliff_surface() -> Drawing:
     w, b = np.meshgrid(np.linspace(*CLIFF_W, 180), np.linspace(*CLIFF_B, 110))
     options = {"edgecolor": "none", "linewidth": 0, "antialiased": True}
     ax.plot_surface(w, b, cliff_background(), cmap="cividis", rcount=110, ccount=180, **options)
-    ax.set(facecolor="white")
+    ax.set(facecolor="white", xlim=(3.67, 5.73), ylim=(-3.08, -1.82), zlim=(-0.01, 0.42))
     ax.grid(False)
     ax.tick_params(color="none", labelcolor=BLACK, labelsize=12, labelfontfamily=TEXT["fontfamily"], pad=3.5)
     for axis, name in ((ax.xaxis, "w"), (ax.yaxis, "b"), (ax.zaxis, "error E")):
         axis.set_label_text(name, **TEXT)
         axis.labelpad = 4
-        axis.line.set(color=BLACK, linewidth=0.8)
+        axis.line.set(color=BLACK, linewidth=0.8, linestyle="-", marker="None", solid_capstyle="projecting")
         axis.set_pane_color((0.93, 0.93, 0.93, 0.5))
+        axis.pane.set_linewidth(1)
+        axis.set_minor_locator(NullLocator())
+        for label in axis.get_ticklabels():
+            label.set(**UPRIGHT)
     ax.view_init(elev=38, azim=-120)
     return drawing
 
@@ -113,11 +119,8 @@ def clipped_vectors(ax: Axes, vectors: Sequence[np.ndarray], threshold: float) -
 
 def gate_letters(drawing: Drawing, text: str, values: np.ndarray, columns: int, top: int) -> None:
     """A text shaded by a gate's value after each letter, 0 white to 1 blue.  values (n,)."""
-    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
-    shades = np.zeros((len(lines), columns, 4))
-    for place, value in enumerate(values):
-        shades[place // columns, place % columns] = shade(BLUE, 0.85 * float(value))
-    letters(letter_axes(drawing, len(lines), columns, left=30, top=top), lines, shades)
+    shades = [shade(BLUE, 0.85 * value) for value in values.tolist()]
+    shaded_letters(drawing, text, shades, columns=columns, top=top)
 
 
 def gate_map(ax: Axes, values: np.ndarray, unit: int) -> None:

@@ -3,6 +3,7 @@
 Before: style.py.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,28 +17,36 @@ LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
 LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
 
 
-def letter_axes(drawing: Figure, rows: int, columns: int, *, left: int, top: int) -> Axes:
-    """Axes in which one unit is one letter: rows x columns of them.  left, top: dots from the drawing's corner."""
-    width, height = drawing.get_size_inches() * 100
-    size = (columns * LETTER_WIDTH / width, rows * LINE_HEIGHT / height)
-    ax = drawing.add_axes((left / width, 1 - top / height - size[1], *size))
-    ax.set(xlim=(0, columns), ylim=(rows, 0), frame_on=False)
-    ax.axis("off")
-    return ax
+Shade = tuple[float, float, float, float]  # red, green, blue, alpha
 
 
-def shade(color: str, strength: float) -> tuple[float, float, float, float]:
+def shade(color: str, strength: float) -> Shade:
     """A colour to put behind a letter, 0 for none of it to 1 for all, as RGBA."""
     return to_rgba(color, min(max(strength, 0.0), 1.0))
 
 
-def letters(ax: Axes, lines: Sequence[str], shades: np.ndarray | None = None) -> None:
-    """Lines of letters on axes of `letter_axes`; shades (rows, columns, 4) is the colour behind each, RGBA."""
-    rows, columns = int(ax.get_ylim()[0]), int(ax.get_xlim()[1])
-    if shades is not None:
-        ax.imshow(shades, extent=(0, columns, rows, 0), aspect="auto", origin="upper", interpolation="nearest")
+def shaded_letters(
+    drawing: Figure, text: str, shades: Sequence[Shade], *, columns: int, left: int = 30, top: int
+) -> Axes:
+    """A text in lines of `columns` letters, with a colour behind each; axes in which one unit is one letter.
+
+    shades: one for each letter, or for the first ones only.  left, top: dots from the drawing's corner.
+    """
+    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
+    rows = len(lines)
+    width, height = drawing.get_size_inches() * 100
+    size = (columns * LETTER_WIDTH / width, rows * LINE_HEIGHT / height)
+    ax = drawing.add_axes((left / width, 1 - top / height - size[1], *size))
+    image = np.zeros((rows * columns, 4))
+    image[: len(shades)] = shades
+    ax.imshow(
+        image.reshape(rows, columns, 4), extent=(0, columns, rows, 0), aspect="auto", origin="upper",
+        interpolation="nearest",
+    )  # fmt: skip
     for row, line in enumerate(lines):
         ax.text(0, row + 0.5, line, family=MONOSPACE, fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
+    ax.axis("off")
+    return ax
 
 
 def partition(
@@ -47,23 +56,19 @@ def partition(
 
     starts: where each row begins in the text; every row is num_steps letters long, and its targets one letter on.
     """
-    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
-    shades = np.zeros((len(lines), columns, 4))
+    shades = [shade("white", 0)] * len(text)
     for color, start in zip(COLORS, starts, strict=False):
-        for place in range(start, start + num_steps):
-            shades[place // columns, place % columns] = shade(color, 0.35)
-    ax = letter_axes(drawing, len(lines), columns, left=30, top=34)
-    letters(ax, lines, shades)
+        shades[start : start + num_steps] = [shade(color, 0.35)] * num_steps
+    ax = shaded_letters(drawing, text, shades, columns=columns, top=34)
     ax.set_title(f"the text, and where the batch is in it ({kind})")
     for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
         x, y = start % columns + 0.1, start // columns + 0.08
         ax.text(x, y, str(row), color=color, fontsize=9, fontweight="bold", va="center")
-    top = 34 + len(lines) * LINE_HEIGHT + 46
+    top = 34 + math.ceil(len(text) / columns) * LINE_HEIGHT + 46
     for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
-        rows = [text[start + shift : start + shift + num_steps] for start in starts]
-        shades = np.array([[shade(color, 0.35)] * num_steps for color in COLORS[: len(rows)]])
-        ax = letter_axes(drawing, len(rows), num_steps, left=90 + 420 * column, top=top)
-        letters(ax, rows, shades)
+        rows = [text[start + shift : start + shift + num_steps].ljust(num_steps) for start in starts]
+        shades = [shade(color, 0.35) for color in COLORS[: len(rows)] for _ in range(num_steps)]
+        ax = shaded_letters(drawing, "".join(rows), shades, columns=num_steps, left=90 + 420 * column, top=top)
         ax.set_title(title)
         for row in range(len(rows)):
             ax.text(-0.4, row + 0.5, f"row {row}", ha="right", va="center", fontsize=12, color=COLORS[row])
@@ -76,12 +81,8 @@ def activation_letters(
 
     activations (n,), -1 to 1, one for each letter.
     """
-    lines = [text[first : first + columns] for first in range(0, len(text), columns)]
-    shades = np.zeros((len(lines), columns, 4))
-    for place, activation in enumerate(activations):
-        color = BLUE if activation > 0 else ORANGE
-        shades[place // columns, place % columns] = shade(color, 0.75 * abs(float(activation)))
-    letters(letter_axes(drawing, len(lines), columns, left=30, top=top), lines, shades)
+    shades = [shade(BLUE if held > 0 else ORANGE, 0.75 * abs(held)) for held in activations.tolist()]
+    shaded_letters(drawing, text, shades, columns=columns, top=top)
 
 
 def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length: int = 10) -> None:

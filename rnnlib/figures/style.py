@@ -2,8 +2,9 @@
 
 Before: png.py.  Next: perplexity.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
 
-Matplotlib's settings (rcParams) belong to the reader, and all threads share them.  They are neither changed nor used
-here: axes of a Drawing say themselves what their lines and letters look like.
+Matplotlib's settings (rcParams) belong to the reader, and all threads share them.  They are not changed here, and
+colours, sizes, fonts, lines, grids and margins are not taken from them: axes of a Drawing say themselves what they look
+like.  What matplotlib asks only its settings for stays with them: how lines are smoothed, the slant of formulas.
 """
 
 import threading
@@ -15,6 +16,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.cbook import normalize_kwargs
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PathCollection
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,15 +30,15 @@ COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 DOTS_AN_INCH = 100
 DOTS_OF_A_BOLD_LETTER = 10.7
 
-FORMULA: dict[str, Any] = {"math_fontfamily": "dejavusans", "usetex": False}
-TEXT: dict[str, Any] = {
-    "fontfamily": "DejaVu Sans", "fontsize": 12, "fontstyle": "normal", "fontweight": "normal", "color": BLACK,
-    "parse_math": True, **FORMULA,
+UPRIGHT: dict[str, Any] = {
+    "fontstyle": "normal", "fontweight": "normal", "math_fontfamily": "dejavusans", "usetex": False, "parse_math": True,
 }  # fmt: skip
+TEXT: dict[str, Any] = {"fontfamily": "DejaVu Sans", "fontsize": 12, "color": BLACK, **UPRIGHT}
 LINE: dict[str, Any] = {
-    "linewidth": 1.5, "markersize": 6, "markeredgewidth": 1, "antialiased": True,
+    "linewidth": 1.5, "markersize": 6, "markeredgewidth": 1, "fillstyle": "full", "antialiased": True,
     "solid_capstyle": "projecting", "solid_joinstyle": "round", "dash_capstyle": "butt", "dash_joinstyle": "round",
 }  # fmt: skip
+PLAIN: dict[str, Any] = {"linestyle": "-", "marker": "None"}
 MONOSPACE = "DejaVu Sans Mono"
 WHITE_BEHIND: dict[str, Any] = {"color": "white", "linewidth": 1}  # a box that keeps lines away from letters
 
@@ -44,6 +46,7 @@ WHITE_BEHIND: dict[str, Any] = {"color": "white", "linewidth": 1}  # a box that 
 def style_axes(ax: Axes) -> None:
     """Give axes the course's background, spines, ticks and grid."""
     ax.set(facecolor="white", axisbelow="line")
+    ax.set_prop_cycle(color=COLORS)
     ax.margins(0.05)
     ax.minorticks_off()
     for side, spine in ax.spines.items():
@@ -82,23 +85,36 @@ class CourseAxes(Axes):
         """As Axes.set_title, at the left."""
         return super().set_title(label, **{"loc": "left", "pad": 6, **TEXT, **normalize_kwargs(options, Text)})
 
+    def set_xlabel(self, xlabel: str, **options: Any) -> Text:  # type: ignore[override]
+        """As Axes.set_xlabel, in the middle."""
+        return super().set_xlabel(xlabel, **{"loc": "center", **options})
+
+    def set_ylabel(self, ylabel: str, **options: Any) -> Text:  # type: ignore[override]
+        """As Axes.set_ylabel, in the middle."""
+        return super().set_ylabel(ylabel, **{"loc": "center", **options})
+
     def plot(self, *arguments: Any, **options: Any) -> list[Line2D]:
         """As Axes.plot."""
-        return super().plot(*arguments, **{**LINE, **normalize_kwargs(options, Line2D)})
+        line = LINE if any(isinstance(each, str) for each in arguments) else {**LINE, **PLAIN}  # ".-" says both itself
+        return super().plot(*arguments, **{**line, **normalize_kwargs(options, Line2D)})
+
+    def scatter(self, *arguments: Any, **options: Any) -> PathCollection:
+        """As Axes.scatter."""
+        return super().scatter(*arguments, **{"marker": "o", **options})
 
     def axhline(self, *arguments: Any, **options: Any) -> Line2D:
         """As Axes.axhline."""
-        return super().axhline(*arguments, **{**LINE, **normalize_kwargs(options, Line2D)})
+        return super().axhline(*arguments, **{**LINE, **PLAIN, **normalize_kwargs(options, Line2D)})
 
     def axvline(self, *arguments: Any, **options: Any) -> Line2D:
         """As Axes.axvline."""
-        return super().axvline(*arguments, **{**LINE, **normalize_kwargs(options, Line2D)})
+        return super().axvline(*arguments, **{**LINE, **PLAIN, **normalize_kwargs(options, Line2D)})
 
     def draw(self, renderer: RendererBase) -> None:
         """As Axes.draw.  Labels of ticks, which may be formulas, are made shortly before they are drawn."""
         for axis in (self.xaxis, self.yaxis):
             for label in axis.get_ticklabels(which="both"):
-                label.set(**FORMULA)
+                label.set(**UPRIGHT)
         super().draw(renderer)
 
 
@@ -175,6 +191,7 @@ def panels(columns: int = 1, *, width: float = 9, height: float = 3.4) -> tuple[
 def color_bar(image: ScalarMappable, ax: Axes, ticks: Sequence[float], *, width: float, distance: float) -> Colorbar:
     """The scale of an image, at the right of its axes.  width, distance: as a share of the axes' width."""
     bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, fraction=width, pad=distance)
+    bar.minorticks_off()
     bar.outline.set(edgecolor=BLACK, linewidth=0.8)
     return bar
 

@@ -301,7 +301,7 @@ DETACH: list[tuple[dict, str]] = [
     ({"logits_cut": True}, "no gradient reached W_hh"),
     ({"keep": lambda loss: loss}, "the losses kept still belong to their graphs"),
     ({"last": lambda state: state}, "the state returned still belongs"),
-    ({"between": lambda state: state.detach()}, "an LSTM's state is a tuple"),
+    ({"between": lambda state: state.detach()}, "a state is a tuple, (h,) or for an LSTM (h, c)"),
     ({"between": lambda state: cut(state) if not isinstance(state, tuple) else tuple(2 * p for p in cut(state))},
      "another state than the batch before it left"),
 ]  # fmt: skip
@@ -380,10 +380,10 @@ def test_mistakes_in_truncation_are_named(wrong: Callable, named: str) -> None:
     expect(checks.truncated(wrong), named)
 
 
-def test_help_grows_and_shows_the_librarys_source() -> None:
+def test_help_grows_and_shows_an_answer_at_last() -> None:
     first, second, third = (checks.rnn_step(lambda *a: torch.zeros(1)) for _ in range(3))
-    assert not first.hint and second.hint and not second.source
-    assert "torch.tanh(share + state @ W_hh)" in third.source
+    assert not first.hint and second.hint and not second.answer
+    assert "return torch.tanh(x @ W_xh + h @ W_hh + b_h)" in third.answer
 
 
 def test_a_function_that_changes_its_arguments_does_no_harm() -> None:

@@ -108,9 +108,9 @@ def test_mistakes_in_clipping_by_value_are_named(wrong: Callable, named: str) ->
 # -------------------------------------------------------------------------------------------- gates
 
 
-def lstm(share, state, W_hh, *, order="ifgo", old=1.0, show=torch.tanh, candidate=torch.tanh):
+def lstm(x_in, state, W_hh, *, order="ifgo", old=1.0, show=torch.tanh, candidate=torch.tanh):
     h, c = state
-    a = dict(zip(order, (share[k] + h @ W_hh[k] for k in range(4)), strict=True))
+    a = dict(zip(order, (x_in[k] + h @ W_hh[k] for k in range(4)), strict=True))
     c = old * a["f"].sigmoid() * c + a["i"].sigmoid() * candidate(a["g"])
     return a["o"].sigmoid() * show(c), c
 
@@ -138,8 +138,8 @@ def test_mistakes_in_an_lstm_step_are_named(wrong: Callable, named: str) -> None
     expect(checks.lstm_step(wrong), named)
 
 
-def gru(share, h, W_hh, *, order="rzn", reset=True, keep="h", before=False):
-    a, u = dict(zip(order, share, strict=True)), dict(zip(order, W_hh, strict=True))
+def gru(x_in, h, W_hh, *, order="rzn", reset=True, keep="h", before=False):
+    a, u = dict(zip(order, x_in, strict=True)), dict(zip(order, W_hh, strict=True))
     r, z = torch.sigmoid(a["r"] + h @ u["r"]), torch.sigmoid(a["z"] + h @ u["z"])
     recurrent = (r * h) @ u["n"] if before else (r if reset else 1) * (h @ u["n"])
     n = torch.tanh(a["n"] + recurrent)

@@ -93,12 +93,8 @@ class HalfOpen(RightModel):
         return ...
 
 
-def test_the_right_model_passes_and_so_does_the_librarys() -> None:
+def test_the_right_model_passes() -> None:
     assert checks.model(RightModel).result == "passed"
-    assert (
-        checks.model(lambda vocab_size, hidden_size: RNNModel(nn.RNN(vocab_size, hidden_size), vocab_size)).result
-        == "passed"
-    )
 
 
 @pytest.mark.parametrize(

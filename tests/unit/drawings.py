@@ -1,0 +1,128 @@
+"""One drawing of every kind that rnnlib.figures makes, from numbers made here.
+
+`python drawings.py FOLDER SETTINGS` writes them; SETTINGS (JSON) are made in matplotlib before rnnlib is imported.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+TEXT = "the keeper of the lamp counts the waves until the morning comes and goes " * 3
+
+
+def every_drawing() -> dict[str, Callable[[], bytes]]:
+    """Name of a drawing function -> what draws it, as PNG."""
+    from rnnlib.figures import gradient_problems, gradients, letters, perplexity, small_network, style, sweep
+    from rnnlib.topics.jacobians import JacobianNorms
+    from rnnlib.topics.small_network import example_network, walk
+
+    wave = np.abs(np.sin(np.arange(60.0)))
+    falling = np.exp(-np.arange(20.0))
+    network = example_network()
+    way = walk(network, np.eye(3), np.eye(3)[:, :2])
+    ways = {"not": np.array([[5.0, -2.2], [4.5, -2.4]]), "by norm": np.array([[5.0, -2.2], [5.2, -2.5]])}
+    pairs = np.tril(np.exp(-np.abs(np.subtract.outer(np.arange(8.0), np.arange(8.0)))))
+    perplexities = np.array([[3.5, 9.0, np.inf], [20.0, np.nan, 5.0]])
+
+    def on_axes(draw: Callable, columns: int = 1) -> Callable[[], bytes]:
+        def drawn() -> bytes:
+            drawing, axes = style.panels(columns, width=9 if columns == 1 else 12)
+            draw(axes[0] if columns == 1 else axes)
+            return drawing._repr_png_()
+
+        return drawn
+
+    def on_drawing(draw: Callable) -> Callable[[], bytes]:
+        def drawn() -> bytes:
+            drawing = style.Drawing(9, 4)
+            draw(drawing)
+            return drawing._repr_png_()
+
+        return drawn
+
+    return {
+        "label_lines": on_axes(lambda ax: style.label_lines(ax, [("one", style.BLUE), ("another", style.ORANGE)])),
+        "plain_log_axis": on_axes(lambda ax: (ax.plot([1, 2], [3, 300]), style.plain_log_axis(ax))),
+        "color_bar": on_axes(lambda ax: style.color_bar(
+            ax.imshow(pairs, cmap="cividis", origin="upper", interpolation="nearest"), ax, [0, 1], width=0.05,
+            distance=0.03)),
+        "perplexity_axes": on_axes(lambda ax: (perplexity.perplexity_axes(ax, 4.2), ax.set_ylim(2, 30))),
+        "perplexity_curves": on_axes(
+            lambda ax: (perplexity.perplexity_axes(ax, 9), perplexity.perplexity_curves(ax, {"a": wave + 2, "b": wave}))
+        ),
+        "next_character_bars": on_axes(lambda ax: perplexity.next_character_bars(ax, falling[:5], "ab ?e", "lamp")),
+        "surprise_bars": on_axes(lambda axes: perplexity.surprise_bars(axes, np.array([0.5, 0.3, 0.2]), "abc"), 2),
+        "ngram_curves": on_axes(
+            lambda ax: perplexity.ngram_curves(
+                ax, np.array([100, 1000, 10000]), np.array([[17.0, 16.5, 16], [15, 10, 8], [16, 12, 7.9]]), (1, 2)
+            )
+        ),
+        "zipf": on_axes(lambda ax: perplexity.zipf(ax, {"words": [100, 40, 20, 3, 1], "letters": [50, 30, 20]})),
+        "gradient_map_image": on_axes(lambda ax: gradients.gradient_map_image(ax, pairs)),
+        "norms_by_lag": on_axes(lambda ax: gradients.norms_by_lag(ax, pairs)),
+        "against_length": on_axes(lambda ax: gradients.against_length(ax, [2, 4, 8], {"a": [1, 20, 300]}, "norm")),
+        "lag_norms": on_axes(lambda ax: gradient_problems.lag_norms(ax, JacobianNorms(falling / 2, falling))),
+        "spectrum": on_axes(lambda ax: gradient_problems.spectrum(ax, np.exp(1j * np.arange(6)))),
+        "cliff_map": on_axes(
+            lambda ax: gradient_problems.cliff_map(ax, gradient_problems.cliff_background(), ways)
+        ),
+        "cliff_errors": on_axes(lambda ax: gradient_problems.cliff_errors(ax, ways)),
+        "cliff_surface": lambda: gradient_problems.cliff_surface()._repr_png_(),
+        "clipped_vectors": on_axes(
+            lambda ax: gradient_problems.clipped_vectors(ax, np.array([[3, 1], [1.4, 0.5], [1.5, 1]]), 1.5)
+        ),
+        "gate_letters": on_drawing(lambda drawing: gradient_problems.gate_letters(drawing, TEXT, wave, 60, 30)),
+        "gate_map": on_axes(lambda ax: gradient_problems.gate_map(ax, wave.reshape(12, 5), 2)),
+        "step_times": on_axes(
+            lambda axes: gradient_problems.step_times(
+                axes, {"T": ([8, 16], [1.0, 2]), "B": ([4, 8], [1, 1.1]), "H": ([64, 256], [1, 3])}, 1
+            ),
+            3,
+        ),
+        "race": on_axes(
+            lambda ax: gradient_problems.race(
+                ax, {"RNN": [(0, 0.75), (100, 0.7)], "GRU": [(0, 0.75), (100, 0.005)]}, chance=0.75, solved_below=0.01,
+                most_steps=300,
+            )
+        ),
+        "shaded_letters": on_drawing(
+            lambda drawing: letters.shaded_letters(drawing, TEXT, [letters.shade("red", 0.5)], columns=50, top=20)
+        ),
+        "partition": on_drawing(lambda drawing: letters.partition(drawing, TEXT[:120], [3, 70], 10, kind="random")),
+        "activation_letters": on_drawing(lambda drawing: letters.activation_letters(drawing, TEXT, 2 * wave - 1)),
+        "trajectory": on_axes(lambda ax: letters.trajectory(ax, wave.reshape(30, 2), TEXT, 20)),
+        "canvas": lambda: small_network.canvas(300, 200)[0]._repr_png_(),
+        "number_table": on_axes(lambda ax: (ax.set(xlim=(-99, 300), ylim=(200, 0)), small_network.number_table(
+            ax, 0, 9, network.W_hh, "$W_{hh}$"))),
+        "nodes": on_axes(lambda ax: small_network.nodes(ax, 1, [1, 2], wave[:2], "$h_t$", style.BLUE)),
+        "edges": on_axes(lambda ax: (ax.plot([0, 1], [0, 1]), small_network.edges(
+            ax, (0, 1), (0, 1), (0, 1), np.array([[1, -1], [2, 0.5]])))),
+        "step_forward": lambda: small_network.step_forward(network, way, 2)._repr_png_(),
+        "step_backward": lambda: small_network.step_backward(network, way, 2)._repr_png_(),
+        "unrolled": lambda: small_network.unrolled(way, small_network.moments(3, backward=True)[:17])._repr_png_(),
+        "inputs_and_outputs": lambda: small_network.inputs_and_outputs()._repr_png_(),
+        "sweep_axes": on_axes(lambda ax: sweep.sweep_axes(ax, [0.1, 1, 10], [1, float("inf")])),
+        "sweep_fields": on_axes(lambda ax: (
+            sweep.sweep_axes(ax, [0.1, 1, 10], [1, 5]), sweep.sweep_fields(ax, perplexities, 28, (1, 2)))),
+        "run_axes": on_axes(lambda ax: sweep.run_axes(ax, steps=100, vocab_size=28, ngram_perplexity=3.7)),
+        "run_curve": on_axes(lambda ax: (
+            sweep.run_axes(ax, steps=60, vocab_size=28, ngram_perplexity=3.7), sweep.run_curve(ax, wave + 2, 2.5))),
+    }  # fmt: skip
+
+
+def write(folder: Path, settings: dict) -> None:
+    """Draw everything with these settings of matplotlib into files; AssertionError if one of all settings changes."""
+    matplotlib.rcParams.update(settings)
+    before = dict(matplotlib.rcParams)
+    for name, draw in every_drawing().items():
+        (folder / f"{name}.png").write_bytes(draw())
+    changed = [name for name, value in matplotlib.rcParams.items() if value != before[name]]
+    assert not changed, f"drawing changed matplotlib's settings {changed}"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), json.loads(sys.argv[2]))
