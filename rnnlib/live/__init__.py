@@ -1,4 +1,4 @@
-"""What trains while it is watched: the worker, sessions, their evaluations and recordings, checkpoints, resizing, sweeps.
+"""What trains while it is watched: worker, sessions, evaluations, recordings, checkpoints, resizing, sweeps.
 
 Not part of the reading path.
 """

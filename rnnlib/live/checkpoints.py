@@ -28,8 +28,8 @@ def save(trainer: Trainer, path: str | Path) -> None:
 def load(path: str | Path, batches: Batches) -> Trainer:
     """A trainer that continues where the saved one stopped.  batches: as the saved one had them.
 
-    Never executes code from the file.  Raises FileNotFoundError, and ValueError for a file that is no checkpoint of this
-    course, was written in another format, or was made with other batches.
+    Never executes code from the file.  Raises FileNotFoundError, and ValueError for a file that is no checkpoint of
+    this course, was written in another format, or was made with other batches.
     """
     return from_state_dict(read_file(path, CHECKPOINT_FORMAT), batches)
 
@@ -114,8 +114,8 @@ def write_file(path: str | Path, content: dict[str, Any]) -> None:
 def read_file(path: str | Path, format_name: str) -> dict[str, Any]:
     """The content of a file written by `write_file`; never executes code from it.
 
-    format_name: kind and version, as "rnnlib checkpoint 3".  Raises FileNotFoundError, and ValueError for a file that is
-    damaged, of another kind or of another version.
+    format_name: kind and version, as "rnnlib checkpoint 3".  Raises FileNotFoundError, and ValueError for a file that
+    is damaged, of another kind or of another version.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}.")

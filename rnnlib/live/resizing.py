@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rnnlib import engine
 from rnnlib.arguments import check_hidden_size
 from rnnlib.live.checkpoints import build_model, describe_model
 from rnnlib.models import LanguageModel, Model
@@ -52,6 +53,7 @@ def pieces(model: Model, tensors: Sequence[Tensor]) -> list[Piece]:
     return found
 
 
+@engine.undisturbed()
 def resize(trainer: Trainer, hidden_size: int, *, seed: int = 0) -> None:
     """Give the model of a trainer another hidden size, between two steps.
 
@@ -119,10 +121,10 @@ def shrink(old: LanguageModel, kept: Tensor, hidden: Tensor) -> LanguageModel:
     is_dropped = torch.ones(old.hidden_size, dtype=torch.bool, device=old.device)
     is_dropped[kept] = False
     dropped = is_dropped.nonzero()[:, 0]
-    K, D = hidden[:, kept].double(), hidden[:, dropped].double()
+    K, D = (hidden[:, units].cpu().double() for units in (kept, dropped))  # no other device need have float64
     gram = K.T @ K
     ridge = 1e-3 * gram.diagonal().mean() + 1e-12  # keeps the proportions small where kept units are alike
-    proportions = torch.linalg.solve(gram + ridge * torch.eye(len(kept), device=gram.device), K.T @ D)  # (k, dropped)
+    proportions = torch.linalg.solve(gram + ridge * torch.eye(len(kept)).to(gram), K.T @ D).to(hidden)  # (k, dropped)
     sizes = {"vocab_size": old.vocab_size, "hidden_size": len(kept)}
     new = LanguageModel(old.cell.name, **sizes, device=old.device, generator=torch.Generator())
     with torch.no_grad():
@@ -130,7 +132,7 @@ def shrink(old: LanguageModel, kept: Tensor, hidden: Tensor) -> LanguageModel:
             view = before.view
             if before.source is not None:
                 by_source = view.movedim(before.source, -2)
-                taken_over = proportions.to(view.dtype) @ by_source[..., dropped, :]
+                taken_over = proportions @ by_source[..., dropped, :]
                 view = (by_source[..., kept, :] + taken_over).movedim(-2, before.source)
             after.view.copy_(view if before.to is None else view.index_select(before.to, kept))
     return new

@@ -108,7 +108,7 @@ class Session(Experiment):
     def set(self, **changes: Any) -> None:
         """Change knobs of "main": learning_rate, clip_threshold, clip_by, hidden_size, cell.
 
-        Takes effect before the next step.  Raises ValueError, in one sentence, for an invalid value, and changes nothing.
+        Takes effect before the next step.  Raises ValueError, in one sentence, for an invalid value; nothing changes.
         """
         knob_names = {field.name for field in fields(Knobs)}
         unknown = changes.keys() - knob_names - {"hidden_size", "cell"}

@@ -71,7 +71,7 @@ class Worker:
                 self._wake()
 
     def do(self, command: Command) -> None:
-        """Obey a command before the next turn; at once, if there is none under way.  Raises RuntimeError after the end."""
+        """Obey a command before the next turn; at once, if none is under way.  Raises RuntimeError after the end."""
         with self._condition:
             self._check_alive()
             if self._commands and command.replaces(self._commands[-1]):
@@ -115,7 +115,7 @@ class Worker:
                 self.start()
 
     def stop(self) -> None:
-        """End, after the turn under way; commands that wait are dropped.  Waits for that, but not for its own thread."""
+        """End after the turn under way; commands that wait are dropped.  Waits for the end, but not in its own thread."""
         with self._condition:
             was_alive, self.alive, self.running = self.alive, False, False
             self._commands.clear()

@@ -16,7 +16,10 @@ from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import choice, int_slider
 
 COLUMNS = 60
-GATES = {GRU: {"update z": 1, "reset r": 0}, LSTM: {"forget f": 1, "input i": 0, "output o": 3}}
+GATES: dict[type[GRU] | type[LSTM], dict[str, int]] = {
+    GRU: {"update z": 1, "reset r": 0},
+    LSTM: {"forget f": 1, "input i": 0, "output o": 3},
+}
 
 
 class Gates(KnobView):
@@ -24,15 +27,16 @@ class Gates(KnobView):
 
     def __init__(self, model: LanguageModel, vocab: Vocab, text: str):
         """model: a GRU or an LSTM.  text: characters of the vocabulary, some 180 fill the view."""
-        if model.cell not in GATES:
-            raise ValueError(f"only GRU and LSTM have gates; this model's cell is {model.cell.name}.")
-        self._reads, self._names = text, GATES[model.cell]
+        cell = model.cell
+        if not issubclass(cell, (GRU, LSTM)):
+            raise ValueError(f"only GRU and LSTM have gates; this model's cell is {cell.name}.")
+        self._reads, self._names = text, GATES[cell]
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
             W_xh, W_hh, b_h, *_ = model.weights
             x_in = embed(tokens, W_xh, b_h)
-            before = unroll(model.cell, x_in, model.initial_state(1), W_hh)[:-1]
-            gates = [model.cell.gates_of(x_in[:, t], h, W_hh) for t, (h, *_) in enumerate(before)]
+            before = unroll(cell, x_in, model.initial_state(1), W_hh)[:-1]
+            gates = [cell.gates_of(x_in[:, t], h, W_hh) for t, (h, *_) in enumerate(before)]
         self.values = torch.stack([torch.cat(step) for step in gates], dim=1).cpu().numpy()  # (gates, n, H)
         self.gate = choice("Gate", list(self._names))
         self.unit = int_slider("Unit", 0, 0, model.hidden_size - 1)
@@ -57,7 +61,7 @@ class Gates(KnobView):
         """How far open the gate is, in this unit and in all."""
         values = result[:, self.unit.value]
         return (
-            f"{self.gate.value.capitalize()} of unit {self.unit.value}: {values.mean():.2f} in the mean, from "
-            f"{values.min():.2f} to {values.max():.2f}. Over all units {result.mean():.2f} in the mean; "
+            f"{self.gate.value.capitalize()} of unit {self.unit.value}: {values.mean():.2f} on average, from "
+            f"{values.min():.2f} to {values.max():.2f}. Over all units {result.mean():.2f} on average; "
             f"{(result > 0.9).mean():.0%} of all values are above 0.9."
         )

@@ -70,7 +70,7 @@ class HiddenStates(KnobView):
         low = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:3])
         now = result[self.position.value]
         return (
-            f"Unit {self.unit.value} is highest, in the mean, after {high}; lowest after {low}. At character "
+            f"Unit {self.unit.value} is highest, on average, after {high}; lowest after {low}. At character "
             f"{self.position.value} it is {now:+.2f}."
         )
 

@@ -36,7 +36,9 @@ def log_slider(label: str, value: float, least: float, most: float, step: float)
     return widgets.FloatLogSlider(value=value, description=label, **options, **_wide())
 
 
-def option_slider(label: str, options: Sequence[Any], value: Any, *, while_moving: bool = True) -> widgets.SelectionSlider:
+def option_slider(
+    label: str, options: Sequence[Any], value: Any, *, while_moving: bool = True
+) -> widgets.SelectionSlider:
     """A slider over values, or over (name, value).  while_moving: whether it changes before it is let go."""
     moving = {"continuous_update": while_moving}
     return widgets.SelectionSlider(options=options, value=value, description=label, **moving, **_wide())

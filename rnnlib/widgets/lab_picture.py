@@ -129,7 +129,7 @@ class LabFigure(LayeredFigure):
         (line,) = ax.plot([], [], color=color, animated=True, **{"linewidth": 1.4, **options})
         return line
 
-    def show(self, recorded: Recorded) -> None:
+    def draw_session(self, recorded: Recorded) -> None:
         """Show what is recorded; axes are drawn anew only where it leaves them, or where there is a new mark."""
         for name, curve in recorded.curves.items():
             self.curves[name].set_data(*curve)

@@ -15,7 +15,7 @@ from rnnlib.figures.style import Drawing
 
 
 class LayeredFigure(Drawing):
-    """data: what is drawn over the axes, in this order; these artists must be animated, which keeps them off the axes."""
+    """data: what is drawn over the axes, in this order; these artists are animated, which keeps them off the axes."""
 
     def __init__(self, width: float, height: float):
         """width, height: inches, at 100 dots each."""

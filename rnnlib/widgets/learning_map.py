@@ -51,7 +51,7 @@ class MapFigure(LayeredFigure):
         run_axes(self._curve, **of_a_run)
         self.draw_axes()
 
-    def show(self, fields: Fields) -> None:
+    def draw_fields(self, fields: Fields) -> None:
         """Other fields, and another curve."""
         for artist in self.data:
             artist.remove()
@@ -169,7 +169,7 @@ class LearningMap(LiveView):
 
     def figure(self, result: Fields) -> MapFigure:
         """The same figure for every result, with other fields and another curve."""
-        self._figure.show(result)
+        self._figure.draw_fields(result)
         return self._figure
 
     def words(self, result: Fields) -> str:

@@ -40,8 +40,9 @@ class LiveView(View):
 
     def describe_news(self) -> list[str]:
         """Problems, one sentence each."""
-        problems = [f"The training ended: {self.worker.error}" if self.worker.error else "", self.message]
-        return [problem for problem in problems if problem]
+        error = self.worker.error
+        ended = "" if error is None else f"The training ended: {str(error) or type(error).__name__}"
+        return [problem for problem in (ended, self.message) if problem]
 
     def make_buttons(self, actions: Sequence[Action]) -> list[widgets.Button]:
         """A button for each action.  `self.buttons` has them by label."""

@@ -1,10 +1,13 @@
 """A race: RNN, orthogonal RNN, IRNN, GRU and LSTM learn one task, live, on one axis.
 
-Before: live_view.py, memory.py.
+Before: live_view.py, topics/long_memory.py.
 """
 
 from typing import NamedTuple
 
+import torch
+
+from rnnlib import engine
 from rnnlib.figures.gradient_problems import race
 from rnnlib.figures.style import Drawing, panels
 from rnnlib.live.worker import Worker
@@ -106,7 +109,9 @@ class MemoryRace(LiveView):
         if not racing:
             return None
         kind = min(racing, key=lambda kind: len(self.curves[kind]))
-        self.curves[kind].append(next(self.learners[kind]))
+        with engine.undisturbed(), torch.enable_grad():
+            test = next(self.learners[kind])
+        self.curves[kind].append(test)
         self.show_soon()
         return 0.0
 

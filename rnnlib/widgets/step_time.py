@@ -53,7 +53,8 @@ class StepTime(KnobView):
         others = ", ".join(f"{other} = {MIDDLE[other]}" for other in SIZES if other != result)
         return (
             f"On {self.device}, with {others}: {result} grows {sizes[-1] // sizes[0]} times, from {sizes[0]} to "
-            f"{sizes[-1]}, and a step takes {found[-1] / found[0]:.1f} times as long, {found[0]:.1f} to {found[-1]:.1f} ms."
+            f"{sizes[-1]}, and a step takes {found[-1] / found[0]:.1f} times as long, "
+            f"{found[0]:.1f} to {found[-1]:.1f} ms."
         )
 
 

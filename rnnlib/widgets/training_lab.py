@@ -80,9 +80,7 @@ class TrainingLab(SessionView):
         ]
         first = row(*self.make_buttons(actions), self.steps)
         progress = widgets.HBox([self.progress, self.time_left])
-        second = row(
-            self.hidden_size, self.learning_rate, self.clip_threshold, self.temperature, self.cell, progress
-        )
+        second = row(self.hidden_size, self.learning_rate, self.clip_threshold, self.temperature, self.cell, progress)
         return [first, second, self._status, self._news, self._image, self._words]
 
     # ----------------------------------------------------------------------------------- callbacks
@@ -115,7 +113,7 @@ class TrainingLab(SessionView):
 
     def figure(self, result: Recorded) -> LabFigure:
         """The same figure for every result, with other lines."""
-        self._figure.show(result)
+        self._figure.draw_session(result)
         return self._figure
 
     def words(self, result: Recorded) -> str:

@@ -119,8 +119,8 @@ def test_any_number_of_threads_finds_the_same_bits(cell: str, B: int) -> None:
     model, tokens, targets, state = a_minibatch(cell, 7, B, 50, 0)
     inputs = model.float().weights, tokens, targets, tuple(part.float() for part in state)
     alone = on_cpu(1)(model.cell, *inputs)
-    for threads in (2, 3, 8):
-        torch.testing.assert_close(tuple(on_cpu(threads)(model.cell, *inputs)), tuple(alone), rtol=0, atol=0)
+    for number in (2, 3, 8):
+        torch.testing.assert_close(tuple(on_cpu(number)(model.cell, *inputs)), tuple(alone), rtol=0, atol=0)
 
 
 @cells

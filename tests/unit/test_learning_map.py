@@ -126,7 +126,7 @@ def test_the_best_network_is_named(view: LearningMap) -> None:
     row, column = np.unravel_index(view.compute().perplexities.argmin(), (2, 3))
     rate, threshold = GRID["learning_rates"][column], ("0.05", "off")[row]
     best = f"Best so far: {view.compute().perplexities.min():.1f}, at learning rate {rate:.3g}, threshold {threshold}."
-    assert best in view.text
+    wait_until(lambda: best in view.text)
 
 
 def test_an_error_in_the_thread_is_shown_and_raised_by_wait(view: LearningMap) -> None:

@@ -1,18 +1,25 @@
 """Tasks as they are defined, contestants as they are named, a race that ends and leaves no thread."""
 
-import time
+import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
+from factories import wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from rnnlib import checks
 from rnnlib.topics import initialisation
-from rnnlib.topics.long_memory import CONTESTANTS, Contestant, learn, steps_to_success
+from rnnlib.topics.long_memory import CONTESTANTS, Contestant, Test, learn, steps_to_success
 from rnnlib.topics.tasks import TASKS, adding, copying, noisy_sine, temporal_order
 from rnnlib.widgets import MemoryRace
+
+
+def threads_of(name: str) -> list[str]:
+    """The threads that work for whatever has this name."""
+    return [thread.name for thread in threading.enumerate() if name in thread.name]
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -113,23 +120,26 @@ class TestMemoryRace:
         race.pause()
 
     def test_everybody_runs_until_the_end_and_no_thread_stays(self, race: MemoryRace) -> None:
-        before = race._image.value
+        before = race.png
         race.buttons["Start"].click()
         race.wait()
-        assert not race.running and not race._thread.is_alive()
-        for kind, curve in race.curves.items():
-            assert curve[-1].step == 40 or race.solved_at(kind) is not None
-        assert race._image.value != before and "not running" in race._words.value
+        assert not race.running and not threads_of("test race")
+        standings = race.compute()
+        for kind, curve in standings.curves.items():
+            assert curve[-1].step == 40 or standings.solved_at[kind] is not None
+        wait_until(lambda: race.png != before and "not running" in race.text)
 
     def test_pause_keeps_and_reset_forgets(self, race: MemoryRace) -> None:
         race.most_steps = 100_000
         race.start()
-        while not race.curves["LSTM"]:
-            time.sleep(0.01)
+        wait_until(lambda: race.curves["LSTM"])
         race.buttons["Pause"].click()
+        race.wait()
         kept = {kind: list(curve) for kind, curve in race.curves.items()}
-        time.sleep(0.1)
-        assert race.curves == kept and not race.running
+        assert any(kept.values()) and not race.running
+        race.start()
+        wait_until(lambda: race.curves != kept)
+        assert all(race.curves[kind][: len(curve)] == curve for kind, curve in kept.items())
         race.buttons["Reset"].click()
         assert not any(race.curves.values())
 
@@ -139,21 +149,28 @@ class TestMemoryRace:
         race.delay.value = 10
         assert race.running
         race.task.value = "adding"
-        assert race.running and "Adding, delay 10" in race._words.value
+        assert race.running
+        wait_until(lambda: "Adding, delay 10" in race.text)
         race.pause()
 
     def test_the_same_name_replaces_the_earlier_race(self, race: MemoryRace) -> None:
         race.most_steps = 100_000
         race.start()
         newer = MemoryRace(name="test race", delay=5)
-        assert not race.running and not race._thread.is_alive()
-        newer.pause()
+        assert not race.running and not threads_of("race test race")
+        newer.stop()
 
     def test_an_exception_in_the_thread_is_told(self, race: MemoryRace) -> None:
-        race._learners["RNN"] = iter(())
+        def fail() -> Iterator[Test]:
+            raise ZeroDivisionError("a fault in the training")
+            yield
+
+        race.learners["RNN"] = fail()
         race.start()
-        race.wait()
-        assert "The race ended" in race._words.value and not race.running
+        with pytest.raises(ZeroDivisionError, match="a fault in the training"):
+            race.wait()
+        wait_until(lambda: "The training ended: a fault in the training" in race.news)
+        assert not race.running
 
 
 # ----------------------------------------------------------------------------------- the challenge

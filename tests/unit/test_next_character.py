@@ -17,26 +17,26 @@ def view() -> NextCharacter:
 
 def test_the_bars_are_the_models_distribution(view: NextCharacter) -> None:
     logits, _ = view._model(view._vocab.encode("abc")[:, None], view._model.initial_state(1))
-    torch.testing.assert_close(view.probabilities, torch.softmax(logits[-1, 0].detach(), 0))
+    torch.testing.assert_close(view.compute().probabilities, torch.softmax(logits[-1, 0].detach(), 0))
 
 
 def test_greedy_and_one_of_one_put_everything_on_one_character(view: NextCharacter) -> None:
     view.temperature.value = 0
-    assert view.probabilities.max() == 1
+    assert view.compute().probabilities.max() == 1
     view.temperature.value = 2
     view.top_k.value = 1
-    assert view.probabilities.max() == 1
+    assert view.compute().probabilities.max() == 1
 
 
 def test_moving_a_knob_changes_picture_and_text(view: NextCharacter) -> None:
-    picture, text = view._image.value, view._words.value
+    picture, text = view.png, view.text
     view.temperature.value = 0.3
-    assert view._image.value != picture and view._words.value != text
+    assert view.png != picture and view.text != text
 
 
 def test_a_prefix_with_unknown_characters_is_told_and_loses_nothing(view: NextCharacter) -> None:
-    picture = view._image.value
+    picture = view.png
     view.prefix.value = "Abc!"
-    assert "characters the network never saw" in view._words.value and view._image.value == picture
+    assert "characters the network never saw" in view.text and view.png == picture
     view.prefix.value = "a"
-    assert "never saw" not in view._words.value
+    assert "never saw" not in view.text

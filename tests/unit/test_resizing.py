@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from factories import small_model, small_trainer
 from hypothesis import given
 from hypothesis import strategies as st
-from test_training import small_model, small_trainer
 from torch import nn
 
 from rnnlib.cells import CELLS
@@ -88,7 +88,7 @@ def test_dropping_a_copy_of_a_unit_changes_nothing(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_shrinking_loses_less_than_dropping_units_at_random(corpus: Corpus, cell: str) -> None:
     trainer = Trainer(
-        small_model(corpus, cell, 32), SequentialBatches(corpus.train, batch_size=8, num_steps=10),
+        small_model(corpus, cell, hidden_size=32), SequentialBatches(corpus.train, batch_size=8, num_steps=10),
         optimizer="adam", knobs=Knobs(0.01),
     )  # fmt: skip
     trainer.run(500)
@@ -107,11 +107,11 @@ def test_shrinking_loses_less_than_dropping_units_at_random(corpus: Corpus, cell
 def test_the_optimizers_memory_comes_along(corpus: Corpus, hidden_size: int) -> None:
     trainer = small_trainer(corpus, "gru", optimizer="adam", learning_rate=0.01)
     trainer.run(10)
-    m, v, count = (tensor.clone() for tensor in trainer.optimizer.memory)
+    (m,), (v,), (n,) = ([tensor.clone() for tensor in trainer.optimizer.memory[name]] for name in ("m", "v", "n"))
     old = trainer.model
     resize(trainer, hidden_size)
-    new_m, new_v, new_count = trainer.optimizer.memory
-    assert new_count == count == 10
+    (new_m,), (new_v,), (new_n,) = (trainer.optimizer.memory[name] for name in ("m", "v", "n"))
+    assert new_n == n == 10
     kept = min(hidden_size, 16)
     before, after = old.named(m).b_h, trainer.model.named(new_m).b_h
     if hidden_size > 16:
@@ -135,7 +135,7 @@ def test_units_are_ranked_from_an_empty_state_where_batches_do_not_continue(corp
     trainer = Trainer(small_model(corpus), batches)
     trainer.run(5)
     seen, backpropagate = [], trainer.model.backpropagate
-    monkeypatch.setattr(trainer.model, "backpropagate", lambda *batch: seen.append(batch[2]) or backpropagate(*batch))
+    monkeypatch.setattr(trainer.model, "backpropagate", lambda *batch: seen.extend(batch[2]) or backpropagate(*batch))
     resize(trainer, 12)
     assert len(seen) > 1 and not torch.cat(seen).any()
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from factories import wait_until
 
-from rnnlib.live import experiments, recordings
+from rnnlib.live import checkpoints, experiments, recordings
 from rnnlib.live.experiments import FORK, MAIN
 from rnnlib.live.sessions import Session, tokens_per_second
 from rnnlib.live.settings import Event, Settings, build_trainer
-from rnnlib.training import Trainer, write_content
+from rnnlib.training import Trainer
 
 SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
 
@@ -199,7 +199,7 @@ def test_a_loaded_session_writes_from_the_same_prefix_and_its_snapshot_is_traine
 
 def test_a_file_that_does_not_fit_ends_no_running_session(session: Session, tmp_path, monkeypatch) -> None:
     recordings.save(session, tmp_path / "saved")
-    monkeypatch.setattr(Trainer, "from_content", lambda content, batches: {}["nothing"])
+    monkeypatch.setattr(recordings, "from_state_dict", lambda content, batches: {}["nothing"])
     with pytest.raises(KeyError):
         recordings.load(tmp_path / "saved", name="test")
     session.run(3)
@@ -228,10 +228,10 @@ def test_an_older_format_is_told_by_its_number(session: Session, tmp_path) -> No
     recordings.save(session, tmp_path / "new")
     content = recordings.read(tmp_path / "new")
     for name, sentence in (
-        ("rnnlib session 1", "older was saved in format 1; this version reads format 2"),
+        ("rnnlib session 1", "older was saved in format 1; this version reads 3"),
         ("rnnlib checkpoint 1", "is not a file of the kind"),
     ):
-        write_content(tmp_path / "older", {**content, "format": name})
+        checkpoints.write_file(tmp_path / "older", {**content, "format": name})
         with pytest.raises(ValueError, match=sentence):
             recordings.load(tmp_path / "older")
 

@@ -1,11 +1,12 @@
 """The views of notebooks 01 to 03: the numbers behind the pictures, edge values, callbacks called directly."""
 
 import math
-import time
+import threading
 
 import numpy as np
 import pytest
 import torch
+from factories import wait_until
 
 from rnnlib.baselines import NGram
 from rnnlib.figures.small_network import moments
@@ -23,13 +24,13 @@ from rnnlib.widgets import (
     Truncation,
     UnrolledGraph,
 )
-from rnnlib.widgets.knob_view import KnobView
+from rnnlib.widgets.view import View
 
 X, Y = np.eye(3), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
 
 
-def shown(view: KnobView) -> tuple[bytes, str]:
-    return view._image.value, view._words.value
+def shown(view: View) -> tuple[bytes, str]:
+    return view.png, view.text
 
 
 class TestPartitions:
@@ -40,19 +41,19 @@ class TestPartitions:
             for number in (0, 3):
                 view.batch.value = number
                 batch = view._batches[kind][number]
-                for row, start in enumerate(view.starts.tolist()):
+                for row, start in enumerate(view.compute().starts.tolist()):
                     assert view._text[start : start + 8] == corpus.vocab.decode(batch.tokens[:, row])
                     assert view._text[start + 1 : start + 9] == corpus.vocab.decode(batch.targets[:, row])
 
     def test_the_next_sequential_minibatch_goes_on_and_a_random_one_does_not(self, corpus: Corpus) -> None:
         view = Partitions(corpus)
-        first = view.starts
+        first = view.compute().starts
         before = shown(view)
         view.batch.value = 1
-        assert torch.equal(view.starts, first + 8) and "the state is carried" in view._words.value
+        assert torch.equal(view.compute().starts, first + 8) and "the state is carried" in view.text
         assert shown(view)[0] != before[0]
         view.kind.value = "random"
-        assert "starts from zero" in view._words.value
+        assert "starts from zero" in view.text
 
     def test_more_rows_than_colours_are_refused(self, corpus: Corpus) -> None:
         with pytest.raises(ValueError, match="1 to 4 rows; batch_size is 5"):
@@ -61,17 +62,17 @@ class TestPartitions:
 
 class TestPerplexity:
     def test_equal_shares_are_a_fair_die_and_one_share_is_certainty(self) -> None:
-        assert PerplexityOfADistribution("abcd", (3, 3, 3, 3)).perplexity == pytest.approx(4)
-        assert PerplexityOfADistribution("abcd", (0, 7, 0, 0)).perplexity == pytest.approx(1)
+        assert PerplexityOfADistribution("abcd", (3, 3, 3, 3)).compute().perplexity == pytest.approx(4)
+        assert PerplexityOfADistribution("abcd", (0, 7, 0, 0)).compute().perplexity == pytest.approx(1)
         view = PerplexityOfADistribution("ab", (1, 1))
         view.shares[0].value = 3
-        assert view.perplexity == pytest.approx(math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25)))
+        assert view.compute().perplexity == pytest.approx(math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25)))
 
     def test_no_share_at_all_is_told_and_the_picture_stays(self) -> None:
         view = PerplexityOfADistribution("ab", (1, 0))
-        picture = view._image.value
+        picture = view.png
         view.shares[0].value = 0
-        assert "one share at least must be above 0" in view._words.value and view._image.value == picture
+        assert "one share at least must be above 0" in view.text and view.png == picture
 
     def test_counted_baselines_are_the_ngrams(self, corpus: Corpus) -> None:
         view = CountedBaselines(corpus, prefix="the")
@@ -82,9 +83,9 @@ class TestPerplexity:
         before = shown(view)
         view.order.value = 4
         assert all(new != old for new, old in zip(shown(view), before, strict=True))
-        assert "A 4-gram counted on 8,000 characters" in view._words.value
+        assert "A 4-gram counted on 8,000 characters" in view.text
         view.amount.value = 0
-        assert "on 62 characters" in view._words.value
+        assert "on 62 characters" in view.text
 
 
 class TestStepThrough:
@@ -92,15 +93,15 @@ class TestStepThrough:
         view, way = OneStep(example_network(), X, Y), walk(example_network(), X, Y)
         for t in (1, 2, 3):
             view.t.value = t
-            assert ", ".join(f"{number:.2f}" for number in way.o[t - 1]) in view._words.value
-        pictures = {view.t.value: view._image.value}
+            assert ", ".join(f"{number:.2f}" for number in way.o[t - 1]) in view.text
+        pictures = {view.t.value: view.png}
         view.t.value = 1
-        assert view._image.value != pictures[3]
+        assert view.png != pictures[3]
 
     def test_one_step_goes_back_too(self) -> None:
         view, way = OneStep(example_network(), X, Y, backward=True), walk(example_network(), X, Y)
         view.t.value = 2
-        assert ", ".join(f"{number:.2f}" for number in way.total[1]) in view._words.value
+        assert ", ".join(f"{number:.2f}" for number in way.total[1]) in view.text
         before = shown(view)
         view.way.value = "forward"
         assert all(new != old for new, old in zip(shown(view), before, strict=True))
@@ -116,17 +117,17 @@ class TestStepThrough:
         pictures = set()
         for edges in range(len(view.moments) + 1):
             view.edges.value = edges
-            pictures.add(view._image.value)
+            pictures.add(view.png)
         assert len(pictures) == 21
-        assert "dL/dh_1 is (0.30, -0.40, -0.40, -0.04)" in view._words.value
-        total = view._image.value
+        assert "dL/dh_1 is (0.30, -0.40, -0.40, -0.04)" in view.text
+        total = view.png
         view.beside.value = "direct term only"
-        assert view._image.value != total and "switched off" in view._words.value
+        assert view.png != total and "switched off" in view.text
 
     def test_a_single_step_can_be_walked(self) -> None:
         view = UnrolledGraph(example_network(), X[:1], Y[:1], backward=True)
         view.edges.value = 6
-        assert "the direct term" in view._words.value
+        assert "the direct term" in view.text
         assert OneStep(example_network(), X[:1], Y[:1]).t.max == 1
 
 
@@ -143,7 +144,7 @@ class TestHiddenStates:
         view, state = HiddenStates(model, corpus.vocab, text), model.initial_state(1)
         for place, letter in enumerate(text):
             _, state = model(corpus.vocab.encode(letter)[:, None], state)
-            np.testing.assert_allclose(view.hidden[place], state[0].detach(), atol=1e-6)
+            np.testing.assert_allclose(view.hidden[place], state[0][0].detach(), atol=1e-6)
 
     def test_another_unit_and_another_place_change_the_picture(self, corpus: Corpus, model: LanguageModel) -> None:
         view = HiddenStates(model, corpus.vocab, corpus.vocab.decode(corpus.held_out[:70]))
@@ -151,12 +152,12 @@ class TestHiddenStates:
         view.unit.value = 5
         after = shown(view)
         view.position.value = 0
-        assert before != after != shown(view) and "Unit 5" in view._words.value
+        assert before != after != shown(view) and "Unit 5" in view.text
 
     def test_the_most_telling_unit_is_found(self, corpus: Corpus, model: LanguageModel) -> None:
         view = HiddenStates(model, corpus.vocab, "the sea the lamp")
         view.hidden = np.zeros((16, 6))
-        view.hidden[:, 4] = [letter == " " for letter in view.text]
+        view.hidden[:, 4] = [letter == " " for letter in "the sea the lamp"]
         assert view.most_telling_unit(" ") == 4
         with pytest.raises(ValueError, match="must have 'z'"):
             view.most_telling_unit("z")
@@ -173,13 +174,13 @@ def test_truncation_measures_what_truncation_does(corpus: Corpus) -> None:
     longer = Corpus("longer", corpus.vocab, corpus.train, corpus.train[:2000])
     view = Truncation(model, longer)
     view.length.value = 4
-    errors, kilobytes = view.curves("error"), view.curves("kilobytes")
+    errors, kilobytes = view.compute()["error"], view.compute()["kilobytes"]
     assert errors["full"] == [0.0] * 6 and errors["truncated"][0] == 0.0
     assert all(error > 0 for error in errors["truncated"][1:])
     assert kilobytes["full"] == sorted(kilobytes["full"]) and kilobytes["truncated"][-1] < kilobytes["full"][-1] / 10
     before = shown(view)
     view.length.value = 16
-    assert view.curves("error")["truncated"][2] == 0.0
+    assert view.compute()["error"]["truncated"][2] == 0.0
     assert all(new != old for new, old in zip(shown(view), before, strict=True))
     with pytest.raises(ValueError, match=r"the held-out text has \d+ tokens; 1025 are needed"):
         Truncation(model, Corpus("short", corpus.vocab, corpus.train, corpus.train[:1000]))
@@ -192,19 +193,13 @@ class TestGradientMap:
         yield view
         view.stop()
 
-    def until(self, condition) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def test_the_map_is_that_of_the_last_looks_network(self, view: GradientMap) -> None:
-        view.session.want_look(60)
+    def test_the_map_is_that_of_the_network_last_evaluated(self, view: GradientMap) -> None:
+        view.session.keep_evaluating(60)
         view.session.run(5)
-        assert view.session.looks[-1].step == 5
+        assert view.session.evaluations[-1].step == 5
         torch.testing.assert_close(view.session.snapshot.vector, view.session.model.vector)
-        expected = gradient_map(view.session.model, view._tokens, view._targets, view.session.model.initial_state(4))
-        torch.testing.assert_close(view.norms, expected)
+        expected = gradient_map(view.session.model, view.tokens, view.targets, view.session.model.initial_state(4))
+        np.testing.assert_allclose(view.compute().norms, expected, rtol=1e-5)
         kept = view.session.snapshot.vector.clone()
         batches = view.session.trainers["main"].batches
         assert isinstance(batches, SequentialBatches) and batches.num_steps == 6
@@ -212,24 +207,25 @@ class TestGradientMap:
         torch.testing.assert_close(view.session.snapshot.vector, kept)
 
     def test_the_slider_cuts_the_map(self, view: GradientMap) -> None:
-        assert int((view.norms > 0).sum()) == 21
-        picture = view._image.value
+        assert int((view.compute().norms > 0).sum()) == 21
+        picture = view.png
         view.cut_every.value = 2
-        assert int((view.norms > 0).sum()) == 9
-        self.until(lambda: view._image.value != picture and "9 of 21 cells" in view._words.value)
+        assert int((view.compute().norms > 0).sum()) == 9
+        wait_until(lambda: view.png != picture and "9 of 21 cells" in view.text)
 
     def test_another_cell_takes_effect_and_stopping_leaves_no_thread(self, view: GradientMap) -> None:
         view.cell.value = "lstm"
         view.session.wait()
-        view.session.look_now()
+        view.session.evaluate_now()
         view.session.wait()
-        assert view.session.model.cell.name == "lstm" and view.norms.shape == (6, 6)
+        assert view.session.model.cell.name == "lstm" and view.compute().norms.shape == (6, 6)
         view.stop()
-        assert not view._painter.is_alive() and not view.session.alive
+        names = {thread.name for thread in threading.enumerate()}
+        assert not view.session.alive and not any("test map" in name for name in names)
 
     def test_buttons_train_pause_and_reset(self, view: GradientMap) -> None:
         view.buttons["Start"].click()
-        self.until(lambda: view.session.steps_made > 3)
+        wait_until(lambda: view.session.steps_made > 3)
         view.buttons["Pause"].click()
         view.session.wait()
         assert view.session.steps_made > 3

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rnnlib.cells import LSTM
-from rnnlib.models import LanguageModel
+from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Corpus
 from rnnlib.topics.cliff import descend
 from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, StepTime
@@ -13,7 +13,7 @@ from rnnlib.widgets.knob_view import KnobView
 
 
 def shown(view: KnobView) -> tuple[bytes, str]:
-    return view._image.value, view._words.value
+    return view.png, view.text
 
 
 def changes(view: KnobView, knob, value) -> bool:
@@ -36,7 +36,7 @@ def test_every_knob_of_the_jacobian_view_changes_picture_and_words() -> None:
     assert changes(view, view.num_steps, 1) and changes(view, view.num_steps, 20)
     assert changes(view, view.activation, "sigmoid")
     view.radius.value = 0.5
-    assert "it must vanish" in view._words.value
+    assert "it must vanish" in view.text
     assert changes(view, view.activation, "linear")
 
 
@@ -44,18 +44,18 @@ def test_the_cliff_shows_the_descents_of_the_library() -> None:
     view = Cliff()
     options = {"threshold": 0.5, "learning_rate": 0.05, "steps": 60}
     for name, kind in (("not clipped", "not"), ("by norm", "norm"), ("by value", "value")):
-        np.testing.assert_array_equal(view.ways[name], descend((4.3, -2.6), clip_by=kind, **options))
-    assert changes(view, view.steps, 0) and view.ways["by norm"].shape == (1, 2)
+        np.testing.assert_array_equal(view.compute()[name], descend((4.3, -2.6), clip_by=kind, **options))
+    assert changes(view, view.steps, 0) and view.compute()["by norm"].shape == (1, 2)
     assert changes(view, view.steps, 30) and changes(view, view.threshold, 1.0) and changes(view, view.w, 4.5)
 
 
 def test_clipping_in_two_dimensions_tells_lengths_and_angle() -> None:
     view = ClippingInTwoDimensions()
     view.g_1.value, view.g_2.value = 3.0, 4.0
-    assert "5.00 long. By norm: 1.00, not turned. By value: 1.41, turned by 8 degrees" in view._words.value
+    assert "5.00 long. By norm: 1.00, not turned. By value: 1.41, turned by 8 degrees" in view.text
     assert changes(view, view.threshold, 4.0)
     view.g_1.value = view.g_2.value = 0.0
-    assert "nothing to clip" in view._words.value
+    assert "nothing to clip" in view.text
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
@@ -65,13 +65,12 @@ def test_the_gates_are_those_of_a_step_by_step_pass(corpus: Corpus, cell: str) -
     text = corpus.vocab.decode(corpus.held_out[:70])
     view = Gates(model, corpus.vocab, text)
     with torch.no_grad():
-        shares = model.input_shares(corpus.vocab.encode(text)[:, None])
-        state, W_hh = model.initial_state(1), model.weights.W_hh
+        W_xh, W_hh, b_h, *_ = model.weights
+        x_in, state = embed(corpus.vocab.encode(text)[:, None], W_xh, b_h), model.initial_state(1)
         for t in range(len(text)):
-            h = state[0] if cell == "lstm" else state
-            first_two = torch.sigmoid(shares[:2, t] + h @ W_hh[:2])[:, 0]  # i, f of an LSTM; r, z of a GRU
+            first_two = torch.sigmoid(x_in[:2, t] + state[0] @ W_hh[:2])[:, 0]  # i, f of an LSTM; r, z of a GRU
             np.testing.assert_allclose(view.values[:2, t], first_two, atol=1e-5)
-            state = model.cell.step(shares[:, t], state, W_hh)
+            state = model.cell.step(x_in[:, t], state, W_hh)
     assert changes(view, view.unit, 4)
     assert changes(view, view.gate, "input i" if model.cell is LSTM else "reset r")
 
@@ -85,4 +84,4 @@ def test_step_times_are_measured_for_every_size() -> None:
     view = StepTime()
     assert all(milliseconds > 0 for times in view.milliseconds.values() for milliseconds in times)
     assert changes(view, view.size, "hidden size H")
-    assert "H grows 16 times, from 16 to 256" in view._words.value
+    assert "H grows 16 times, from 16 to 256" in view.text

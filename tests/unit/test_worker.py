@@ -139,8 +139,8 @@ def test_an_error_is_kept_raised_by_wait_and_forgotten_by_the_next_start(place: 
     broken = True
     actions: dict[str, Callable] = {"turn": lambda: None, place: fail}
     worker = Worker("test worker", **actions)
-    worker.do(Say("something"))
     worker.start()
+    worker.do(Say("something"))
     with pytest.raises(error, match="a fault"):
         worker.wait()
     assert isinstance(worker.error, error) and not worker.running and worker.alive
