@@ -115,7 +115,7 @@ class Worker:
                 self.start()
 
     def stop(self) -> None:
-        """End after the turn under way; commands that wait are dropped.  Waits for the end, but not in its own thread."""
+        """End after the turn under way; commands that wait are dropped.  Waits for that, but not in its own thread."""
         with self._condition:
             was_alive, self.alive, self.running = self.alive, False, False
             self._commands.clear()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rnnlib import checks
-from rnnlib.topics import initialisation
-from rnnlib.topics.long_memory import CONTESTANTS, Contestant, Test, learn, steps_to_success
+from rnnlib.topics import initialisation, long_memory
+from rnnlib.topics.long_memory import CONTESTANTS, Contestant, learn, steps_to_success
 from rnnlib.topics.tasks import TASKS, adding, copying, noisy_sine, temporal_order
 from rnnlib.widgets import MemoryRace
 
@@ -123,7 +123,8 @@ class TestMemoryRace:
         before = race.png
         race.buttons["Start"].click()
         race.wait()
-        assert not race.running and not threads_of("test race")
+        assert not race.running
+        wait_until(lambda: not threads_of("test race"))
         standings = race.compute()
         for kind, curve in standings.curves.items():
             assert curve[-1].step == 40 or standings.solved_at[kind] is not None
@@ -161,7 +162,7 @@ class TestMemoryRace:
         newer.stop()
 
     def test_an_exception_in_the_thread_is_told(self, race: MemoryRace) -> None:
-        def fail() -> Iterator[Test]:
+        def fail() -> Iterator[long_memory.Test]:
             raise ZeroDivisionError("a fault in the training")
             yield
 
