@@ -43,7 +43,7 @@ bench: .venv/test-installed
 	$(PYTHON) is %d.%d. Name a newer one: make lab PYTHON=python3.13" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(PIP_INSTALL) --editable '.[lab]'
-	$(BIN)/python -c 'from rnnlib import models; models.compile_loops()'
+	$(BIN)/python -c 'from rnnlib import engine; engine.compile_loops()'
 	touch $@
 
 .venv/test-installed: .venv/lab-installed

@@ -1,2 +1,4 @@
-"""What is measured against what: `python -m bench` for speed, `python -m bench.results` for notebook 05's table,
-`python -m bench.lab` for the numbers of notebook 06."""
+"""What is measured against what: `python -m bench` for speed, `python -m bench.views` for how soon views answer.
+
+For the numbers of notebooks: `python -m bench.memory` (04), `python -m bench.results` (05), `python -m bench.lab` (06).
+"""

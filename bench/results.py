@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from rnnlib.arguments import choose_device
 from rnnlib.baselines import NGram
 from rnnlib.files import write_atomically
 from rnnlib.models import LanguageModel, Model, RNNModel
 from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches, load_corpus
-from rnnlib.training import Knobs, Trainer, choose_device, evaluate, perplexity
+from rnnlib.training import Knobs, Trainer, evaluate, perplexity
 
 EPOCHS, BATCH_SIZE, NUM_STEPS, HIDDEN_SIZE = 500, 32, 35, 256
 RESULTS = Path(__file__).with_name("results.json")

@@ -1,8 +1,10 @@
 """rnnlib: recurrent neural networks, small enough to read in an evening.
 
-Read the files in this order: text, baselines, cells, loops, models, gradients, training, sampling, resizing,
-sessions, figures, checks, and then the widgets, which only show what the rest computes.  The other files belong to one
-notebook each: topics, and sweeps to 06.
+Read eight files, in this order: text, baselines, cells, models, optimizers, training, sampling, gradients.
+
+The rest may be skipped.  engine/ computes the same numbers faster; live/ trains while somebody watches; topics/ holds
+what belongs to one notebook; figures/ draws, checks/ looks at answers, and widgets/ show what the rest computes.
+arguments.py answers wrong arguments; files.py and named_texts.py write files and fetch texts.
 """
 
 from importlib.metadata import PackageNotFoundError, version

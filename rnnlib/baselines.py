@@ -6,7 +6,11 @@ Before: text.py.  Next: cells.py, which remember more than the last n - 1 charac
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
+
+Integers = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
 
 
 class NGram:
@@ -29,18 +33,18 @@ class NGram:
         self.order, self.vocab_size = order, vocab_size
         self._tables = [self._count(tokens.cpu().numpy(), length) for length in range(1, order + 1)]
 
-    def _count(self, tokens: np.ndarray, length: int) -> tuple[np.ndarray, ...]:
+    def _count(self, tokens: Integers, length: int) -> tuple[Integers, ...]:
         """Every n-gram of this length with its count; every context with its count and number of followers."""
         grams, gram_counts = np.unique(self._numbers(tokens, length), return_counts=True)
         contexts, first, followers = np.unique(grams // self.vocab_size, return_index=True, return_counts=True)
         return grams, gram_counts, contexts, np.add.reduceat(gram_counts, first), followers
 
-    def _numbers(self, tokens: np.ndarray, length: int) -> np.ndarray:
+    def _numbers(self, tokens: Integers, length: int) -> Integers:
         """Each window of `length` tokens (..., n) read as one number in base V, (..., n - length + 1)."""
         windows = np.lib.stride_tricks.sliding_window_view(tokens, length, axis=-1)
         return windows @ self.vocab_size ** np.arange(length - 1, -1, -1)
 
-    def probabilities(self, tokens: Tensor) -> np.ndarray:
+    def probabilities(self, tokens: Tensor) -> Probabilities:
         """P(token | the tokens before it) for each token of a text, (n,), float64.
 
         The first tokens have less than n - 1 tokens before them: they are predicted by the lower orders.
@@ -52,7 +56,7 @@ class NGram:
             lower[:] = self._interpolate(length, numbers, lower)
         return probability
 
-    def next_probabilities(self, context: Tensor) -> np.ndarray:
+    def next_probabilities(self, context: Tensor) -> Probabilities:
         """P(x | context) for every token x, (V,), float64.  context (m,): its last n - 1 tokens count."""
         before, every_token = context.cpu().numpy(), np.arange(self.vocab_size)
         probability = np.full(self.vocab_size, 1 / self.vocab_size)
@@ -62,7 +66,7 @@ class NGram:
             probability = self._interpolate(length, self._numbers(grams, length)[:, 0], probability)
         return probability
 
-    def _interpolate(self, length: int, numbers: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    def _interpolate(self, length: int, numbers: Integers, lower: Probabilities) -> Probabilities:
         """The formula above for n-grams of this length, given P(x | c') of each; all (m,)."""
         grams, gram_counts, contexts, context_counts, followers = self._tables[length - 1]
         n_gram = _look_up(numbers, grams, gram_counts)
@@ -75,7 +79,7 @@ class NGram:
         return math.exp(-np.log(self.probabilities(tokens)).mean())
 
 
-def _look_up(keys: np.ndarray, table_keys: np.ndarray, table_values: np.ndarray) -> np.ndarray:
+def _look_up(keys: Integers, table_keys: Integers, table_values: Integers) -> Integers:
     """The value of each key in a table sorted by key; 0 for a key that is not in it."""
     places = np.searchsorted(table_keys, keys).clip(max=len(table_keys) - 1)
     return np.where(table_keys[places] == keys, table_values[places], 0)

@@ -2,14 +2,14 @@
 
 Before: baselines.py.  Next: models.py puts a cell between tokens and predictions.
 
-This file is the definition: plain torch, one line for each formula, on any device and in any precision.  `rnnlib/engine`
+This file is the definition: plain torch, one line for each formula, on any device, in any precision.  `rnnlib/engine`
 computes the same numbers faster and may be skipped; `tests/unit/test_engine.py` holds it against what stands here.
 
 Shapes: T time steps, B batch size, H hidden size.  A state is a tuple of tensors (B, H): (h,), for an LSTM (h, c).
 x_in = x_t W_xh + b_h is the input's part of a pre-activation, the sum that goes into a tanh or a sigmoid; it does not
 depend on the state, so it is computed for all steps before the first one is made.  A GRU stacks three gates in front
-(r, z, n), an LSTM four (i, f, g, o), in PyTorch's order: x_in (gates, T, B, H), W_hh (gates, H, H).  An RNN has no gates,
-and no such axis.
+(r, z, n), an LSTM four (i, f, g, o), in PyTorch's order: x_in (gates, T, B, H), W_hh (gates, H, H).  An RNN has no
+gates, and no such axis.
 """
 
 from typing import NamedTuple

@@ -9,7 +9,7 @@ their own gradients, `model.backpropagate`, and keep nothing between two calls.
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -132,13 +132,14 @@ class LanguageModel(nn.Module):
         self.cell: Cell = CELLS[cell]
         self.vocab_size, self.hidden_size = int(vocab_size), int(hidden_size)
         bound = self.hidden_size**-0.5
-        vector = torch.empty(sum(map(math.prod, self.shapes())), dtype=torch.float32, device="cpu")
-        self.vector = nn.Parameter(vector.uniform_(-bound, bound, generator=generator).to(device))
+        with torch.inference_mode(False):  # whoever builds a model there may train it later
+            vector = torch.empty(sum(map(math.prod, self.shapes())), dtype=torch.float32, device="cpu")
+            self.vector = nn.Parameter(vector.uniform_(-bound, bound, generator=generator).to(device))
 
     def copy(self) -> "LanguageModel":
         """A model of its own with the same weights.  It takes no random number from the reader's."""
-        sizes = {"vocab_size": self.vocab_size, "hidden_size": self.hidden_size}
-        twin = LanguageModel(self.cell.name, **sizes, generator=torch.Generator())
+        V, H, own_generator = self.vocab_size, self.hidden_size, torch.Generator()
+        twin = LanguageModel(self.cell.name, vocab_size=V, hidden_size=H, generator=own_generator)
         twin.vector = nn.Parameter(self.vector.detach().clone())
         return twin
 
@@ -219,8 +220,9 @@ class RNNModel(nn.Module):
             if name.startswith("bias_hh"):
                 nn.init.zeros_(parameter).requires_grad_(False)
         self.num_directions = 2 if rnn_layer.bidirectional else 1
-        like_the_layer: dict[str, Any] = {"device": rnn_layer.weight_hh_l0.device, "dtype": rnn_layer.weight_hh_l0.dtype}
-        self.output = nn.Linear(self.num_directions * self.hidden_size, vocab_size, **like_the_layer)
+        W_hh = rnn_layer.weight_hh_l0
+        features = self.num_directions * self.hidden_size
+        self.output = nn.Linear(features, vocab_size, device=W_hh.device, dtype=W_hh.dtype)
 
     @property
     def trainable(self) -> list[Tensor]:
@@ -251,7 +253,7 @@ class RNNModel(nn.Module):
     def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """Forward, loss and backward by autograd.  tokens, targets (T, B) int64."""
         check_targets(targets, tokens, self.vocab_size)
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             logits, state = self(tokens, state)
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         gradients = list(torch.autograd.grad(loss, self.trainable))

@@ -62,7 +62,7 @@ class Vocab:
 
     def encode(self, text: str) -> Tensor:
         """Text of n characters -> token numbers (n,), int64; characters not in the vocabulary become 0."""
-        return torch.tensor([self._index.get(character, 0) for character in text], dtype=torch.int64)
+        return torch.tensor([self._index.get(character, 0) for character in text], dtype=torch.int64, device="cpu")
 
     def decode(self, tokens: Tensor) -> str:
         """Token numbers (n,) -> text."""
@@ -139,8 +139,9 @@ class Batches:
     def rows_begin(self, epoch: int) -> Tensor:
         """Where in the text each row of each minibatch of an epoch begins, (num_batches, B)."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        offset = torch.randint(self.num_steps, (), generator=generator)
-        return offset + self.starts(generator)
+        with torch.device("cpu"):
+            offset = torch.randint(self.num_steps, (), generator=generator)
+            return offset + self.starts(generator)
 
     def __getitem__(self, number: int) -> Batch:
         """Minibatch `number`, counted through all epochs: 0, 1, 2, ..."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rnnlib import engine
@@ -36,17 +37,18 @@ class Knobs:
     clip_by: str = "norm"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"the learning rate must be a number above 0; it is {self.learning_rate!r}.")
-        if not isinstance(self.clip_threshold, Real) or not self.clip_threshold > 0:
+        rate: object = self.learning_rate
+        threshold: object = self.clip_threshold
+        if not isinstance(rate, Real) or not 0 < float(rate) < math.inf:
+            raise ValueError(f"the learning rate must be a number above 0; it is {rate!r}.")
+        if not isinstance(threshold, Real) or not float(threshold) > 0:
             raise ValueError(
-                "the clipping threshold must be above 0 (math.inf switches clipping off); "
-                f"it is {self.clip_threshold!r}."
+                f"the clipping threshold must be above 0 (math.inf switches clipping off); it is {threshold!r}."
             )
         if self.clip_by not in ("norm", "value"):
             raise ValueError(f'clip_by must be "norm" or "value"; it is {self.clip_by!r}.')
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))
-        object.__setattr__(self, "clip_threshold", float(self.clip_threshold))
+        object.__setattr__(self, "learning_rate", float(rate))
+        object.__setattr__(self, "clip_threshold", float(threshold))
 
 
 class StepResult(NamedTuple):
@@ -88,7 +90,7 @@ class History:
         self._length = row + 1
         return StepResult(*self._on_device[row])
 
-    def columns(self, first: int = 0) -> dict[str, np.ndarray]:
+    def columns(self, first: int = 0) -> dict[str, NDArray[np.float64]]:
         """The columns from step `first` on, copied, float64, each (steps - first,)."""
         last = self._length
         measured = self._on_device[first:last].cpu().double().numpy()
@@ -104,12 +106,13 @@ class Trainer:
     """Trains a model on batches, one minibatch a step.
 
     knobs: read before every step; `set` changes them.  steps_made: how many steps it made so far.  state: the hidden
-    state carried into the next batch.  last_result: what the last step gave.  hidden_gradients: dL/dh_t of the last step (T, B, H), as in
-    models.Backpropagation; the next step writes over them.
+    state carried into the next batch.  last_result: what the last step gave.  hidden_gradients: dL/dh_t of the last
+    step (T, B, H), as in models.Backpropagation; the next step writes over them.
     """
 
+    @engine.undisturbed()
     def __init__(self, model: Model, batches: Batches, *, knobs: Knobs | None = None, optimizer: str = "sgd"):
-        """optimizer: "sgd" or "adam".  Raises ValueError for another name, and for tokens that the model does not know."""
+        """optimizer: "sgd" or "adam".  Raises ValueError for another name, and for tokens the model does not know."""
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"there is no optimizer {optimizer!r}; choose from: {', '.join(OPTIMIZERS)}.")
         self.batches, self.steps_made, self.seconds = batches, 0, 0.0
@@ -120,6 +123,7 @@ class Trainer:
         self.use_model(model, OPTIMIZERS[optimizer](model.trainable))
         self.set(**asdict(self.knobs))
 
+    @engine.undisturbed()
     def use_model(self, model: Model, optimizer: Optimizer) -> None:
         """Go on with another model (of another size, say), from an empty hidden state."""
         check_tokens(self.batches.tokens.cpu()[:, None], model.vocab_size)
@@ -145,14 +149,14 @@ class Trainer:
         if clips_otherwise:
             self._prepare()
 
+    @engine.undisturbed()
     def step(self) -> StepResult:
         """One minibatch.  Does not wait for a GPU."""
         started = time.perf_counter()
         batch = self.batches[self.steps_made]
         if not batch.continues:
             self.clear_state()
-        with engine.undisturbed(), torch.no_grad():
-            self._run(batch.tokens, batch.targets)
+        self._run(batch.tokens, batch.targets)
         self.steps_made += 1
         self.seconds += time.perf_counter() - started
         knobs = self.knobs
@@ -175,13 +179,13 @@ class Trainer:
         self.last_result = StepResult(found.loss.float(), norm.float(), clipped.float())
 
     def _backpropagate(self, tokens: Tensor, targets: Tensor) -> Backpropagation:
-        """What model.backpropagate gives; for a cell from scratch by the quickest engine, whose numbers are the same."""
+        """What model.backpropagate gives; for a cell from scratch the quickest engine gives the same numbers."""
         if self._engine is not None and isinstance(self.model, LanguageModel):
             return self._engine.backpropagate(self.model.weights, tokens, targets, self.state)
         return self.model.backpropagate(tokens, targets, self.state)
 
     def run(self, steps: int) -> None:
-        """Train for `steps` steps.  Stops early at a loss that is not finite, with FloatingPointError: see raise_if_diverged."""
+        """Train for `steps` steps.  Stops early at a loss that is not finite with FloatingPointError."""
         for _ in range(steps):
             self.step()
             if self.model.device.type == "cpu" or self.steps_made % 100 == 0:
@@ -197,7 +201,7 @@ class Trainer:
         """What a step changes and a failed one spoils: the weights, and the optimizer's memory."""
         return [*self.model.trainable, *(tensor for tensors in self.optimizer.memory.values() for tensor in tensors)]
 
-    @torch.no_grad()
+    @engine.undisturbed()
     def raise_if_diverged(self) -> None:
         """FloatingPointError if the last step's loss or gradient was not finite; the weights go back to good ones.
 
@@ -206,11 +210,10 @@ class Trainer:
         if self._safety_net.checked_step == self.steps_made:
             return
         loss, norm = float(self.last_result.loss), float(self.last_result.gradient_norm)
-        with engine.undisturbed():
-            if math.isfinite(loss + norm):
-                self._safety_net.keep(self._learned(), self.steps_made)
-                return
-            self._safety_net.restore(self._learned(), self.steps_made)
+        if math.isfinite(loss + norm):
+            self._safety_net.keep(self._learned(), self.steps_made)
+            return
+        self._safety_net.restore(self._learned(), self.steps_made)
         self.clear_state()
         raise FloatingPointError(
             f"the loss is {loss:.3g} and the gradient norm {norm:.3g} at step {self.steps_made}; the weights are the "
@@ -252,7 +255,7 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, 700.0))
 
 
-@torch.no_grad()
+@engine.undisturbed()
 def evaluate(model: Model, tokens: Tensor, *, batch_size: int = 32) -> float:
     """Mean cross-entropy (nats per token) of a model on a text (n,) it was not trained on.
 
@@ -264,6 +267,5 @@ def evaluate(model: Model, tokens: Tensor, *, batch_size: int = 32) -> float:
     steps = (len(tokens) - 1) // pieces
     inputs = tokens[: steps * pieces].view(pieces, steps).T
     targets = tokens[1 : steps * pieces + 1].view(pieces, steps).T
-    with engine.undisturbed():
-        logits, _ = model(inputs.to(model.device), model.initial_state(pieces))
-        return float(nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten().to(model.device)))
+    logits, _ = model(inputs.to(model.device), model.initial_state(pieces))
+    return float(nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten().to(model.device)))

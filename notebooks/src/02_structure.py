@@ -94,20 +94,21 @@ assert state.shape == (1, 4)  # B, H
 assert torch.allclose(outputs[:, 0], torch.from_numpy(walked.o))  # the numbers of the picture
 
 # %% [markdown]
-# The library's own step is the same line, in `rnnlib/cells.py`. It is given $x_t W_{xh} + b_h$, the *share* of the input, because that can be
-# computed for all steps at once before the loop begins:
+# The library's own step, in `rnnlib/cells.py`, is the same line. It is given `x_in`, the input's part $x_t W_{xh} + b_h$ of the sum, because that
+# can be computed for all steps at once before the loop begins. And its state is a tuple, since another cell may carry two tensors:
 #
 # ```python
-# def step(share, state, W_hh):
-#     return torch.tanh(share + state @ W_hh)
+# def step(x_in: Tensor, state: State, W_hh: Tensor) -> State:
+#     (h,) = state
+#     return (tanh(x_in + h @ W_hh),)
 # ```
 
 # %%
-shares = torch.from_numpy(inputs).double()[:, None] @ weights[0] + weights[2]
-h = torch.zeros(1, 4).double()
-for share in shares:
-    h = cells.RNN.step(share, h, weights[1])
-assert torch.allclose(h, state)
+x_in = torch.from_numpy(inputs).double()[:, None] @ weights[0] + weights[2]
+carried = (torch.zeros(1, 4).double(),)
+for x in x_in:
+    carried = cells.RNN.step(x, carried, weights[1])
+assert torch.allclose(carried[0], state)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: one step (5 minutes, easy)
@@ -206,7 +207,7 @@ print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300
 
 # %% [markdown]
 # Several times faster on the two CPU cores where this was built, and without a tensor $(T, B, V)$ of zeros in memory. On the way forward the
-# library only ever looks up.
+# library's own cells only ever look up.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: the forward pass, with its state carried (8 minutes, medium)

@@ -12,19 +12,19 @@
 # When you have worked through this notebook, you can
 #
 # - walk the graph of a recurrent network backward, one edge at a time, and keep two kinds of derivative apart;
-# - write backpropagation through time as a loop of five lines, the very loop that trains the networks of this course;
+# - write backpropagation through time as a loop of five lines, the very loop that stands in this course's library;
 # - read a gradient map, and see on it what `detach` cuts;
 # - say what truncation saves, what it costs, and what happens to whoever forgets to detach.
 #
 # 40 minutes to read, 25 for three exercises.
 
 # %%
-import time
+import timeit
 
 import torch
 
-from rnnlib import cells, checks, figures, gradients, models, text, training
-from rnnlib.topics import small_network
+from rnnlib import cells, checks, engine, figures, models, text, training
+from rnnlib.topics import small_network, truncation
 from rnnlib.widgets import GradientMap, OneStep, Truncation, UnrolledGraph
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -106,35 +106,38 @@ print(f"by hand {by_hand.item():.6f}, by autograd {w.grad.item():.6f}")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The loop
 #
-# Given the states $h_0, \dots, h_T$ and the direct terms of all steps, five lines find everything.
+# Given the states $h_0, \dots, h_T$ and the direct terms of all steps, five lines find everything. `later` is the second term of the formula, and
+# at the last step it is zero.
 
 
 # %%
 def bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """h (T + 1, B, H), direct (T, B, H) -> dL/dh_1 to dL/dh_T (T, B, H), dL/dW_hh (H, H)."""
-    dh, dW_hh, da = torch.zeros_like(direct), torch.zeros_like(W_hh), torch.zeros_like(h[0])
+    dh, dW_hh = torch.empty_like(direct), torch.zeros_like(W_hh)
+    later = torch.zeros_like(h[0])
     for t in reversed(range(len(direct))):
-        dh[t] = direct[t] + da @ W_hh.T  # directly, and from the step after
+        dh[t] = direct[t] + later  # the total derivative: directly, and by way of the next step
         da = dh[t] * (1 - h[t + 1] ** 2)  # through the tanh
-        dW_hh += h[t].T @ da  # every step shares W_hh
+        dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
+        later = da @ W_hh.mT  # back to h_{t-1}
     return dh, dW_hh
 
 
 # %% [markdown]
-# In code `h[t + 1]` is the state *after* step $t$, counted from 0, because `h[0]` is $h_0$. Is it right? Ask autograd, for a random network with
+# In code `h[t + 1]` is the state *after* step $t$, counted from 0, because `h[0]` is $h_0$; `.mT` transposes a matrix. Is it right? Ask autograd, for a random network with
 # $T = 6$, $B = 3$, $H = 5$ and a random loss, in double precision.
 
 # %%
 generator = torch.Generator().manual_seed(0)
-shares, coefficients = torch.randn(2, 6, 3, 5, generator=generator, dtype=torch.float64)
+x_in, coefficients = torch.randn(2, 6, 3, 5, generator=generator, dtype=torch.float64)
 W_hh = torch.randn(5, 5, generator=generator, dtype=torch.float64).requires_grad_()
 
 
 def states(W_hh: torch.Tensor) -> list[torch.Tensor]:
     """h_0 to h_6; the loss is the sum of coefficients * h_t, so the coefficients are its direct terms."""
     h = [torch.zeros(3, 5, dtype=torch.float64)]
-    for share in shares:
-        h.append(torch.tanh(share + h[-1] @ W_hh))
+    for x in x_in:
+        h.append(torch.tanh(x + h[-1] @ W_hh))
     return h
 
 
@@ -162,32 +165,52 @@ for i in range(5):
 print("largest difference below 1e-8:", bool((difference - dW_hh).abs().max() < 1e-8))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## You have just written the engine
+# ## You have just written the library's loop
 #
-# `cells.RNN.backward` is the same loop, with two differences: the product for $dW_{hh}$ waits until the loop has ended, and takes all steps at
-# once; and the loop, in `loops.py`, is compiled. It trains every RNN of this course on a CPU; there is no autograd in it.
+# `cells.RNN.backward` is this code. It keeps $dL/da_t$ of every step, too, as `dx`: from it come the gradients of $W_{xh}$ and $b_h$.
+#
+# ```python
+# for t in reversed(range(len(direct))):
+#     dh[t] = direct[t] + later  # the total derivative: directly, and by way of the next step
+#     da = dx[t] = dh[t] * (1 - h[t + 1] ** 2)  # through the tanh; h[t + 1] is the state after this step
+#     dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
+#     later = da @ W_hh.mT  # back to h_{t-1}
+# ```
 
 # %%
-weights = W_hh.detach().numpy()  # the library computes on NumPy arrays
-way = cells.RNN.forward(shares.numpy().copy(), torch.zeros(3, 5).double().numpy(), weights, cells.Workspace())
-back = cells.RNN.backward(way, coefficients.numpy().copy(), weights)
-assert torch.allclose(torch.as_tensor(back.hidden), dh)
-assert torch.allclose(torch.as_tensor(back.W_hh), dW_hh)
-
-# %% tags=["nbval-ignore-output"]
-corpus = text.load_corpus("story")
-batches = text.SequentialBatches(corpus.train)
-sizes = {"vocab_size": len(corpus.vocab), "hidden_size": 64}
-scratch = training.Trainer(models.LanguageModel("rnn", **sizes), batches)
-concise = training.Trainer(models.RNNModel(torch.nn.RNN(*sizes.values()), len(corpus.vocab)), batches)
-for name, trainer in (("this loop", scratch), ("nn.RNN and autograd", concise)):
-    trainer.run(200)
-    seconds = trainer.history.columns()["seconds"]
-    print(f"{name}: {1000 * (seconds[-1] - seconds[50]) / 149:.1f} ms a step")
+back = cells.RNN.backward(x_in, [(state,) for state in h], W_hh.detach(), coefficients)
+assert torch.equal(back.hidden, dh)
+assert torch.equal(back.W_hh, dW_hh)
 
 # %% [markdown]
-# On the two CPU cores where this was built the loop is faster than PyTorch's layer with autograd, because it knows what is coming. It also gives
-# $dL/dh_t$ for every $t$ at no cost, which is what the lab's upper right panel shows.
+# That is the definition, plain torch on any device. A trainer on a CPU has the same numbers computed by `rnnlib/engine`: compiled loops, each
+# thread with some rows of the batch. You may skip that folder; a test holds it against `rnnlib/cells.py`.
+#
+# One minibatch there and back, three ways:
+
+# %%
+corpus = text.load_corpus("story")
+batches = text.SequentialBatches(corpus.train)
+tokens, wanted = batches[0].tokens, batches[0].targets
+scratch = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64)
+concise = models.RNNModel(torch.nn.RNN(len(corpus.vocab), 64), len(corpus.vocab))
+compiled = engine.CompiledEngine(scratch.cell)
+ways = {
+    "this loop": lambda: scratch.backpropagate(tokens, wanted, scratch.initial_state(32)),
+    "this loop, compiled": lambda: compiled.backpropagate(scratch.weights, tokens, wanted, scratch.initial_state(32)),
+    "nn.RNN and autograd": lambda: concise.backpropagate(tokens, wanted, concise.initial_state(32)),
+}
+defined, quick = ways["this loop"](), ways["this loop, compiled"]()
+assert torch.allclose(quick.gradients[0], defined.gradients[0], atol=1e-6)
+assert torch.allclose(quick.hidden_gradients, defined.hidden_gradients, atol=1e-6)
+
+# %% tags=["nbval-ignore-output"]
+for name, way in ways.items():
+    print(f"{name}: {100 * min(timeit.repeat(way, number=10, repeat=10)):.1f} ms")
+
+# %% [markdown]
+# On the two CPU cores where this was built the compiled loop is several times faster than PyTorch's layer with autograd, because it knows what is
+# coming. Whichever way, our loop gives $dL/dh_t$ for every $t$ at no cost: that is what the lab's upper right panel shows.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: backpropagation through time (10 minutes, medium)
@@ -206,7 +229,8 @@ checks.bptt(my_bptt)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# Two lines in the loop are the two formulas; the third adds this step's share, $h_{t-1}^\top\, dL/da_t$. What must `da` be before the loop?
+# Two lines in the loop are the two formulas, one adds this step's share, $h_{t-1}^\top\, dL/da_t$, and one prepares what the step before will need.
+# What must `later` be before the loop?
 # </details>
 # <details><summary>A solution</summary>
 #
@@ -252,8 +276,8 @@ gradient_map
 generator = torch.Generator().manual_seed(0)
 small = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=32, generator=generator)
 training.Trainer(small, batches).run(500)
-truncation = Truncation(small, corpus)
-truncation
+three_ways = Truncation(small, corpus)
+three_ways
 
 # %% [markdown]
 # *Left: memory held for the way back. Middle: time for one pass. Right: the gradient's error, $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
@@ -269,17 +293,17 @@ truncation
 # take the mean.
 
 # %%
-T, k, state = 24, 4, torch.zeros(8, 32)
+T, k, state = 24, 4, small.initial_state(8)
 tokens, wanted = batches[3].tokens[:T, :8], batches[3].targets[:T, :8]
 
 
 def gradient(factors: list[float]) -> torch.Tensor:
-    return gradients.truncated_bptt(small, tokens, wanted, state, factors).gradient
+    return truncation.truncated_bptt(small, tokens, wanted, state, factors).gradient
 
 
 generator = torch.Generator().manual_seed(0)
-draws = torch.stack([gradient(gradients.cut_at_random(T, k, generator)) for _ in range(300)])
-full, truncated = gradient([1.0] * T), gradient(gradients.cut_after(T, k))
+draws = torch.stack([gradient(truncation.cut_at_random(T, k, generator)) for _ in range(300)])
+full, truncated = gradient([1.0] * T), gradient(truncation.cut_after(T, k))
 for name, found in (("truncated", truncated), ("one draw", draws[0]), ("mean of 300", draws.mean(0))):
     print(f"{name}: error {((found - full).norm() / full.norm()):.2f}")
 
@@ -301,14 +325,14 @@ def memory_and_time(detach: bool) -> list[tuple[float, float]]:
     """Megabytes held and milliseconds taken, minibatch by minibatch; nothing is updated."""
     model, measured = models.RNNModel(torch.nn.RNN(28, 32), 28), []
     state = model.initial_state(32)
-    with gradients.HeldMemory() as memory:
+    with truncation.HeldMemory() as memory:
         for number in range(12):
-            started, batch = time.perf_counter(), batches[number]
-            logits, state = model(batch.tokens, state.detach() if detach else state)
+            started, batch = timeit.default_timer(), batches[number]
+            logits, state = model(batch.tokens, models.detach(state) if detach else state)
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
             held = memory.bytes / 1e6
             loss.backward(retain_graph=not detach)
-            measured.append((held, 1000 * (time.perf_counter() - started)))
+            measured.append((held, 1000 * (timeit.default_timer() - started)))
     return measured
 
 
@@ -317,8 +341,8 @@ drawing, axes = figures.panels(2)
 for detach, color in ((True, figures.BLUE), (False, figures.ORANGE)):
     for ax, values in zip(axes, zip(*memory_and_time(detach), strict=True), strict=True):
         ax.plot(range(1, 13), values, ".-", color=color)
-axes[0].set(xlabel="minibatch", ylabel="MB held", ylim=0)
-axes[1].set(xlabel="minibatch", ylabel="ms for this minibatch", ylim=0)
+axes[0].set(xlabel="minibatch", ylabel="MB held", ylim=0, xticks=range(2, 13, 2))
+axes[1].set(xlabel="minibatch", ylabel="ms for this minibatch", ylim=0, xticks=range(2, 13, 2))
 figures.label_lines(axes[0], [("with detach", figures.BLUE), ("without", figures.ORANGE)])
 drawing
 
@@ -327,12 +351,12 @@ drawing
 #
 # Autograd usually stops you: without `retain_graph=True` the second backward pass raises *Trying to backward through the graph a second
 # time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, let go of
-# the graph.
+# the graph. A state is a tuple here, so `models.detach` does it part by part.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: find the missing detach (6 minutes, easy)
 #
-# This loop fails at the second minibatch. Repair it, for a model whose state is a tensor and for one whose state is a tuple. Then set
+# This loop fails at the second minibatch. Repair it, for a GRU, whose state is $(h,)$, and for an LSTM, whose state is $(h, c)$. Then set
 # `repaired = True`.
 
 
@@ -355,17 +379,14 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# The state returned must be free of the last graph, too. For an LSTM it is a tuple $(h, c)$.
+# The state returned must be free of the last graph, too. It is a tuple: detach each of its parts.
 # </details>
 # <details><summary>A solution</summary>
 #
 # After `loss.backward()`:
 #
 # ```python
-# if isinstance(state, tuple):
-#     state = tuple(part.detach() for part in state)
-# else:
-#     state = state.detach()
+# state = tuple(part.detach() for part in state)
 # ```
 # </details>
 

@@ -23,7 +23,7 @@ import math
 
 import torch
 
-from rnnlib import checks, figures, gradients, models, text, training
+from rnnlib import checks, figures, gradients, models, optimizers, text, training
 from rnnlib.topics import cliff, initialisation, jacobians
 from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, MemoryRace, StepTime, TrainingLab
 
@@ -150,10 +150,10 @@ corpus = text.load_corpus("story")
 generator = torch.Generator().manual_seed(0)
 model = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64, generator=generator)
 batch = text.SequentialBatches(corpus.train)[0]
-gradient = model.backpropagate(batch.tokens, batch.targets, model.initial_state(32)).gradients[0].clone()
+gradient = model.backpropagate(batch.tokens, batch.targets, model.initial_state(32)).gradients[0]
 for share in (0.5, 0.1, 0.01):
     clipped = gradient.clone()
-    training.clip_by_value([clipped], share * float(gradient.abs().max()))
+    optimizers.clip_by_value([clipped], share * float(gradient.abs().max()))
     angle = torch.rad2deg(torch.acos(clipped @ gradient / clipped.norm() / gradient.norm()))
     print(f"threshold {share:4} of the largest component: turned by {angle:.0f} degrees")
 
@@ -228,8 +228,8 @@ rescued.session.run(200)
 rescued
 
 # %% [markdown]
-# *Top left: green leaves the axes within a few steps; blue learns. Bottom left: every gradient of blue is above the threshold, so every step
-# is exactly $8 \cdot 0.25 = 2$ long.*
+# *Top left: green leaves the axes within a few steps; blue learns. Bottom left: nearly every gradient of blue is above the threshold, and all
+# these steps are exactly $8 \cdot 0.25 = 2$ long.*
 #
 # At threshold 1 blue is lost as well: in a run of 600 steps of ours its perplexity ended above a billion, at 0.25 at 5.1. Clipping does not make
 # a learning rate harmless. It makes steps short, and here short enough.
@@ -332,11 +332,11 @@ gru_gates
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: one step of an LSTM (8 minutes, medium)
 #
-# `share` is $x_t W_{xh} + b_h$, $(4, B, H)$, for i, f, g, o in this order; `W_hh` is $(4, H, H)$. So `h @ W_hh` is $(4, B, H)$ as well.
+# `x_in` is $x_t W_{xh} + b_h$, $(4, B, H)$, for i, f, g, o in this order; `W_hh` is $(4, H, H)$. So `h @ W_hh` is $(4, B, H)$ as well.
 
 
 # %%
-def my_lstm_step(share: torch.Tensor, state: tuple, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def my_lstm_step(x_in: torch.Tensor, state: tuple, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     h, c = state
     return ..., ...  # your lines
 
@@ -346,12 +346,12 @@ checks.lstm_step(my_lstm_step)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# `a_i, a_f, a_g, a_o = share + h @ W_hh`.
+# `a_i, a_f, a_g, a_o = x_in + h @ W_hh`.
 # </details>
 # <details><summary>A solution</summary>
 #
 # ```python
-# a_i, a_f, a_g, a_o = share + h @ W_hh
+# a_i, a_f, a_g, a_o = x_in + h @ W_hh
 # c = torch.sigmoid(a_f) * c + torch.sigmoid(a_i) * torch.tanh(a_g)
 # return torch.sigmoid(a_o) * torch.tanh(c), c
 # ```
@@ -364,7 +364,7 @@ checks.lstm_step(my_lstm_step)
 
 
 # %%
-def my_gru_step(share: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor) -> torch.Tensor:
+def my_gru_step(x_in: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor) -> torch.Tensor:
     return ...  # your lines
 
 
@@ -373,12 +373,12 @@ checks.gru_step(my_gru_step)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# `x_r, x_z, x_n = share` and `h_r, h_z, h_n = h @ W_hh`.
+# `x_r, x_z, x_n = x_in` and `h_r, h_z, h_n = h @ W_hh`.
 # </details>
 # <details><summary>A solution</summary>
 #
 # ```python
-# x_r, x_z, x_n = share
+# x_r, x_z, x_n = x_in
 # h_r, h_z, h_n = h @ W_hh
 # r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
 # n = torch.tanh(x_n + r * h_n)
@@ -503,7 +503,7 @@ checks.missing_detach(train_carrying if freed else lambda *arguments: ...)
 # %% [markdown]
 # <details><summary>What to do</summary>
 #
-# Detach the state after `loss.backward()`: a tensor by `state.detach()`, a tuple part by part.
+# Detach the state after `loss.backward()`, part by part: it is a tuple, for a GRU $(h,)$ and for an LSTM $(h, c)$.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -22,6 +22,7 @@
 import torch
 
 from rnnlib import baselines, checks, figures, models, sampling, text, training
+from rnnlib.live import checkpoints
 from rnnlib.widgets import NextCharacter, TrainingLab
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -61,14 +62,15 @@ assert hidden.shape == (T, B, H)
 assert state.shape == (1, B, H)
 
 # %% [markdown]
-# The state carries a first axis for layers and directions. An LSTM has two states, so its state is a *tuple* $(h, c)$. This is the
-# one place where the three layers differ for their caller, and `initial_state` of our wrapper hides it. Here are all shapes:
+# The state carries a first axis for layers and directions. An LSTM has two of them, so `nn.LSTM` takes and returns a *tuple* $(h, c)$, where `nn.RNN`
+# and `nn.GRU` have a bare tensor: the one place where PyTorch's three layers differ for their caller. In our models a state is always a tuple,
+# $(h,)$ or $(h, c)$. Here are all shapes:
 
 # %% tags=["nbval-check-output"]
 for layer_type in (torch.nn.RNN, torch.nn.GRU, torch.nn.LSTM):
     for options in ({}, {"num_layers": 2}, {"bidirectional": True}):
         model = models.RNNModel(layer_type(V, H, **options), V)
-        shapes = [tuple(part.shape) for part in models.parts(model.initial_state(B))]
+        shapes = [tuple(part.shape) for part in model.initial_state(B)]
         print(f"{layer_type.__name__:5}{options or ''!s:24} state {shapes}")
 
 # %% [markdown]
@@ -100,15 +102,15 @@ assert torch.allclose(hidden, expected, atol=1e-5)
 
 # %%
 model = models.RNNModel(torch.nn.GRU(V, H), V)
-logits, state = model(tokens, model.initial_state(B))
+logits, (h,) = model(tokens, model.initial_state(B))
 assert logits.shape == (T, B, V)
-assert state.shape == (1, B, H)
+assert h.shape == (1, B, H)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: build the model (8 minutes, easy)
 #
-# Write `RNNModel` yourself, for `nn.RNN`. It takes tokens $(T, B)$ and a state $(1, B, H)$ and returns logits $(T, B, V)$ and the new
-# state. Replace the three `...`.
+# Write `RNNModel` yourself, for `nn.RNN` alone, so that the state may stay a bare tensor. It takes tokens $(T, B)$ and a state $(1, B, H)$ and
+# returns logits $(T, B, V)$ and the new state. Replace the three `...`.
 
 
 # %%
@@ -206,8 +208,8 @@ for name, trainer in trainers.items():
     )
 
 # %% [markdown]
-# The loop from scratch is the faster one on the machine where these notebooks are built. It uses no autograd: `cells.py` walks
-# back by hand, which notebook 03 derives. On yours the order may differ.
+# From scratch is the faster one on the machine where these notebooks are built. It uses no autograd: the way back was derived by hand in
+# notebook 03, stands in `rnnlib/cells.py`, and on a CPU runs as the compiled loops of `rnnlib/engine`. On yours the order may differ.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 500 epochs, beside the printed figures
@@ -348,8 +350,8 @@ view
 # happened: bit for bit.
 
 # %%
-writing.save("saved/writer.checkpoint")
-again = training.Trainer.load("saved/writer.checkpoint", story_batches)
+checkpoints.save(writing, "saved/writer.checkpoint")
+again = checkpoints.load("saved/writer.checkpoint", story_batches)
 for trainer in (writing, again):
     trainer.run(20)
 assert torch.equal(writing.model.vector, again.model.vector)
@@ -422,14 +424,14 @@ full_lab
 #
 # **Try this.** (1) Clipping off, learning rate 10: perplexity shoots past that of a blind guess and the gradient norm past 10,000.
 # Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the top right panels.
-# (3) Press Save; `recordings.replay` of that file gives the same numbers again.
+# (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
-# <details><summary>Why is the state of an LSTM a tuple, and what does <code>initial_state</code> save you?</summary>
+# <details><summary>Why is a state a tuple in our models, even where it holds one tensor?</summary>
 #
-# An LSTM carries two vectors, $h$ and $c$. With `initial_state` the training loop need not know which cell it trains.
+# An LSTM carries two vectors, $h$ and $c$. If every state is a tuple, the training loop need not know which cell it trains.
 # </details>
 #
 # <details><summary>A network has training perplexity 1.1. How good is it?</summary>

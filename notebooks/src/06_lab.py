@@ -24,7 +24,7 @@ import math
 import torch
 
 from rnnlib import checks, models, text, training
-from rnnlib.live import recordings, sessions, settings
+from rnnlib.live import checkpoints, recordings, sessions, settings
 from rnnlib.widgets import LearningMap, TrainingLab
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -141,7 +141,7 @@ for product in (1 / 16, 1 / 4):
 # ```
 #
 # On a Dask cluster, `distributed.Client("tcp://the-scheduler:8786").get_executor()`; with MPI, `mpi4py.futures.MPIPoolExecutor()`. The
-# other machines need `rnnlib`, not the text. Without a picture: `rnnlib.sweeps.sweep`.
+# other machines need `rnnlib`, not the text. Without a picture: `rnnlib.live.sweeps.sweep`.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -169,7 +169,7 @@ losses = [session.trainers["main"].history.columns()["loss"] for session in (rec
 assert (losses[0] == losses[1]).all()
 
 # %% [markdown]
-# Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 160 kB.
+# Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 200 kB.
 #
 # The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)` goes on from its last step instead of
 # beginning with its first.
@@ -190,7 +190,7 @@ checks.handed_in("saved/recorded.session")
 # %%
 content = recordings.read("saved/recorded.session")
 content["trainers"]["main"]["history"]["loss"][400:] -= 0.2
-training.write_content("saved/better.session", content)
+checkpoints.write_file("saved/better.session", content)
 checks.handed_in("saved/better.session")
 
 # %% [markdown]

@@ -1,8 +1,8 @@
 """Backpropagation on a CPU: models.backpropagate by compiled loops, on as many threads as pay.
 
 First the weights are packed for the products.  Then each thread walks some rows of the batch, which do not touch one
-another, forward and back.  Then each takes some columns of the weights' gradients, which need all rows.  Every number is
-added up in the same order on any number of threads, so it is the same number.
+another, forward and back.  Then each takes some columns of the weights' gradients, which need all rows.  Every number
+is added up in the same order on any number of threads, so it is the same number.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class Workspace:
 
     def __init__(self, cell: Cell, T: int, B: int, H: int, V: int, torch_dtype: torch.dtype, *, most_threads: int):
         self.cell, self.sizes, self.torch_dtype = cell, (T, B, H, V, torch_dtype), torch_dtype
-        dtype = torch.empty((), dtype=torch_dtype).numpy().dtype
+        dtype = torch.empty((), dtype=torch_dtype, device="cpu").numpy().dtype
         G = cell.gates[0] if cell.gates else 1
         wide, width = padded(H, dtype), panel_width(dtype)
         places = {RNN: 1, GRU: 4, LSTM: 4}[cell]  # a GRU keeps h_{t-1} W_hn beside its three gates
@@ -71,7 +71,8 @@ class Workspace:
 
     def backpropagate(self, weights: Weights, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """As models.backpropagate, into this memory."""
-        self.w = Weights(*(weight.detach().numpy() for weight in weights))
+        arrays: list[Array] = [weight.detach().numpy() for weight in weights]
+        self.w = Weights(*arrays)
         if not self.cell.gates:
             W_xh, W_hh, b_h, *output = self.w
             self.w = Weights(W_xh[None], W_hh[None], b_h[None], *output)
@@ -82,7 +83,7 @@ class Workspace:
         self.dc.fill(0)
         for work in (self._pack, self._walk, self._learn):
             threads.side_by_side(work, self.threads)
-        loss = torch.tensor(float(self.losses.mean()), dtype=self.torch_dtype)
+        loss = torch.tensor(float(self.losses.mean()), dtype=self.torch_dtype, device="cpu")
         h, *c = (torch.from_numpy(array)[..., :H] for array in self.states)
         last = tuple(part[-1] for part in (h, *c))
         return Backpropagation(loss, [torch.from_numpy(self.gradient)], last, h[1:], torch.from_numpy(self.dh)[..., :H])
@@ -144,12 +145,13 @@ def _weights_in_one_vector(shapes: Sequence[tuple[int, ...]], dtype: np.dtype) -
     """A vector of zeros, and views of it with the weights' names."""
     ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
     vector = np.zeros(int(ends[-1]), dtype)
-    return vector, Weights(*(vector[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)))
+    views: list[Array] = [vector[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
+    return vector, Weights(*views)
 
 
 def compile_loops() -> None:
     """Compile all that training on a CPU needs, so that no lab has to wait for it: some seconds, once."""
-    tokens = torch.zeros(1, 1, dtype=torch.int64)
+    tokens = torch.zeros(1, 1, dtype=torch.int64, device="cpu")
     for name, cell in CELLS.items():
         model = LanguageModel(name, vocab_size=2, hidden_size=2, generator=torch.Generator())
         CompiledEngine(cell).backpropagate(model.weights, tokens, tokens, model.initial_state(1))

@@ -1,8 +1,9 @@
 """The loops over time of cells.py, and the output layer of models.py, compiled to machine code by Numba.
 
-A loop over T steps that Python interprets spends more time between its small operations than in them, and holds Python's
-lock meanwhile.  Compiled, the same lines run without either, so that threads can take some rows of a batch each,
-first <= b < last.  Each `for j` does one thing to one row of units: so a processor does it for 8 or 16 units at once.
+A loop over T steps that Python interprets spends more time between its small operations than in them, and holds
+Python's lock meanwhile.  Compiled, the same lines run without either, so that threads can take some rows of a batch
+each, first <= b < last.  Each `for j` does one thing to one row of units, so that a processor does it for 8 or 16
+units at once.
 
 Arrays: H and V padded to whole panels (products.py), zeros beyond.  h (T + 1, B, H): h_0 to h_T, and c alike.  gates
 (G, T, B, H) hold x_in at first, the gates' values after the forward pass, and dL/d(pre-activation) after the backward
@@ -205,7 +206,7 @@ def output(
 
 @compiled
 def learn_recurrent(gate: int, first: int, h: Array, da: Array, panel: Array, product: Array, dW_hh: Array) -> None:
-    """dW_hh = sum_t h_{t-1}^T da_t of one gate, the columns from `first` on: all steps share W_hh, so it is one product.
+    """dW_hh = sum_t h_{t-1}^T da_t of one gate, columns from `first` on: all steps share W_hh, so it is one product.
 
     da (T, B, H): dL/d(h_{t-1} W_hh).  panel (T B, width), product (H, width): memory to work in.
     """
@@ -237,7 +238,9 @@ def learn_input(gate: int, tokens: Array, dx: Array, dW_xh: Array, db_h: Array) 
 
 
 @compiled
-def learn_output(first: int, h: Array, d_logits: Array, panel: Array, product: Array, dW_hq: Array, db_q: Array) -> None:
+def learn_output(
+    first: int, h: Array, d_logits: Array, panel: Array, product: Array, dW_hq: Array, db_q: Array
+) -> None:
     """dW_hq = sum_t h_t^T dL/dlogits_t, the columns from `first` on;  db_q = sum_t dL/dlogits_t."""
     T, B, wide = d_logits.shape
     H, V = dW_hq.shape

@@ -1,13 +1,13 @@
 """Matrix products inside compiled loops, without BLAS.
 
 A BLAS has threads of its own, which would have to be limited for the whole process of the reader; and for matrices as
-small as those of one time step, (16, 64) @ (64, 64), it spends half of its time elsewhere.  Here a tile of 4 rows and one
-vector of columns of the result stays in the processor's registers while k runs, as every fast product does it:
+small as those of one time step, (16, 64) @ (64, 64), it spends half of its time elsewhere.  Here a tile of 4 rows and
+one vector of columns of the result stays in the processor's registers while k runs, as every fast product does it:
 
     out[b : b + 4, columns] += sum_k x[b : b + 4, k] w[k, columns]
 
-So that w is read from memory in the order in which it is used, it is packed first: cut into panels of as many columns as
-a vector has (`pack`).   Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+So that w is read from memory in the order in which it is used, it is packed first: cut into panels of as many columns
+as a vector has (`pack`).   Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
 The result has room for whole panels: its number of columns is `padded(N)`, and columns beyond N are zero.
 """
@@ -51,7 +51,7 @@ def panels_for(rows: int, columns: int, dtype: np.dtype) -> tuple[int, int, int]
 
 
 def _make_tile(rows: int, steps_at_once: int) -> Any:
-    """A function of compiled code that computes one tile; LLVM's vectors are written out, so that they stay in registers.
+    """A function of compiled code that computes one tile, LLVM's vectors written out, so that they stay in registers.
 
     x: its first number at `x_first`; x_row and x_step lead to the next row of the tile and to the next k.  panel: its
     first number at `panel_first`.  out: the tile's first number at `out_first`, out_row leads to the next row.  steps:
@@ -70,9 +70,8 @@ def _make_tile(rows: int, steps_at_once: int) -> Any:
             scalar, width = context.get_value_type(number), PANEL_BYTES // (number.bitwidth // 8)
             vector, index = ir.VectorType(scalar, width), ir.IntType(64)
             _, x_first, x_row, x_step, _, panel_first, steps, _, out_first, out_row, accumulate = arguments
-            x, panel, out = (
-                context.make_array(signature.args[place])(context, builder, arguments[place]).data for place in (0, 4, 7)
-            )
+            arrays = [(signature.args[place], arguments[place]) for place in (0, 4, 7)]
+            x, panel, out = (context.make_array(kind)(context, builder, array).data for kind, array in arrays)
 
             def constant(value: int) -> Any:
                 return ir.Constant(index, value)
@@ -161,7 +160,7 @@ def pack(w: Array, panel: Array, first: int) -> None:
 
 @compiled
 def pack_transposed(w: Array, panel: Array, first: int) -> None:
-    """panel (K, width) <- the columns of w^T, that is the rows of w (N, K), from `first` on, with zeros beyond the last."""
+    """panel (K, width) <- the columns of w^T, the rows of w (N, K), from `first` on, with zeros beyond the last."""
     N, K = w.shape
     columns = min(panel.shape[1], N - first)
     panel[:] = 0

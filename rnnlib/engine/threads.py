@@ -15,20 +15,21 @@ _SMALLEST_NORMAL = 2.2250738585072014e-308
 
 
 def available() -> int:
-    """How many threads a training step may use: cores that this process may run on, torch's threads as the reader set them."""
+    """How many threads a training step may use: cores of this process, but not more than the reader lets torch use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, torch.get_num_threads(), MOST_THREADS)
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Inside, torch's operations of this thread stay on it, and denormal numbers are taken for zeros; after, all is as before.
+    """Inside, torch computes on this thread alone, without autograd, and takes denormal numbers for zeros.
 
-    A second thread of OpenMP would spin, while it waits for more to do, on the core that takes half of the batch.
-    Gradients that vanish become denormal numbers, which a processor multiplies up to 40 times more slowly than zeros.
+    After, all is as the reader had it.  A second thread of OpenMP would spin, while it waits for more to do, on the
+    core that takes half of the batch; and in a child made by fork it would not be there.  Gradients that vanish become
+    denormal numbers, which a processor multiplies up to 40 times more slowly than zeros.
     """
     flushes = _SMALLEST_NORMAL * 0.5 == 0.0
-    with _openmp().limit(limits=1):
+    with _openmp().limit(limits=1), torch.inference_mode(False), torch.no_grad():
         torch.set_flush_denormal(True)
         try:
             yield

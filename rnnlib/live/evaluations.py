@@ -38,7 +38,7 @@ def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: floa
     assert isinstance(model, LanguageModel)
     generator = torch.Generator().manual_seed(trainer.steps_made)
     W_hh = model.weights.W_hh
-    norms = norms_over_time(trainer.hidden_gradients).tolist() if trainer.hidden_gradients else []
+    norms = norms_over_time(trainer.hidden_gradients).tolist() if trainer.hidden_gradients is not None else []
     return Evaluation(
         step=trainer.steps_made,
         held_out_loss=mean_loss(model, corpus.held_out.to(model.device)),

@@ -104,7 +104,7 @@ def truncated_bptt(
     cuts = [0, *(t for t in range(1, T) if factors[t] == 0), T]
     gradient, memory = torch.zeros_like(model.vector), HeldMemory()
     for first, last in itertools.pairwise(cuts):
-        with memory:
+        with memory, torch.enable_grad():
             W_xh, W_hh, b_h, W_hq, b_q = model.weights
             x_in = embed(tokens[first:last], W_xh, b_h)
             (h,), hidden = detach(state), []
@@ -114,7 +114,9 @@ def truncated_bptt(
                 (h,) = RNN.step(x_in[t - first], (h,), W_hh)
                 hidden.append(h)
             logits = torch.stack(hidden) @ W_hq + b_q
-            loss = F.cross_entropy(logits.flatten(0, 1), targets[first:last].flatten(), reduction="sum")
-        gradient += torch.autograd.grad(loss / tokens.numel(), model.vector)[0]
+            loss = (
+                F.cross_entropy(logits.flatten(0, 1), targets[first:last].flatten(), reduction="sum") / tokens.numel()
+            )
+        gradient += torch.autograd.grad(loss, model.vector)[0]
         state = (h,)
     return Truncated(gradient, memory.most_bytes, time.perf_counter() - started)

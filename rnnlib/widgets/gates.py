@@ -26,7 +26,7 @@ class Gates(KnobView):
         """model: a GRU or an LSTM.  text: characters of the vocabulary, some 180 fill the view."""
         if model.cell not in GATES:
             raise ValueError(f"only GRU and LSTM have gates; this model's cell is {model.cell.name}.")
-        self.text, self._names = text, GATES[model.cell]
+        self._reads, self._names = text, GATES[model.cell]
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
             W_xh, W_hh, b_h, *_ = model.weights
@@ -45,10 +45,10 @@ class Gates(KnobView):
 
     def figure(self, result: np.ndarray) -> Drawing:
         """Letters above, all units below."""
-        lines = -(-len(self.text) // COLUMNS)
+        lines = -(-len(self._reads) // COLUMNS)
         height = 20 + lines * LINE_HEIGHT + 330
         drawing = Drawing(9, height / 100)
-        gate_letters(drawing, self.text, result[:, self.unit.value], COLUMNS, top=10)
+        gate_letters(drawing, self._reads, result[:, self.unit.value], COLUMNS, top=10)
         ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
         gate_map(ax, result, self.unit.value)
         return drawing

@@ -24,7 +24,7 @@ class HiddenStates(KnobView):
         """text: at least two characters of the vocabulary; some 300 fill the view."""
         if len(text) < 2:
             raise ValueError(f"the text must have at least two characters; it has {len(text)}.")
-        self.text = text
+        self._reads = text
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
             hidden, _ = model.hidden_states(tokens, model.initial_state(1))
@@ -41,17 +41,17 @@ class HiddenStates(KnobView):
 
     def figure(self, result: np.ndarray) -> Drawing:
         """Letters above; trajectory and activation below."""
-        lines = -(-len(self.text) // COLUMNS)
+        lines = -(-len(self._reads) // COLUMNS)
         top = 20 + lines * LINE_HEIGHT
         height = top + 345
         drawing = Drawing(9, height / 100)
         position = self.position.value
-        activation_letters(drawing, self.text, result, columns=COLUMNS, top=10)
+        activation_letters(drawing, self._reads, result, columns=COLUMNS, top=10)
         in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))
-        trajectory(in_plane, self._plane, self.text, position)
+        trajectory(in_plane, self._plane, self._reads, position)
         over_time = drawing.add_axes((0.56, 60 / height, 0.42, 250 / height))
-        first = max(0, min(position - STRETCH // 2, len(self.text) - STRETCH))
-        stretch = np.arange(first, min(first + STRETCH, len(self.text)))
+        first = max(0, min(position - STRETCH // 2, len(self._reads) - STRETCH))
+        stretch = np.arange(first, min(first + STRETCH, len(self._reads)))
         over_time.plot(stretch, result[stretch], ".-", color=BLUE, linewidth=1.2)
         over_time.plot(position, result[position], "o", color=ORANGE, markersize=9)
         over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, 0, 1])
@@ -61,9 +61,9 @@ class HiddenStates(KnobView):
     def words(self, result: np.ndarray) -> str:
         """After which characters, of those that occur some times, the unit is high and low."""
         means = {
-            "space" if letter == " " else letter: result[[c == letter for c in self.text]].mean()
-            for letter in sorted(set(self.text))
-            if self.text.count(letter) >= FEWEST_OCCURRENCES
+            "space" if letter == " " else letter: result[[c == letter for c in self._reads]].mean()
+            for letter in sorted(set(self._reads))
+            if self._reads.count(letter) >= FEWEST_OCCURRENCES
         }
         order = sorted(means, key=lambda letter: means[letter])
         high = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:-4:-1])
@@ -76,7 +76,7 @@ class HiddenStates(KnobView):
 
     def most_telling_unit(self, letter: str = " ") -> int:
         """The unit whose mean after this letter differs most from its mean elsewhere, in standard deviations."""
-        here = np.array([character == letter for character in self.text])
+        here = np.array([character == letter for character in self._reads])
         if not here.any() or here.all():
             raise ValueError(f"the text must have {letter!r} and other characters too.")
         difference = self.hidden[here].mean(0) - self.hidden[~here].mean(0)

@@ -1,13 +1,18 @@
-"""What the texts promise: folded solutions pass their checks, links lead somewhere."""
+"""What the texts promise: folded solutions pass their checks, links lead somewhere, the library is as they say."""
 
 import ast
+import inspect
+import pkgutil
 import re
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
 
 import jupytext
 import pytest
 from nbformat import NotebookNode
+
+from rnnlib.cells import RNN
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "notebooks/src").glob("*.py"))
@@ -60,3 +65,56 @@ def test_links_lead_to_a_file_that_is_there_or_to_a_secure_page(path: Path) -> N
     folder = ROOT / "notebooks" if path in SOURCES else path.parent
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
         assert target.startswith(("https://", "#")) or (folder / target.split("#")[0]).exists(), target
+
+
+def of_kind(kind: type[ast.AST], code: str) -> list[str]:
+    """All loops, say, of some code, without comments and docstrings."""
+    found = [node for node in ast.walk(ast.parse(dedent(code))) if isinstance(node, kind)]
+    for node in found:
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = []
+            node.body = node.body[1:] if ast.get_docstring(node) else node.body
+    return [ast.unparse(node) for node in found]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "function"), [("02", ast.FunctionDef, RNN.step), ("03", ast.For, RNN.backward)]
+)
+def test_a_notebook_quotes_the_library_word_for_word(number: str, kind: type[ast.AST], function: Callable) -> None:
+    (source,) = [source for source in SOURCES if source.stem.startswith(number)]
+    markdown = "\n".join(cell.source for cell in cells(source) if cell.cell_type == "markdown")
+    before_the_exercises = markdown.split("## Exercise")[0]
+    (quoted,) = re.findall(r"```python\n(.*?)```", before_the_exercises, re.S)
+    assert of_kind(kind, quoted) == of_kind(kind, inspect.getsource(function))
+
+
+def test_the_loop_that_notebook_03_derives_is_that_of_the_library() -> None:
+    (source,) = [source for source in SOURCES if source.stem.startswith("03")]
+    (derived,) = [cell.source for cell in cells(source) if cell.source.startswith("def bptt(")]
+    (loop,) = of_kind(ast.For, inspect.getsource(RNN.backward))
+    assert of_kind(ast.For, derived) == [loop.replace("da = dx[t] = ", "da = ")]
+
+
+def named_in(source: Path) -> list[str]:
+    """What the text of a notebook calls by a name of the library: `models.detach`, `rnnlib/cells.py`."""
+    imports = next(cell.source for cell in cells(source) if cell.cell_type == "code")
+    modules = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse(imports))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module != "rnnlib.widgets"
+        for alias in node.names
+    }
+    found = []
+    for cell in cells(source):
+        for name in re.findall(r"`([\w./]+)", cell.source) if cell.cell_type == "markdown" else []:
+            first = name.split(".")[0]
+            if name.startswith("rnnlib"):
+                found.append(name.strip("."))
+            elif first in modules and modules[first].startswith("rnnlib"):
+                found.append(f"{modules[first]}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted({name for source in SOURCES for name in named_in(source)}))
+def test_what_a_notebook_names_is_in_the_library(name: str) -> None:
+    assert (ROOT / name).exists() if "/" in name else pkgutil.resolve_name(name)

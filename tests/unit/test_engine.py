@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from rnnlib import engine
 from rnnlib.cells import CELLS, Cell, State, unroll
-from rnnlib.engine import activations, cpu, loops, products
+from rnnlib.engine import activations, cpu, loops, products, threads
 from rnnlib.models import Backpropagation, LanguageModel, Weights, backpropagate, embed
 
 Found = Callable[[Cell, Weights, Tensor, Tensor, State], Backpropagation]
@@ -150,6 +150,38 @@ def test_what_is_compiled_for_one_size_serves_all(cell: str) -> None:
 def test_the_quickest_engine_of_a_cpu_is_the_compiled_one_and_of_others_the_definition() -> None:
     assert isinstance(engine.quickest(CELLS["gru"], torch.device("cpu")), engine.CompiledEngine)
     assert isinstance(engine.quickest(CELLS["gru"], torch.device("mps")), engine.Definition)
+
+
+def test_denormal_numbers_are_zeros_during_a_step_on_all_its_threads_and_nowhere_else() -> None:
+    found = [False] * 3
+
+    def look(thread: int) -> None:
+        found[thread] = bool((np.full(2, 1e-310) * 0.5 == 0).all())
+
+    with engine.undisturbed():
+        threads.side_by_side(look, 3)
+    assert found == [True] * 3
+    assert (np.full(2, 1e-310) * 0.5 > 0).all()
+    torch.set_flush_denormal(True)
+    try:
+        with engine.undisturbed():
+            pass
+        assert (np.full(2, 1e-310) * 0.5 == 0).all()  # as the reader had it
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_what_goes_wrong_in_a_thread_beside_is_told_when_all_have_ended() -> None:
+    ended = []
+
+    def fail(thread: int) -> None:
+        if thread == 2:
+            raise MemoryError("no room")
+        ended.append(thread)
+
+    with pytest.raises(MemoryError, match="no room"):
+        threads.side_by_side(fail, 3)
+    assert sorted(ended) == [0, 1]
 
 
 # ----------------------------------------------------------------------------------------- its parts

@@ -79,3 +79,11 @@ def test_held_memory_counts_what_a_backward_pass_frees() -> None:
     assert memory.bytes == 80
     del product
     assert memory.bytes == 0
+
+
+def test_gradients_switched_off_around_it_change_nothing() -> None:
+    model, tokens, targets = random_model("rnn"), *random_tokens(7, 2)
+    pass_over = (model, tokens, targets, random_state(model, 2), cut_after(7, 3))
+    with torch.no_grad():
+        found = truncated_bptt(*pass_over).gradient
+    assert torch.equal(found, truncated_bptt(*pass_over).gradient)
