@@ -5,6 +5,7 @@ Before: verdict.py.
 
 import math
 from collections.abc import Callable
+from types import EllipsisType
 from typing import Any
 
 import torch
@@ -83,7 +84,7 @@ def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) ->
     return None if torch.allclose(new_state, expected_state, atol=1e-5) else "right logits, but another state."
 
 
-def beats_the_ngram(trainer: Trainer | None, corpus: Corpus, *, step_budget: int) -> Verdict:
+def beats_the_ngram(trainer: Trainer | EllipsisType | None, corpus: Corpus, *, step_budget: int) -> Verdict:
     """Check that a trainer's network predicts the held-out text better than a counted 4-gram, within a step budget."""
     if trainer is None or trainer is ...:
         return Verdict("open", f"train a network for at most {step_budget} steps and hand its trainer in.")

@@ -4,6 +4,7 @@ Before: verdict.py; rnnlib/live/recordings.py wrote the file.
 """
 
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ LARGEST_ROUNDING, TOLERANCE = 1e-4, 1e-2
 ANOTHER_MACHINE = "Verify it on a machine like the one it was trained on: another kind, or a GPU, rounds differently."
 
 
-def handed_in(path: str | Path | None, *, settings: Settings | None = None, step_budget: int = 5000) -> Verdict:
+def handed_in(
+    path: str | Path | EllipsisType | None, *, settings: Settings | None = None, step_budget: int = 5000
+) -> Verdict:
     """Verify a saved session: train it once more from its seed and its events, and compare all numbers.
 
     settings: what was asked for, if something was.  step_budget: longer sessions are not replayed.
