@@ -15,7 +15,7 @@ Numbers = np.ndarray
 
 @dataclass(frozen=True)
 class SmallNetwork:
-    """h_t = tanh(x_t W_xh + h_{t-1} W_hh + b_h),   o_t = h_t W_hq + b_q.   D2L, section 8.4.
+    """h_t = tanh(x_t W_xh + h_{t-1} W_hh + b_h),   o_t = h_t W_hq + b_q.   D2L, section 9.4.
 
     Many articles call W_xh, W_hh and W_hq U, W and V.  W_xh (3, 4), W_hh (4, 4), b_h (4), W_hq (4, 2), b_q (2).
     """
@@ -65,7 +65,7 @@ class Walk:
 
 
 def walk(network: SmallNetwork, x: Numbers, y: Numbers) -> Walk:
-    """Walk a small network over x (T, 3) and back from the targets y (T, 2).   D2L, sections 8.4 and 8.7."""
+    """Walk a small network over x (T, 3) and back from the targets y (T, 2).   D2L, sections 9.4 and 9.7."""
     if x.ndim != 2 or x.shape[1] != len(network.W_xh) or y.shape != (len(x), len(network.b_q)) or len(x) < 1:
         raise ValueError(
             f"x must be (T, {len(network.W_xh)}) and y (T, {len(network.b_q)}), T at least 1; they are "
