@@ -124,7 +124,8 @@ def shrink(old: LanguageModel, kept: Tensor, hidden: Tensor) -> LanguageModel:
     K, D = (hidden[:, units].cpu().double() for units in (kept, dropped))  # no other device need have float64
     gram = K.T @ K
     ridge = 1e-3 * gram.diagonal().mean() + 1e-12  # keeps the proportions small where kept units are alike
-    proportions = torch.linalg.solve(gram + ridge * torch.eye(len(kept)).to(gram), K.T @ D).to(hidden)  # (k, dropped)
+    gram.diagonal().add_(ridge)
+    proportions = torch.linalg.solve(gram, K.T @ D).to(hidden)  # (k, dropped)
     sizes = {"vocab_size": old.vocab_size, "hidden_size": len(kept)}
     new = LanguageModel(old.cell.name, **sizes, device=old.device, generator=torch.Generator())
     with torch.no_grad():
