@@ -13,7 +13,7 @@ from rnnlib.arguments import check_cell, check_hidden_size
 from rnnlib.live.evaluations import Evaluation, evaluate
 from rnnlib.live.experiments import MAIN, Change, Experiment, Fork, Resume, change_of
 from rnnlib.live.pace import Pace
-from rnnlib.live.settings import Settings, build_trainer
+from rnnlib.live.settings import Settings, build_trainer, plain
 from rnnlib.live.worker import Command, Worker
 from rnnlib.sampling import check_prefix
 from rnnlib.training import Knobs, Trainer
@@ -122,7 +122,7 @@ class Session(Experiment):
         if "cell" in changes:
             check_cell(changes["cell"])
         for knob, new in changes.items():
-            self.worker.do(change_of(knob, new))
+            self.worker.do(change_of(knob, plain(new)))
 
     def fork(self) -> None:
         """Start "fork": a second network with main's weights, which from now on keeps main's knobs of this moment."""

@@ -4,7 +4,9 @@ Before: training.py.  Next: experiments.py.
 """
 
 import math
+import os
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -22,6 +24,8 @@ class Settings:
     text: a name or path for load_corpus; max_train_tokens: train on the first so many characters only.
     cell: "rnn", "gru" or "lstm".  batches: "sequential" or "random".  device: "auto", "cuda", "mps" or "cpu".
     seed: of the initial weights, the batches and the units that growing adds.
+
+    Numbers of any library become plain ones and a path becomes a str: what is saved can then be read.
     """
 
     text: str = "story"
@@ -37,6 +41,10 @@ class Settings:
     clip_by: str = "norm"
     device: str = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,15 @@ class Event:
         if self.new == math.inf:
             return "off"
         return f"{self.new:.3g}" if isinstance(self.new, float) else str(self.new)
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy or another library as Python's own, a path as a str; anything else as it is."""
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def build_trainer(settings: Settings, corpus: Corpus) -> Trainer:
