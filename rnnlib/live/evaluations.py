@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from rnnlib import engine
 from rnnlib.gradients import norms_over_time, spectral_radius
 from rnnlib.models import LanguageModel
 from rnnlib.sampling import write
@@ -32,6 +33,7 @@ class Evaluation:
     text: str
 
 
+@engine.undisturbed()
 def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: float) -> Evaluation:
     """Evaluate a trainer's network.  prefix: what its text begins with.  The same step writes the same text."""
     model = trainer.model

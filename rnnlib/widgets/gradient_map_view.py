@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnnlib import engine
 from rnnlib.figures.gradients import gradient_map_image, norms_by_lag
 from rnnlib.figures.style import Drawing, panels
 from rnnlib.gradients import gradient_map
@@ -66,7 +67,8 @@ class GradientMap(SessionView):
         step = session.evaluations[-1].step if session.evaluations else 0
         model, cut = session.snapshot, self.cut_every.value
         initial_state = model.initial_state(ROWS_OF_THE_BATCH)
-        norms = gradient_map(model, self.tokens, self.targets, initial_state, cut_every=cut if cut < T else 0)
+        with engine.undisturbed():
+            norms = gradient_map(model, self.tokens, self.targets, initial_state, cut_every=cut if cut < T else 0)
         return Map(norms.cpu().numpy(), step)
 
     def figure(self, result: Map) -> Drawing:
