@@ -1,6 +1,7 @@
 """What tests of several files need."""
 
 import io
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from rnnlib.cells import State
+from rnnlib.live.experiments import MAIN
+from rnnlib.live.sessions import Session
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.training import Knobs, Trainer
@@ -22,6 +25,11 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < ends, "this did not happen in time"
         time.sleep(0.005)
+
+
+def when(condition: Callable[[], object], action: Callable[[], object]) -> None:
+    """Act in a thread of its own as soon as a condition holds, while the test waits for something else."""
+    threading.Thread(target=lambda: (wait_until(condition), action()), daemon=True).start()
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -79,3 +87,15 @@ def small_batches(corpus: Corpus) -> SequentialBatches:
 def small_trainer(corpus: Corpus, cell: str = "rnn", *, optimizer: str = "sgd", **knobs: Any) -> Trainer:
     """A trainer at step 0."""
     return Trainer(small_model(corpus, cell), small_batches(corpus), optimizer=optimizer, knobs=Knobs(**knobs))
+
+
+# ------------------------------------------------------------------------------------------------ sessions
+
+SMALL_SESSION: dict[str, Any] = {
+    "hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu",
+}  # fmt: skip
+
+
+def losses_of(session: Session, name: str = MAIN) -> np.ndarray:
+    """The training losses of one of its networks, (steps,)."""
+    return session.trainers[name].history.columns()["loss"]

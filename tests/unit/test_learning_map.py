@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from factories import pixels, wait_until
+from factories import pixels, wait_until, when
 
 from rnnlib.figures.style import panels
 from rnnlib.figures.sweep import run_curve, sweep_fields
@@ -154,14 +154,16 @@ def test_running_the_cell_again_leaves_no_thread_of_the_first_map(waiting: Learn
     executor, threads = waiting.executor, threading.enumerate
     waiting.start()
     wait_until(lambda: len(executor.tasks) == 6)
-    threading.Timer(0.05, executor.do_next).start()  # its first network is trained while the new map waits for it
+    earlier = waiting.worker
+    when(lambda: not earlier.alive, executor.do_next)  # its first network is trained while the new map waits for it
     newer = LearningMap(name="test map", executor=executor, **GRID, **SMALL)
     assert not waiting.running and len(waiting.runs) == 1 and "1 of 6 networks, not training" in waiting.text
     assert all(future.cancelled() for future, *_ in executor.tasks)
     executor.tasks.clear()
     newer.start()
     wait_until(lambda: len(executor.tasks) == 6)
-    threading.Timer(0.05, executor.do_next).start()
+    later = newer.worker
+    when(lambda: not later.alive, executor.do_next)
     waiting.start()  # from a page that still shows it
     assert not newer.running and waiting.running
     executor.tasks = executor.tasks[5:]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from factories import wait_until
+from factories import wait_until, when
 
 import rnnlib
 from rnnlib.live.pace import Pace
@@ -196,7 +196,7 @@ def test_stopping_waits_for_the_turn_under_way_and_drops_commands() -> None:
     worker.start()
     assert counter.in_turn.wait(60)
     worker.do(Say("dropped"))
-    threading.Timer(0.05, counter.gate.set).start()
+    when(lambda: not worker.alive, counter.gate.set)
     worker.stop()
     assert counter.number == 1 and counter.obeyed == [] and "test worker" not in threads()
 
