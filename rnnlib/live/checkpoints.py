@@ -3,7 +3,7 @@
 import hashlib
 import io
 import pickle
-import warnings
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -120,9 +120,12 @@ def read_file(path: str | Path, format_name: str) -> dict[str, Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}.")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of pickles that are not torch's: they are refused just below
-            content = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+        with zipfile.ZipFile(path) as parts:  # as torch.save writes them, with a checksum each, which it does not read
+            damaged = parts.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(damaged)
+        content = torch.load(path, weights_only=True, map_location="cpu")
+    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
         raise ValueError(f"{path} is damaged or was not written by this course; {NOT_LOADED}.") from None
     found = content.get("format") if isinstance(content, dict) else None
     kind, _, version = format_name.rpartition(" ")

@@ -91,8 +91,8 @@ def grow(old: Model, hidden_size: int, *, generator: torch.Generator | None = No
     bound = hidden_size**-0.5
     with torch.no_grad():
         for before, after in zip(pieces(old, old.trainable), pieces(new, new.trainable), strict=True):
-            random = torch.empty(after.view.shape, device="cpu").uniform_(-bound, bound, generator=generator)
-            after.view.copy_(random)
+            random = torch.empty(after.view.shape, dtype=torch.float32, device="cpu")  # whatever the reader's default
+            after.view.copy_(random.uniform_(-bound, bound, generator=generator))
             if after.source is not None:
                 from_new_to_old = [slice(None)] * after.view.dim()
                 from_new_to_old[after.source] = slice(old.hidden_size, None)
