@@ -41,7 +41,7 @@ def read_text(name: str | Path = "story") -> str:
 
 
 def letters_only(text: str) -> str:
-    """Lower-case; every run of anything but the letters a-z becomes one space (D2L, section 8.2)."""
+    """Lower-case; every run of anything but the letters a-z becomes one space (D2L, section 9.2)."""
     return re.sub("[^a-z]+", " ", text.lower()).strip()
 
 
