@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -115,6 +115,7 @@ async () => {
     await jupyterapp.commands.execute('notebook:delete-cell');
     notebook.activeCellIndex = before;
 }"""
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 CLEAR_ALL_OUTPUTS = "async () => { await jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); }"
 ERRORS = """
 () => jupyterapp.shell.currentWidget.content.widgets
@@ -198,8 +199,20 @@ class LabPage:
         """The text a reader sees in the first element of the notebook that matches the CSS selector."""
         return self.notebook.locator(selector).first.inner_text()
 
+    def wait_until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+        """Wait for a state; fail after a time that is long even on a slow, loaded machine."""
+        ends = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < ends, f"this did not happen in time; see {self.screenshot('timeout')}"
+            self.page.wait_for_timeout(50)
+
+    def wait_for_kernel(self, expression: str, output: str) -> None:
+        """Wait until an expression, asked in a cell of its own, has this output."""
+        self.wait_until(lambda: self.execute_in_new_cell(expression).output == output)
+
     def screenshot(self, name: str) -> Path:
-        """Save what the page shows into tests/browser/screenshots/`name`.png."""
+        """Save what the page shows, once it has drawn it, into tests/browser/screenshots/`name`.png."""
+        self.page.evaluate(TWO_FRAMES)
         path = SCREENSHOTS / f"{name}.png"
         self.page.screenshot(path=path)
         return path

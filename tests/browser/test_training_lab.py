@@ -59,7 +59,7 @@ class LabInPage:
         """The browser has the picture from elsewhere with every frame."""
         image = self.root.locator("img")
         shown = image.get_attribute("src")
-        self.wait_until(lambda: image.get_attribute("src") != shown)
+        self.page.wait_until(lambda: image.get_attribute("src") != shown)
 
     def kernel(self) -> dict:
         """What the kernel says, in a cell of its own."""
@@ -67,15 +67,8 @@ class LabInPage:
 
     def wait_for_kernel(self, condition: Callable[[dict], object]) -> dict:
         """What the kernel says as soon as it fulfils the condition."""
-        self.wait_until(lambda: condition(self.kernel()))
+        self.page.wait_until(lambda: condition(self.kernel()))
         return self.kernel()
-
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        """Wait for a state; fail after a time that is long even on a slow, loaded machine."""
-        ends = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < ends, "this did not happen in time"
-            self.page.page.wait_for_timeout(50)
 
 
 @pytest.fixture
