@@ -36,9 +36,8 @@ def clip_by_norm(gradients: Sequence[Tensor], threshold: Tensor | float, norm: T
 
 def clip_by_value(gradients: Sequence[Tensor], threshold: Tensor | float) -> None:
     """Every component to [-threshold, threshold]: shorter and turned.   Mikolov 2012."""
-    limit = torch.as_tensor(threshold)
     for gradient in gradients:
-        torch.clamp(gradient, -limit, limit, out=gradient)
+        gradient.clamp_(-threshold, threshold)
 
 
 # -------------------------------------------------------------------------------------- optimizers

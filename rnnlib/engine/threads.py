@@ -12,12 +12,18 @@ import torch
 
 MOST_THREADS = 8  # 32 rows of a batch are 8 tiles of 4
 _SMALLEST_NORMAL = 2.2250738585072014e-308
+_outside = threading.local()  # what was outside of `undisturbed`
 
 
 def available() -> int:
     """How many threads a training step may use: cores of this process, but not more than the reader lets torch use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, torch.get_num_threads(), MOST_THREADS)
+    return min(cores, _threads_of_torch(), MOST_THREADS)
+
+
+def _threads_of_torch() -> int:
+    """As the reader set them, inside `undisturbed` too."""
+    return getattr(_outside, "threads_of_torch", None) or torch.get_num_threads()
 
 
 @contextlib.contextmanager
@@ -28,13 +34,15 @@ def undisturbed() -> Iterator[None]:
     core that takes half of the batch; and in a child made by fork it would not be there.  Gradients that vanish become
     denormal numbers, which a processor multiplies up to 40 times more slowly than zeros.
     """
-    flushes = _SMALLEST_NORMAL * 0.5 == 0.0
+    flushes, before = _SMALLEST_NORMAL * 0.5 == 0.0, getattr(_outside, "threads_of_torch", None)
+    _outside.threads_of_torch = _threads_of_torch()
     with _openmp().limit(limits=1), torch.inference_mode(False), torch.no_grad():
         torch.set_flush_denormal(True)
         try:
             yield
         finally:
             torch.set_flush_denormal(flushes)
+            _outside.threads_of_torch = before
 
 
 @functools.cache

@@ -1,12 +1,13 @@
 """The engine: the numbers of the definition, on any number of threads, in both precisions."""
 
+import os
 from collections.abc import Callable
 
 import numba
 import numpy as np
 import pytest
 import torch
-from factories import random_model, random_state, random_tokens
+from factories import random_model, random_state, random_tokens, small_trainer
 from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -15,7 +16,9 @@ from torch.nn import functional as F
 from rnnlib import engine
 from rnnlib.cells import CELLS, Cell, State, unroll
 from rnnlib.engine import activations, cpu, loops, products, threads
+from rnnlib.live.resizing import resize
 from rnnlib.models import Backpropagation, LanguageModel, Weights, backpropagate, embed
+from rnnlib.text import Corpus
 
 Found = Callable[[Cell, Weights, Tensor, Tensor, State], Backpropagation]
 cells = pytest.mark.parametrize("cell", CELLS)
@@ -182,6 +185,24 @@ def test_what_goes_wrong_in_a_thread_beside_is_told_when_all_have_ended() -> Non
     with pytest.raises(MemoryError, match="no room"):
         threads.side_by_side(fail, 3)
     assert sorted(ended) == [0, 1]
+
+
+def test_a_trainer_uses_all_the_threads_that_the_reader_lets_torch_use(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(16), raising=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        trainer = small_trainer(corpus)
+        made = [trainer._engine]
+        resize(trainer, 20)
+        made.append(trainer._engine)
+        with engine.undisturbed():
+            made.append(engine.quickest(CELLS["rnn"], torch.device("cpu")))
+        assert [one.most_threads for one in made if isinstance(one, engine.CompiledEngine)] == [3, 3, 3]
+    finally:
+        torch.set_num_threads(before)
 
 
 # ----------------------------------------------------------------------------------------- its parts
