@@ -1,20 +1,15 @@
 """The one background thread: states, commands, errors, replacement, an interrupt, the end of the process."""
 
-import ast
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from factories import wait_until, when
 
-import rnnlib
-from rnnlib.live.pace import Pace
 from rnnlib.live.worker import Command, Worker
 
 
@@ -287,27 +282,3 @@ def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
         [sys.executable, "-W", "ignore", "-c", AT_WORK + fork], capture_output=True, text=True, timeout=120
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def test_this_is_the_only_place_with_a_thread_and_the_only_one_that_acts_at_the_end_of_the_process() -> None:
-    found = []
-    for path in Path(rnnlib.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and (node.attr, getattr(node.value, "id", "")) in {
-                ("Thread", "threading"),
-                ("register", "atexit"),
-            }:
-                found.append((path.name, node.attr))
-    assert set(found) == {("worker.py", "Thread"), ("worker.py", "register")}
-
-
-def test_a_pace_takes_its_share_within_its_bounds() -> None:
-    pace = Pace(1 / 10, shortest=1.0, longest=100.0)
-    assert pace.seconds_left == 0
-    for seconds, pause in ((0.01, 1.0), (5.0, 50.0), (1000.0, 100.0)):
-        pace.spent(seconds)
-        assert pace.seconds_left == pytest.approx(pause, abs=0.5)
-    pace = Pace(1.0)
-    pace.spent(0.001)
-    wait_until(lambda: pace.seconds_left == 0)
-    assert time.monotonic() >= pace._due_at
