@@ -39,10 +39,10 @@ def test_randomised_truncation_is_right_on_average_and_regular_truncation_is_not
         return truncated_bptt(model, tokens, targets, state, factors).gradient
 
     whole = gradient([1.0] * 6)
-    draws = torch.stack([gradient(cut_at_random(6, 2, generator)) for _ in range(3000)])
+    draws = torch.stack([gradient(cut_at_random(6, 2, generator)) for _ in range(1500)])
     standard_error = draws.std(0) / len(draws) ** 0.5
     assert ((draws.mean(0) - whole).abs() <= 4.5 * standard_error + 1e-12).all()
-    assert (gradient(cut_after(6, 2)) - whole).norm() > 10 * (draws.mean(0) - whole).norm()
+    assert (gradient(cut_after(6, 2)) - whole).norm() > 6 * (draws.mean(0) - whole).norm()
 
 
 def test_memory_grows_with_the_longest_piece_only() -> None:
