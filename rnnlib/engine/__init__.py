@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from rnnlib.cells import Cell, State
-from rnnlib.engine.cpu import CompiledEngine, compile_loops
 from rnnlib.engine.cuda import Graph
-from rnnlib.engine.threads import undisturbed
+from rnnlib.engine.threads import undisturbed, without_garbage_collection
 from rnnlib.models import Backpropagation, Weights, backpropagate
+
+with without_garbage_collection():
+    from rnnlib.engine.cpu import CompiledEngine, compile_loops
 
 __all__ = ["CompiledEngine", "Definition", "Engine", "Graph", "compile_loops", "quickest", "undisturbed"]
 

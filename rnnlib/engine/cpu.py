@@ -35,6 +35,8 @@ class CompiledEngine:
         sizes = (*tokens.shape, *weights.W_hq.shape, weights.W_hq.dtype)
         if self._workspace is None or self._workspace.sizes != sizes:
             self._workspace = Workspace(self.cell, *sizes, most_threads=self.most_threads)
+            with threads.without_garbage_collection():  # Numba may have to load the loops
+                return self._workspace.backpropagate(weights, tokens, targets, state)
         return self._workspace.backpropagate(weights, tokens, targets, state)
 
 

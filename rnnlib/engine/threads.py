@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -43,6 +44,22 @@ def undisturbed() -> Iterator[None]:
         finally:
             torch.set_flush_denormal(flushes)
             _outside.threads_of_torch = before
+
+
+@contextlib.contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Inside, Python does not look for garbage, unless another thread lets it.
+
+    Torch alone has some hundred thousand objects, and each look at all of them takes a tenth of a second or two.  Where
+    Numba is imported, or loads what it has compiled, Python looks so often that it takes a third of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import pytest
 
 # What a reader may see of the process, and a short training of every kind.
 STATE_AND_WORK = """
-    import os, random, threading, warnings
+    import gc, os, random, threading, warnings
     import matplotlib, numpy, threadpoolctl, torch
 
     def state():
@@ -27,6 +27,7 @@ STATE_AND_WORK = """
             "warnings": list(warnings.filters),
             "threads": threading.active_count(),
             "environment": dict(os.environ),
+            "garbage collection": (gc.isenabled(), gc.get_threshold()),
             "deterministic": torch.are_deterministic_algorithms_enabled(),
         }
 
