@@ -8,7 +8,7 @@ import torch
 from bench.textbook import textbook_step
 from bench.turns import in_turns
 from rnnlib import engine
-from rnnlib.gradients import norms_over_time
+from rnnlib.gradients import norms_over_lags
 from rnnlib.models import LanguageModel
 from rnnlib.text import SequentialBatches
 from rnnlib.training import Trainer
@@ -63,12 +63,13 @@ def compare(cell: str, hidden_size: int, *, rounds: int) -> Step:
 
 
 def norms_share(hidden_size: int, *, rounds: int) -> float:
-    """The time of all T gradient norms, as a share of an RNN's step."""
-    trainer, gradients = new_trainer("rnn", hidden_size), torch.randn(T, B, hidden_size)
+    """The time of the gradient norms over lags, which an evaluation needs, in steps of an RNN."""
+    trainer = new_trainer("rnn", hidden_size)
+    batch, model = trainer.batches[0], trainer.model
 
     def norms() -> None:
         with engine.undisturbed():
-            norms_over_time(gradients)
+            norms_over_lags(model, batch.tokens, batch.targets, model.initial_state(B))
 
     times = in_turns({"step": trainer.step, "norms": norms}, rounds)
     return median(times["norms"]) / median(times["step"])

@@ -1,4 +1,4 @@
-"""What to look at while a network learns: gradient norms over time, the gradient map, the spectral radius.
+"""What to look at while a network learns: gradient norms over lags, the gradient map, the spectral radius.
 
 Before: sampling.py.  This is the last file of the reading path; rnnlib/topics holds what belongs to one notebook.
 """
@@ -12,9 +12,19 @@ from rnnlib.cells import State, unroll
 from rnnlib.models import LanguageModel, embed, softmax_cross_entropy
 
 
-def norms_over_time(hidden_gradients: Tensor) -> Tensor:
-    """|dL/dh_t| for every t, over the whole batch.   dL/dh_1 to dL/dh_T (T, B, H) -> (T,).   D2L, section 9.7."""
-    return torch.linalg.vector_norm(hidden_gradients, dim=(1, 2))
+@torch.no_grad()
+def norms_over_lags(model: LanguageModel, tokens: Tensor, targets: Tensor, state: State) -> Tensor:
+    """|dL_T/dh_{T-k}|, the norm over the batch, for k = 0 to T - 1 -> (T,): what of the last loss arrives k steps back.
+
+    L_T is the mean cross-entropy of the last step alone.  tokens, targets (T, B) int64.   D2L, section 9.7.
+    """
+    W_xh, W_hh, b_h, W_hq, b_q = model.weights
+    x_in = embed(tokens, W_xh, b_h)
+    states = unroll(model.cell, x_in, state, W_hh)
+    _, d_logits = softmax_cross_entropy((states[-1][0] @ W_hq + b_q)[None], targets[-1:])
+    direct = W_hh.new_zeros(*tokens.shape, model.hidden_size)
+    direct[-1] = d_logits[0] @ W_hq.T
+    return torch.linalg.vector_norm(model.cell.backward(x_in, states, W_hh, direct).hidden, dim=(1, 2)).flip(0)
 
 
 @torch.no_grad()
@@ -33,16 +43,13 @@ def gradient_map(model: LanguageModel, tokens: Tensor, targets: Tensor, state: S
     states = unroll(model.cell, x_in, tuple(part.repeat(T, 1) for part in state), W_hh)
     hidden = torch.stack([h for h, *_ in states[1:]]).view(T, T, B, -1)  # step, copy, row of the batch, unit
     steps = torch.arange(T, device=tokens.device)
-    of_own_loss = hidden[steps, steps]  # h_t of copy t, (T, B, H)
-    _, d_logits = softmax_cross_entropy(of_own_loss @ W_hq + b_q, targets)  # of the mean over T B
+    _, d_logits = softmax_cross_entropy(hidden[steps, steps] @ W_hq + b_q, targets)  # h_t of copy t; mean over T B
     direct = torch.zeros_like(hidden)
     direct[steps, steps] = T * d_logits @ W_hq.T
     total = model.cell.backward(x_in, states, W_hh, direct.view(T, T * B, -1)).hidden
     norms = torch.linalg.vector_norm(total.view(T, T, -1), dim=-1).T  # row t, column k
-    if cut_every:
-        piece = steps // cut_every
-        norms = norms * (piece[:, None] == piece[None, :])
-    return norms
+    piece = steps // (cut_every or T)
+    return norms * (piece[:, None] == piece)
 
 
 def spectral_radius(matrix: Tensor) -> float:

@@ -36,8 +36,9 @@ def clip_by_norm(gradients: Sequence[Tensor], threshold: Tensor | float, norm: T
 
 def clip_by_value(gradients: Sequence[Tensor], threshold: Tensor | float) -> None:
     """Every component to [-threshold, threshold]: shorter and turned.   Mikolov 2012."""
+    limit = torch.as_tensor(threshold, device=gradients[0].device)
     for gradient in gradients:
-        gradient.clamp_(-threshold, threshold)
+        gradient.clamp_(-limit, limit)
 
 
 # -------------------------------------------------------------------------------------- optimizers

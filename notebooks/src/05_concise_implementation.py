@@ -40,7 +40,7 @@ lab
 
 # %% [markdown]
 # *Top left: perplexity falls from 28, a blind guess, towards the dashed line of a counted 4-gram. Bottom left: the gradient's
-# norm against the clipping threshold. Top right: how much of the gradient reaches each time step. Bottom right: the spectral
+# norm against the clipping threshold. Top right: how much of the gradient of the last loss arrives k steps back. Bottom right: the spectral
 # radius of $W_{hh}$.*
 #
 # **Try this.** Press Start. (1) Move the learning rate: the curve *bends*, because only future steps change. (2) Double the hidden

@@ -53,7 +53,7 @@ lab
 # | question | knob | look at |
 # | --- | --- | --- |
 # | Does the curve tremble because of the text, or because of your steps? | Learning rate, down | top left |
-# | Why does the curve over time fall at its very end, with every cell? | Cell | top right |
+# | How many steps back does the gradient of the last loss fall by a factor of ten? | Cell | top right |
 # | How far down must a threshold go before it slows the network? | Clipping threshold | both left |
 # | What does a network lose with half its units? | Hidden size | top left |
 

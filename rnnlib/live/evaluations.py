@@ -1,4 +1,4 @@
-"""What is measured between two steps of a training: held-out loss, spectral radius, norms over time, a text.
+"""What is measured between two steps of a training: held-out loss, spectral radius, norms over lags, a text.
 
 Before: pace.py.  Next: sessions.py takes evaluations while somebody watches.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from rnnlib import engine
-from rnnlib.gradients import norms_over_time, spectral_radius
+from rnnlib.gradients import norms_over_lags, spectral_radius
 from rnnlib.models import LanguageModel
 from rnnlib.sampling import write
 from rnnlib.text import Corpus
@@ -23,13 +23,13 @@ class Evaluation:
     """A network between two steps.
 
     held_out_loss: in nats per token.  spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
-    norms_over_time: |dL/dh_t| of the step before, for every t.  text: what the network writes.
+    norms_over_lags: |dL_T/dh_{T-k}| for k = 0 to T - 1, on the next minibatch.  text: what the network writes.
     """
 
     step: int
     held_out_loss: float
     spectral_radius: float
-    norms_over_time: tuple[float, ...]
+    norms_over_lags: tuple[float, ...]
     text: str
 
 
@@ -40,11 +40,12 @@ def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: floa
     assert isinstance(model, LanguageModel)
     generator = torch.Generator().manual_seed(trainer.steps_made)
     W_hh = model.weights.W_hh
-    norms = norms_over_time(trainer.hidden_gradients).tolist() if trainer.hidden_gradients is not None else []
+    batch = trainer.batches[trainer.steps_made]
+    state = trainer.state if batch.continues else model.initial_state(trainer.batches.batch_size)
     return Evaluation(
         step=trainer.steps_made,
         held_out_loss=mean_loss(model, corpus.held_out.to(model.device)),
         spectral_radius=spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2]),
-        norms_over_time=tuple(norms),
+        norms_over_lags=tuple(norms_over_lags(model, batch.tokens, batch.targets, state).tolist()),
         text=write(model, corpus.vocab, prefix, CHARACTERS_WRITTEN, temperature=temperature, generator=generator),
     )

@@ -1,4 +1,4 @@
-"""The picture of a training session: perplexity, gradient norms, norms over time, spectral radius.
+"""The picture of a training session: perplexity, gradient norms, norms over lags, spectral radius.
 
 Before: layered_figure.py, live/sessions.py.  Next: training_lab.py shows it beside the knobs.
 """
@@ -20,6 +20,7 @@ from rnnlib.live.settings import Event
 from rnnlib.widgets.layered_figure import LayeredFigure
 
 STEPS_OF_CLIPPED_COUNT, BLIND_GUESSES_SHOWN = 200, 10
+EARLIER = ("over lags at first", "over lags, a third", "over lags, two thirds")  # of the evaluations so far
 MAX_LOG_PERPLEXITY = 30.0  # what is lost is drawn far outside of the axes, and is a number still
 Curve = tuple[np.ndarray, np.ndarray]
 Limits = tuple[float, float]
@@ -47,7 +48,6 @@ def record(session: Session) -> Recorded:
     columns = history.columns()
     counted = min(len(history), STEPS_OF_CLIPPED_COUNT)
     evaluated_at = np.array([evaluation.step for evaluation in evaluations])
-    norms = np.array(evaluations[-1].norms_over_time if evaluations else ())
     return Recorded(
         curves={
             "training": _perplexities(*_means(columns["loss"])),
@@ -56,13 +56,20 @@ def record(session: Session) -> Recorded:
             "norm": _means(columns["gradient_norm"]),
             "threshold": _means(columns["clip_threshold"]),
             "radius": (evaluated_at, np.array([each.spectral_radius for each in evaluations])),
-            "over time": (np.arange(1, len(norms) + 1), norms),
+            "over lags": _lags(evaluations[-1:]),
+            **{name: _lags(evaluations[len(evaluations) * third // 3 :]) for third, name in enumerate(EARLIER)},
         },
         evaluations=evaluations,
         events=tuple(session.events),
         clipped=round(counted * history.clipped_fraction(len(history) - counted)) if counted else 0,
         last_step=max(trainer.steps_made for trainer in trainers.values()),
     )
+
+
+def _lags(evaluations: list[Evaluation]) -> Curve:
+    """|dL_T/dh_{T-k}| against k, of the first of these evaluations."""
+    norms = np.array(evaluations[0].norms_over_lags if evaluations else ())
+    return np.arange(len(norms)), norms
 
 
 def _means(values: np.ndarray) -> Curve:
@@ -85,7 +92,7 @@ class LabFigure(LayeredFigure):
         grid = self.add_gridspec(2, 2, width_ratios=(1.35, 1), **margins)
         self._perplexity = self.add_subplot(grid[0, 0])
         self._norm = self.add_subplot(grid[1, 0], sharex=self._perplexity)
-        self._over_time = self.add_subplot(grid[0, 1])
+        self._over_lags = self.add_subplot(grid[0, 1])
         self._radius = self.add_subplot(grid[1, 1], sharex=self._perplexity)
         self._prepare_axes(num_steps)
         self._drawn: tuple[tuple[Limits, ...], tuple[Event, ...]] | None = None
@@ -96,9 +103,12 @@ class LabFigure(LayeredFigure):
         plain_log_axis(self._norm)
         self._norm.set(xlabel="training step", ylabel="gradient norm")
         label_lines(self._norm, [("before clipping", BLUE), ("threshold", ORANGE)])
-        self._over_time.set_yscale("log")
-        self._over_time.yaxis.set_minor_formatter(NullFormatter())
-        self._over_time.set(xlabel="time step t", ylabel=r"$|\partial L/\partial h_t|$", xlim=(1, num_steps))
+        self._over_lags.set_yscale("log")
+        self._over_lags.yaxis.set_minor_formatter(NullFormatter())
+        self._over_lags.set(
+            xlabel="steps back, k", ylabel=r"$|\partial L_T/\partial h_{T-k}|$", xlim=(0, max(1, num_steps - 1))
+        )
+        label_lines(self._over_lags, [("now", BLUE), ("earlier", GREY)])
         self._radius.axhline(1, color=BLACK, linestyle="--", linewidth=1.2)
         self._radius.ticklabel_format(axis="y", scilimits=(-2, 4))
         self._radius.set(xlabel="training step", ylabel=r"spectral radius of $W_{hh}$")
@@ -109,12 +119,13 @@ class LabFigure(LayeredFigure):
             "held out": line(self._perplexity, ORANGE, marker="o", markersize=3),
             "norm": line(self._norm, BLUE),
             "threshold": line(self._norm, ORANGE, linewidth=2.0),
-            "over time": line(self._over_time, BLUE, marker="o", markersize=3),
+            **{name: line(self._over_lags, GREY, linewidth=1.0) for name in EARLIER},
+            "over lags": line(self._over_lags, BLUE, marker="o", markersize=3),
             "radius": line(self._radius, BLUE, marker="o", markersize=3),
         }
         # Letters take most of the time of a picture: what changes is kept apart from what stays.
         stays = self._norm.text(
-            0.99, 0.97, f"of the last {STEPS_OF_CLIPPED_COUNT} steps", transform=self._norm.transAxes,
+            0.99, 0.97, f"within the last {STEPS_OF_CLIPPED_COUNT} steps", transform=self._norm.transAxes,
             ha="right", va="top", fontsize=12,
         )  # fmt: skip
         self._clipped = self._norm.annotate(
@@ -152,18 +163,18 @@ class LabFigure(LayeredFigure):
         high, counted = min(perplexity[1], BLIND_GUESSES_SHOWN * V), self._ngram_perplexity
         low = min(perplexity[0], 0.75 * counted, counted * (counted / high) ** 0.12)  # room for the n-gram's name
         norm = _spanning([self.curves["norm"], self.curves["threshold"]], (0.1, 2))
-        over_time = _spanning([self.curves["over time"]], (1e-4, 1e-1), factor=10)
+        over_lags = _spanning([self.curves[name] for name in ("over lags", *EARLIER)], (1e-4, 1e-1), factor=10)
         radii = [radius for radius in recorded.curves["radius"][1].tolist() if math.isfinite(radius)]
-        wanted = ((low, high), norm, over_time)
+        wanted = ((low, high), norm, over_lags)
         drawn = self._drawn[0][1:4] if self._drawn else wanted
         kept = [_kept_if_they_fit(*limits) for limits in zip(drawn, wanted, strict=True)]
         return (0, last_step), *kept, (0, max([2, *map(math.ceil, radii)]))
 
     def _draw_axes_anew(self, limits: tuple[Limits, ...], marks: tuple[Event, ...]) -> None:
-        steps, perplexity, norm, over_time, radius = limits
+        steps, perplexity, norm, over_lags, radius = limits
         self._perplexity.set(xlim=steps, ylim=perplexity)
         self._norm.set_ylim(norm)
-        self._over_time.set_ylim(over_time)
+        self._over_lags.set_ylim(over_lags)
         self._radius.set_ylim(radius)
         for ax in (self._perplexity, self._norm, self._radius):
             for artist in [artist for artist in ax.get_children() if artist.get_gid() == "mark"]:

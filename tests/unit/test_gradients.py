@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnlib.gradients import gradient_map, norms_over_time, spectral_radius
+from rnnlib.gradients import gradient_map, norms_over_lags, spectral_radius
 from rnnlib.models import LanguageModel, detach, embed
 
 
@@ -29,12 +29,6 @@ def test_the_spectral_radius_of_special_matrices() -> None:
     assert math.isnan(spectral_radius(torch.full((2, 2), math.nan)))
     with pytest.raises(ValueError, match="needs a square matrix"):
         spectral_radius(torch.zeros(2, 3))
-
-
-def test_norms_over_time_are_taken_over_batch_and_units() -> None:
-    gradients = torch.zeros(3, 2, 2)
-    gradients[1] = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
-    assert norms_over_time(gradients).tolist() == [0, 5, 0]
 
 
 def map_by_autograd(model: LanguageModel, tokens: Tensor, targets: Tensor, cut_every: int) -> Tensor:
@@ -64,3 +58,19 @@ def test_a_map_cut_every_less_than_zero_steps_is_refused() -> None:
     model, (tokens, targets) = random_model("rnn"), random_tokens(3, 1)
     with pytest.raises(ValueError, match="cut_every must be 0"):
         gradient_map(model, tokens, targets, model.initial_state(1), cut_every=-1)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(("T", "B"), [(1, 1), (6, 3)])
+def test_norms_over_lags_are_those_of_the_last_loss_alone(cell: str, T: int, B: int) -> None:
+    model, (tokens, targets) = random_model(cell), random_tokens(T, B)
+    found = norms_over_lags(model, tokens, targets, model.initial_state(B))
+    torch.testing.assert_close(found, map_by_autograd(model, tokens, targets, 0)[-1].flip(0))
+
+
+def test_the_gradient_of_the_last_loss_vanishes_where_the_spectral_radius_is_small() -> None:
+    model, (tokens, targets) = random_model("rnn", hidden_size=8), random_tokens(20, 4)
+    with torch.no_grad():
+        model.weights.W_hh.mul_(0.3 / spectral_radius(model.weights.W_hh))
+    norms = norms_over_lags(model, tokens, targets, model.initial_state(4))
+    assert (norms[1:] < norms[:-1]).all() and norms[-1] < 1e-8 * norms[0]

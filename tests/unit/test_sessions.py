@@ -206,9 +206,9 @@ def test_a_pause_is_followed_by_an_evaluation_if_somebody_watches(session: Sessi
     assert session.evaluations[-1].step == session.steps_made
 
 
-def test_an_lstm_shows_its_norms_over_time_too(session: Session) -> None:
+def test_an_lstm_shows_its_norms_over_lags_too(session: Session) -> None:
     session.set(cell="lstm")
     session.keep_evaluating(600)
     session.run(3)
-    norms = session.evaluations[-1].norms_over_time
+    norms = session.evaluations[-1].norms_over_lags
     assert len(norms) == 10 and min(norms) > 0

@@ -84,12 +84,15 @@ def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
     assert list(steps) == list(range(1, 301))
     np.testing.assert_allclose(perplexities, np.exp(columns["loss"]))
     np.testing.assert_allclose(figure.curves["norm"].get_ydata(), columns["gradient_norm"])
-    norms = figure.curves["over time"].get_ydata()
-    np.testing.assert_allclose(norms, lab.session.evaluations[-1].norms_over_time)
+    norms = figure.curves["over lags"].get_ydata()
+    np.testing.assert_allclose(norms, lab.session.evaluations[-1].norms_over_lags)
+    np.testing.assert_allclose(
+        figure.curves["over lags at first"].get_ydata(), lab.session.evaluations[0].norms_over_lags
+    )
     assert len(norms) == 10
     clipped = int((columns["gradient_norm"] > columns["clip_threshold"])[-200:].sum())
     said = figure.data[-1]
-    assert f"{said.get_text()} {said.xycoords.get_text()}" == f"clipped: {clipped} of the last 200 steps"
+    assert f"{said.get_text()} {said.xycoords.get_text()}" == f"clipped: {clipped} within the last 200 steps"
 
 
 def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
