@@ -21,7 +21,7 @@ lint: .venv/test-installed
 	$(BIN)/python tools/notebooks.py check
 
 unit-tests: .venv/test-installed
-	$(BIN)/pytest -n 2 --cov tests/unit tests/house tests/install
+	$(BIN)/pytest -n 2 --cov=rnnlib tests/unit tests/house tests/install
 
 # --dist loadscope: the cells of a notebook stay together, in one process.  One thread for each of the two notebooks that
 # run side by side: OpenMP's threads spin while they wait, and four on two cores took 20 times as long as two.

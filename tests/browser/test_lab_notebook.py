@@ -54,7 +54,10 @@ class MapInPage:
         return self.root.locator(".widget-html").last.inner_text()
 
     def wait_for_words(self, text: str) -> None:
-        self.page.wait_until(lambda: text in self.words())
+        try:
+            self.page.wait_until(lambda: text in self.words())
+        except AssertionError as error:
+            raise AssertionError(f"the words were still {self.words()!r}; {text!r} was expected") from error
 
     def kernel(self) -> dict:
         """What the kernel says, in a cell of its own."""
