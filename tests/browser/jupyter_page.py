@@ -96,12 +96,14 @@ async () => {
     return {output: output.join(''), seconds};
 }"""
 ACTIVATE_CELL_CONTAINING = """
-text => {
+async text => {
     const notebook = jupyterapp.shell.currentWidget.content;
     const index = notebook.widgets.findIndex(
         cell => cell.model.type == 'code' && cell.model.sharedModel.source.includes(text));
-    if (index >= 0) notebook.activeCellIndex = index;
-    return index >= 0;
+    if (index < 0) return false;
+    notebook.activeCellIndex = index;
+    await notebook.scrollToCell(notebook.widgets[index]);  // far from what is seen, JupyterLab hides outputs
+    return true;
 }"""
 INSERT_CELL = """
 async code => {
@@ -170,9 +172,13 @@ class LabPage:
     def _prompts(self) -> list[str]:
         return self.notebook.locator(".jp-InputArea-prompt").all_text_contents()
 
+    def go_to_cell_containing(self, text: str) -> None:
+        """Make the first code cell whose source contains `text` the active one, and scroll to it."""
+        assert self.page.evaluate(ACTIVATE_CELL_CONTAINING, text), f"no code cell contains {text!r}"
+
     def run_cell_containing(self, text: str) -> Answer:
         """Run the first code cell whose source contains `text`, and wait for it."""
-        assert self.page.evaluate(ACTIVATE_CELL_CONTAINING, text), f"no code cell contains {text!r}"
+        self.go_to_cell_containing(text)
         return Answer(**self.page.evaluate(RUN_ACTIVE_CELL))
 
     def execute_in_new_cell(self, code: str) -> Answer:

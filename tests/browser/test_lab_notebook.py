@@ -66,8 +66,10 @@ class MapInPage:
 
 @pytest.fixture
 def learning_map(opened: Callable[[str], LabPage]) -> MapInPage:
-    """The map of notebook 06, which was run from the top."""
-    return MapInPage(opened(NOTEBOOK))
+    """The map of notebook 06, which was run from the top, in view."""
+    page = opened(NOTEBOOK)
+    page.go_to_cell_containing("learning_map = LearningMap()")
+    return MapInPage(page)
 
 
 def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(learning_map: MapInPage) -> None:
