@@ -72,7 +72,7 @@ def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
     lab.buttons["Start"].click()
     wait_until(lambda: "paused at step 120" in lab.status)
     assert "RNN with 16 hidden units on cpu" in lab.status and "last heard from the kernel" in lab.status
-    assert lab.progress.value == 1 and lab.time_left.value == "120 of 120 steps"
+    wait_until(lambda: lab.progress.value == 1 and lab.time_left.value == "120 of 120 steps")
     wait_until(lambda: "At step 120 it writes" in lab.text)
 
 
@@ -136,8 +136,7 @@ def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: Train
 def test_divergence_is_told_in_the_view(lab: TrainingLab) -> None:
     lab.session.set(learning_rate=3e38, clip_threshold=math.inf)
     lab.buttons["Start"].click()
-    wait_until(lambda: "Lower the learning rate" in lab.news)
-    assert 'role="alert"' in lab._news.value
+    wait_until(lambda: "Lower the learning rate" in lab.news and 'role="alert"' in lab._news.value)
 
 
 def test_a_screen_reader_says_each_change_once_when_it_has_taken_effect(lab: TrainingLab) -> None:
