@@ -84,7 +84,7 @@ def main() -> None:
         step = steps.compare(cell, hidden_size, rounds=rounds)
         ratio, times = step.textbook / step.ours, (f"{step.textbook:.0f} us", f"{step.ours:.0f} us")
         row(f"a step, {cell.upper()} {hidden_size}", *times, f"{ratio:.2f}", f"{must}", f"{aim}", f"{step.share:.0%}")
-    norms = steps.norms_share(extent.large, rounds=extent.rounds[0])
+    norms = steps.norms_in_steps(extent.large, rounds=extent.rounds[0])
     row("gradient norms over lags, at an evaluation", "", f"{norms:.1f} steps", "", "", "", "")
     for hidden_size in (extent.small, extent.large):
         cost = lab_cost(hidden_size, extent.lab_seconds, extent.lab_rounds)

@@ -62,7 +62,7 @@ def compare(cell: str, hidden_size: int, *, rounds: int) -> Step:
     return Step(1e6 * median(times["textbook"]), 1e6 * median(times["ours"]), reached / peak)
 
 
-def norms_share(hidden_size: int, *, rounds: int) -> float:
+def norms_in_steps(hidden_size: int, *, rounds: int) -> float:
     """The time of the gradient norms over lags, which an evaluation needs, in steps of an RNN."""
     trainer = new_trainer("rnn", hidden_size)
     batch, model = trainer.batches[0], trainer.model

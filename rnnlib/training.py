@@ -106,8 +106,7 @@ class Trainer:
     """Trains a model on batches, one minibatch a step.
 
     knobs: read before every step; `set` changes them.  steps_made: how many steps it made so far.  state: the hidden
-    state carried into the next batch.  last_result: what the last step gave.  hidden_gradients: dL/dh_t of the last
-    step (T, B, H), as in models.Backpropagation; the next step writes over them.
+    state carried into the next batch.  last_result: what the last step gave.
     """
 
     @engine.undisturbed()
@@ -129,8 +128,8 @@ class Trainer:
         check_tokens(self.batches.tokens.cpu()[:, None], model.vocab_size)
         self.model, self.optimizer = model, optimizer
         self.state: State = model.initial_state(self.batches.batch_size)
-        self.hidden_gradients: Tensor | None = None
-        self._engine = engine.quickest(model.cell, model.device) if isinstance(model, LanguageModel) else None
+        if isinstance(model, LanguageModel):
+            self._engine = engine.quickest(model.cell, model.device)
         self._prepare()
         self._safety_net = SafetyNet(self._learned())
 
@@ -175,12 +174,11 @@ class Trainer:
         self.optimizer.update(self.model.trainable, found.gradients, self._learning_rate)
         for part, new_part in zip(self.state, found.state, strict=True):
             part.copy_(new_part)
-        self.hidden_gradients = found.hidden_gradients
         self.last_result = StepResult(found.loss.float(), norm.float(), clipped.float())
 
     def _backpropagate(self, tokens: Tensor, targets: Tensor) -> Backpropagation:
         """What model.backpropagate gives; for a cell from scratch the quickest engine gives the same numbers."""
-        if self._engine is not None and isinstance(self.model, LanguageModel):
+        if isinstance(self.model, LanguageModel):
             return self._engine.backpropagate(self.model.weights, tokens, targets, self.state)
         return self.model.backpropagate(tokens, targets, self.state)
 
