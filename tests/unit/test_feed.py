@@ -1,0 +1,72 @@
+"""What is sent is what happened: a page that follows every message has what there is."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnnlib.live.curves import Curve
+from rnnlib.live.feed import Feed
+
+
+class Page:
+    """What static/series.js does with a message, in Python."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, np.ndarray] = {}
+
+    def receive(self, splices: list, buffers: list[bytes]) -> int:
+        for splice, buffer in zip(splices, buffers, strict=True):
+            if splice["width"] == 0:
+                del self.series[splice["name"]]
+                continue
+            rows = np.frombuffer(buffer, np.float32).reshape(-1, splice["width"])
+            earlier = self.series[splice["name"]][: splice["start"]] if splice["start"] else rows[:0]
+            self.series[splice["name"]] = np.concatenate([earlier, rows])
+        return sum(map(len, buffers))
+
+    def shows(self, series: dict[str, np.ndarray]) -> bool:
+        same = [np.array_equal(self.series[name], series[name], equal_nan=True) for name in series]
+        return list(self.series) == list(series) and all(same)
+
+
+def rows(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float32).reshape(-1, 1)
+
+
+value_lists = st.lists(st.sampled_from([0.0, 1.0, 2.0, float("nan"), float("inf")]), max_size=6)
+
+
+@given(st.lists(st.fixed_dictionaries({"a": value_lists}, optional={"b": value_lists}), max_size=8), st.integers(0, 7))
+def test_a_page_has_what_there_is_after_every_message(pictures: list[dict[str, list[float]]], reload_at: int) -> None:
+    feed, page = Feed(), Page()
+    for number, picture in enumerate(pictures):
+        if number == reload_at:
+            page = Page()
+            feed.forget()
+        series = {name: rows(*values) for name, values in picture.items()}
+        page.receive(*feed.changes(series))
+        assert {name: values.tobytes() for name, values in page.series.items()} == {
+            name: values.tobytes() for name, values in series.items()
+        }
+
+
+def test_nothing_new_is_an_empty_message() -> None:
+    feed, series = Feed(), {"a": rows(1, float("nan"))}
+    feed.changes(series)
+    assert feed.changes({"a": series["a"].copy()}) == ([], [])
+
+
+def test_only_new_points_are_sent_of_a_growing_curve() -> None:
+    feed, page, curve, sent = Feed(), Page(), Curve(64), []
+    for step in range(1, 2001):
+        curve.extend([step], [step % 7])
+        sent.append(page.receive(*feed.changes({"loss": curve.points})))
+        assert page.shows({"loss": curve.points})
+    assert np.median(sent) <= 16 and sum(byte_count > 100 for byte_count in sent) < 10  # all of it when it is thinned
+
+
+def test_a_series_whose_rows_have_another_width_is_sent_whole() -> None:
+    feed, page = Feed(), Page()
+    page.receive(*feed.changes({"a": rows(1, 2)}))
+    page.receive(*feed.changes({"a": rows(1, 2).reshape(1, 2)}))
+    assert page.series["a"].shape == (1, 2)
