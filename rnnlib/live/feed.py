@@ -32,10 +32,9 @@ class Feed:
     def changes(self, series: Mapping[str, Points]) -> tuple[list[Splice], list[bytes]]:
         """How a page's series become these, and the rows to append, float32.  series: (n, width) each."""
         splices, buffers = list[Splice](), list[bytes]()
-        for name, sent in self._sent.items():
-            if name not in series:
-                splices.append({"name": name, "start": 0, "width": 0})
-                buffers.append(b"")
+        for name in self._sent.keys() - series.keys():
+            splices.append({"name": name, "start": 0, "width": 0})
+            buffers.append(b"")
         for name, points in series.items():
             sent = self._sent.get(name)
             start = 0 if sent is None else _rows_in_common(sent, points)
