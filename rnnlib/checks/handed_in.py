@@ -119,38 +119,45 @@ def _mistake_in_description(saved: dict[str, Any], trainer: Trainer) -> str | No
         return f"its settings were changed: it was trained on batches {theirs}, they give {ours}."
     if saved["model"] != describe_model(trainer.model):
         return f"its network is {saved['model']}; its settings and events give {describe_model(trainer.model)}."
-    steps = {len(column) for column in saved["history"].values()}
-    if steps != {trainer.steps_made}:
+    steps = {saved["history"]["steps_dropped"] + len(column) for column in saved["history"]["kept"].values()}
+    if steps != {trainer.steps_made} or saved["history"]["steps_dropped"] != _steps_before(trainer):
         return f"its number of steps was changed: {max(steps)} are on its curve, {trainer.steps_made} in its record."
     return None
+
+
+def _steps_before(trainer: Trainer) -> int:
+    """How many steps came before the first one whose numbers are kept."""
+    return len(trainer.history) - len(trainer.history.columns()["loss"])
 
 
 def _mistake_in_knobs(saved: dict[str, Any], trainer: Trainer) -> str | None:
     history = trainer.history.columns()
     for knob in ("learning_rate", "clip_threshold"):
-        different = (saved["history"][knob].numpy() != history[knob]).nonzero()[0]
+        different = (saved["history"]["kept"][knob].numpy() != history[knob]).nonzero()[0]
         if len(different):
             what = "settings" if different[0] == 0 else "events"
-            return f"its {what} were changed: {knob} is not the one of its curve at step {different[0] + 1}."
+            step = _steps_before(trainer) + different[0] + 1
+            return f"its {what} were changed: {knob} is not the one of its curve at step {step}."
     return None
 
 
 def _mistake_in_curve(saved: dict[str, Any], trainer: Trainer) -> str | None:
     history = trainer.history.columns()
     for name, what in (("loss", "loss"), ("gradient_norm", "gradient norm")):
-        difference = _relative_difference(saved["history"][name].numpy(), history[name])
+        difference = _relative_difference(saved["history"]["kept"][name].numpy(), history[name])
         if not difference.any():
             continue
         first = int(difference.nonzero()[0][0])
+        step = _steps_before(trainer) + first + 1
         if difference[first] > LARGEST_ROUNDING and first == 0:
             return f"its settings or its curve were changed: the {what} differs from the first step on."
         if difference[first] > LARGEST_ROUNDING:
             if (difference[first:] > LARGEST_ROUNDING).mean() < 0.5:
-                return f"its curve was changed: the {what} at step {first + 1} is not what its training gives."
-            which = f"from step {first + 1} on the {what} is not what its training gives"
+                return f"its curve was changed: the {what} at step {step} is not what its training gives."
+            which = f"from step {step} on the {what} is not what its training gives"
             return f"its events or its curve were changed: {which}."
         if name == "loss" and difference.max() > TOLERANCE:
-            step = int((difference > TOLERANCE).argmax()) + 1
+            step += int((difference > TOLERANCE).argmax()) - first
             return f"its loss drifts away from the one found here, by more than 1% at step {step}. {ANOTHER_MACHINE}"
     return None
 
@@ -171,7 +178,7 @@ def _relative_difference(theirs: np.ndarray, ours: np.ndarray) -> np.ndarray:
 
 def _same_bits(saved: dict[str, Any], trainer: Trainer) -> bool:
     return all(
-        not _relative_difference(saved["history"][name].numpy(), trainer.history.columns()[name]).any()
+        not _relative_difference(saved["history"]["kept"][name].numpy(), trainer.history.columns()[name]).any()
         for name in ("loss", "gradient_norm")
     )
 

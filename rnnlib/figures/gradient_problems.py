@@ -18,10 +18,8 @@ from rnnlib.figures.style import (
     GREEN,
     GREY,
     ORANGE,
-    PURPLE,
     TEXT,
     UPRIGHT,
-    WHITE_BEHIND,
     Drawing,
     color_bar,
 )
@@ -143,34 +141,3 @@ def step_times(axes: Sequence[Axes], times: Mapping[str, tuple[Sequence[int], Se
         ax.yaxis.set_minor_locator(NullLocator())
         ax.set(xlabel=name, ylim=(lowest / 2, highest * 2))
     axes[0].set_ylabel("ms a step")
-
-
-def race(
-    ax: Axes, curves: Mapping[str, Sequence[tuple[int, float]]], *, chance: float, solved_below: float, most_steps: int
-) -> None:
-    """Error against training steps, a line for each contestant, its name at its end; dashed, the error of chance."""
-    styles = dict(zip(curves, ((GREY, "-"), (ORANGE, "-"), (GREEN, "-"), (PURPLE, "-"), (BLUE, "-")), strict=False))
-    ends = {}
-    for name, curve in curves.items():
-        if curve:
-            steps, errors = np.array(curve).T
-            color, line = styles[name]
-            ax.plot(steps, errors.clip(solved_below / 3), line, color=color, linewidth=2)
-            ends[name] = (steps[-1], float(np.log10(max(errors[-1], solved_below / 3))))
-    # names at the ends of their lines, moved up where another name stands already
-    height, steps_of_a_letter = 0.06 * np.log10(3 * chance / solved_below), 0.0125 * most_steps
-    placed: list[tuple[float, float, float]] = []
-    for name, (step, log_error) in sorted(ends.items(), key=lambda end: end[1][1]):
-        left, right = step + steps_of_a_letter, step + steps_of_a_letter * (len(name) + 2)
-        while any(left < end and start < right and abs(log_error - y) < height for start, end, y in placed):
-            log_error += height / 2
-        placed.append((left, right, log_error))
-        behind = {**WHITE_BEHIND, "alpha": 0.8, "pad": 0.5}
-        ax.text(left, 10**log_error, name, color=styles[name][0], fontsize=12, va="center", bbox=behind)
-    ax.axhline(chance, color=BLACK, linestyle="--", linewidth=1.2)
-    ax.axhline(solved_below, color=BLACK, linestyle=":", linewidth=1.2)
-    ax.text(1.34 * most_steps, chance * 1.08, "chance", ha="right", va="bottom", fontsize=12)
-    ax.text(1.34 * most_steps, solved_below * 0.92, "solved", ha="right", va="top", fontsize=12)
-    ax.set(xlabel="training step", ylabel="error", xlim=(0, 1.35 * most_steps), ylim=(solved_below / 4, 3 * chance))
-    ax.set_yscale("log")
-    ax.yaxis.set_minor_locator(NullLocator())

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures.style import BLUE, COLORS, color_bar
+from rnnlib.figures.style import COLORS, color_bar
 
 
 def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
@@ -27,16 +27,6 @@ def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> No
     bar.ax.tick_params(labelsize=10)  # there is little room before the next panel
     bar.ax.set_yticklabels([f"$10^{{{-decades:g}}}$", "1"])
     ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1")
-
-
-def norms_by_lag(ax: Axes, norms: np.ndarray) -> None:
-    """The mean of |dL_t/dh_k| over all t against the lag t - k, divided by that of lag 0."""
-    T = len(norms)
-    means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
-    ax.semilogy(range(T), np.maximum(means / max(means[0], 1e-30), 1e-12), ".-", color=BLUE)
-    ax.set(xlabel="lag t - k", ylim=(1e-8, 2))
-    ax.set_title("mean over each lag, that of lag 0 is 1")
-    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def against_length(

@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from rnnlib.files import write_atomically
+from rnnlib.live.histories import LongHistory, long_history_of
 from rnnlib.models import LanguageModel, Model, RNNModel
 from rnnlib.text import Batches
 from rnnlib.training import StepResult, Trainer
 
-CHECKPOINT_FORMAT = "rnnlib checkpoint 3"
+CHECKPOINT_FORMAT = "rnnlib checkpoint 4"
 NOT_LOADED = "it was not loaded"
 
 
@@ -45,7 +46,7 @@ def state_dict(trainer: Trainer) -> dict[str, Any]:
         "steps_made": trainer.steps_made,
         "state": trainer.state,
         "batches": describe_batches(trainer.batches),
-        "history": {name: torch.from_numpy(column) for name, column in trainer.history.columns().items()},
+        "history": long_history_of(trainer.history).state_dict(),
     }
 
 
@@ -64,10 +65,13 @@ def from_state_dict(saved: dict[str, Any], batches: Batches) -> Trainer:
     trainer.steps_made = saved["steps_made"]
     for mine, theirs in zip(trainer.state, saved["state"], strict=True):
         mine.copy_(theirs)
-    for row in zip(*saved["history"].values(), strict=True):
-        result = StepResult(*(value.float().to(device) for value in row[:3]))
-        trainer.last_result = trainer.history.append(result, *(float(value) for value in row[3:]))
-        trainer.seconds = float(row[-1])
+    trainer.history = LongHistory.from_state_dict(saved["history"], device)
+    last = trainer.history.columns(len(trainer.history) - 1)
+    if trainer.steps_made:
+        trainer.seconds = float(last["seconds"][0])
+        trainer.last_result = StepResult(
+            *(torch.tensor(last[name][0], device=device).float() for name in StepResult._fields)
+        )
     return trainer
 
 
@@ -114,7 +118,7 @@ def write_file(path: str | Path, content: dict[str, Any]) -> None:
 def read_file(path: str | Path, format_name: str) -> dict[str, Any]:
     """The content of a file written by `write_file`; never executes code from it.
 
-    format_name: kind and version, as "rnnlib checkpoint 3".  Raises FileNotFoundError, and ValueError for a file that
+    format_name: kind and version, as "rnnlib checkpoint 4".  Raises FileNotFoundError, and ValueError for a file that
     is damaged, of another kind or of another version.
     """
     if not Path(path).is_file():

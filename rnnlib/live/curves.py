@@ -3,7 +3,11 @@
 Before: pace.py.  Next: feed.py sends to a page what is new of them.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 Points = NDArray[np.float32]
@@ -12,8 +16,8 @@ MOST_POINTS = 1024
 TOGETHER = 4  # neighbours of which two stay
 
 
-class Curve:
-    """Points (x, y) in the order of x, at most `most_points` of them however many were added.
+class Curves:
+    """Points (x, y) of several quantities in the order of x, at most `most_points` of each however many were added.
 
     While there is room every point is kept.  When there is none, of every four neighbours the least and the largest
     stay, and from then on four times as many steps share two points; the next time it is eight times as many, and so
@@ -21,52 +25,74 @@ class Curve:
     stays only where nothing else is near.
     """
 
-    def __init__(self, most_points: int = MOST_POINTS):
+    def __init__(self, quantities: int = 1, most_points: int = MOST_POINTS):
         """most_points: a multiple of four."""
-        self._kept, self._length = np.empty((most_points, 2), dtype=np.float32), 0
-        self._waiting = np.empty((0, 2), dtype=np.float32)  # the first points of a stretch that is not complete
+        self._kept, self._length = np.empty((quantities, most_points, 2), dtype=np.float32), 0
+        self._waiting = self._kept[:, :0]  # the first points of a stretch that is not complete
         self._stretch = 1  # so many points share one place, or two
 
     def extend(self, x: ArrayLike, y: ArrayLike) -> None:
-        """Add points (n,), (n,)."""
+        """Add points.  x (n,); y (quantities, n)."""
+        values, waiting = np.asarray(y), self._waiting.shape[1]
+        longer = np.empty((len(self._kept), waiting + values.shape[1], 2), dtype=np.float32)
+        longer[:, :waiting] = self._waiting
         with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite in a picture
-            added = np.column_stack([x, y]).astype(np.float32)
-        self._waiting = np.concatenate([self._waiting, added])
-        while len(self._waiting) >= self._stretch:
+            longer[:, waiting:, 0], longer[:, waiting:, 1] = x, values
+        self._waiting = longer
+        while self._waiting.shape[1] >= self._stretch:
             self._keep_complete_stretches()
-            if self._length == len(self._kept):
+            if self._length == self._kept.shape[1]:
                 self._thin_out()
 
     @property
     def points(self) -> Points:
-        """What is kept, (n, 2): x and y."""
-        return np.concatenate([self._kept[: self._length], _extremes(self._waiting[None])])
+        """What is kept, (quantities, n, 2): x and y."""
+        kept, waiting = self._kept[:, : self._length], self._waiting
+        return np.concatenate([kept, _extremes(waiting, waiting.shape[1])], axis=1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on: plain numbers and tensors."""
+        kept, waiting = self._kept[:, : self._length], self._waiting
+        parts = {"kept": torch.from_numpy(kept.copy()), "waiting": torch.from_numpy(waiting.copy())}
+        return {**parts, "most_points": self._kept.shape[1], "stretch": self._stretch}
+
+    @classmethod
+    def from_state_dict(cls, saved: Mapping[str, Any]) -> "Curves":
+        """Curves that go on where `state_dict` was made."""
+        kept = saved["kept"].numpy()
+        curves = cls(len(kept), saved["most_points"])
+        curves._length, curves._stretch, curves._waiting = kept.shape[1], saved["stretch"], saved["waiting"].numpy()
+        curves._kept[:, : kept.shape[1]] = kept
+        return curves
 
     def _keep_complete_stretches(self) -> None:
         places = 1 if self._stretch == 1 else 2
-        room = (len(self._kept) - self._length) // places
-        count = min(room, len(self._waiting) // self._stretch)
-        taken, self._waiting = np.split(self._waiting, [count * self._stretch])
-        found = taken if self._stretch == 1 else _extremes(taken.reshape(count, self._stretch, 2))
-        self._kept[self._length : self._length + len(found)] = found
-        self._length += len(found)
+        room = (self._kept.shape[1] - self._length) // places
+        complete = self._stretch * min(room, self._waiting.shape[1] // self._stretch)
+        found = _extremes(self._waiting[:, :complete], self._stretch)
+        self._waiting = self._waiting[:, complete:]
+        self._kept[:, self._length : self._length + found.shape[1]] = found
+        self._length += found.shape[1]
 
     def _thin_out(self) -> None:
-        found = _extremes(self._kept.reshape(-1, TOGETHER, 2))
-        self._kept[: len(found)], self._length = found, len(found)
+        found = _extremes(self._kept, TOGETHER)
+        self._kept[:, : found.shape[1]], self._length = found, found.shape[1]
         self._stretch *= 2 if self._stretch > 1 else TOGETHER
 
 
-def _extremes(stretches: Points) -> Points:
-    """The least and the largest point of every stretch, in the order of x.  (n, length, 2) -> (2 n, 2); (0, 2) of none.
+def _extremes(points: Points, stretch: int) -> Points:
+    """The least and the largest point of every `stretch` neighbours, in the order of x.
 
-    One that is not a number is neither, unless there is no other.
+    points (quantities, n, 2) -> (quantities, 2 n / stretch, 2).  What is not a number is neither, unless there is
+    nothing else.  A stretch of one point, or of none, stays.
     """
-    if stretches.shape[1] < 2:
-        return stretches.reshape(-1, 2)
+    if stretch < 2:
+        return points
+    stretches = points.reshape(len(points), -1, stretch, 2)
     y = stretches[..., 1]
     unknown = np.isnan(y)
-    least = np.where(unknown, np.inf, y).argmin(1)
-    largest = np.where(unknown, -np.inf, y).argmax(1)
-    places = np.sort(np.column_stack([least, largest]), axis=1)
-    return np.take_along_axis(stretches, places[..., None], axis=1).reshape(-1, 2)
+    low, high = (np.where(unknown, np.inf, y), np.where(unknown, -np.inf, y)) if unknown.any() else (y, y)
+    places = np.stack([low.argmin(2), high.argmax(2)], axis=2)
+    places.sort(axis=2)
+    quantities, rows = np.ogrid[: len(points), : stretches.shape[1]]
+    return stretches[quantities[..., None], rows[..., None], places].reshape(len(points), -1, 2)

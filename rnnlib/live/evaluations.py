@@ -22,11 +22,13 @@ CHARACTERS_WRITTEN = 90
 class Evaluation:
     """A network between two steps.
 
-    held_out_loss: in nats per token.  spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
+    cell: its name.  held_out_loss: in nats per token.
+    spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
     norms_over_lags: |dL_T/dh_{T-k}| for k = 0 to T - 1, on the next minibatch.  text: what the network writes.
     """
 
     step: int
+    cell: str
     held_out_loss: float
     spectral_radius: float
     norms_over_lags: tuple[float, ...]
@@ -44,6 +46,7 @@ def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: floa
     state = trainer.state if batch.continues else model.initial_state(trainer.batches.batch_size)
     return Evaluation(
         step=trainer.steps_made,
+        cell=model.cell.name,
         held_out_loss=mean_loss(model, corpus.held_out.to(model.device)),
         spectral_radius=spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2]),
         norms_over_lags=tuple(norms_over_lags(model, batch.tokens, batch.targets, state).tolist()),

@@ -1,8 +1,9 @@
-"""One or two networks, the changes made to them and the steps between: what repeats bit for bit from its settings.
+"""Some networks, the changes made to them and the steps between: what repeats bit for bit from its settings.
 
 Before: settings.py.  Next: sessions.py runs an experiment in the background.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +18,12 @@ from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import Trainer
 
 MAIN, FORK = "main", "fork"
+MOST_FORKS, LONGEST_NAME = 4, 24
 STEPS_BETWEEN_CHECKS_OF_A_GPU = 50
 
 
 class Experiment:
-    """The networks: "main" follows the knobs; "fork", if there is one, keeps the knobs that main had when it started.
+    """The networks: "main" follows the knobs; its forks keep the knobs that main had when they started.
 
     trainers: by name.  steps_made: of main.  events: what was changed, and when.  diverged: by name, what was found.
     rejected_change: why the last change was not made; empty if it was.
@@ -86,7 +88,7 @@ class Change(Command):
     """A change of the networks between two steps.  knob, new: as its event tells it."""
 
     knob: str
-    new: Any
+    new: Any = None
 
     def make(self, experiment: Experiment) -> Any:
         """Make the change and return the value that it replaces."""
@@ -128,30 +130,47 @@ class SetCell(SetKnob):
         if self.new != old:
             settings = replace(experiment.settings, cell=self.new, hidden_size=main.model.hidden_size)
             model = build_language_model(settings, experiment.corpus)
-            main.use_model(model, OPTIMIZERS[experiment.settings.optimizer](model.trainable))
+            main.use_model(model, OPTIMIZERS[main.optimizer.name](model.trainable))
         return old
 
 
-@dataclass(frozen=True)
-class Fork(Change):
-    """A second network starts with main's weights, which from now on keeps main's knobs of this moment."""
+class SetOptimizer(SetKnob):
+    """Main is trained by another optimizer, which remembers nothing; weights and hidden state stay."""
 
-    knob: str = "fork"
-    new: Any = True
+    def make(self, experiment: Experiment) -> str:
+        """Nothing happens if the optimizer is the one it has."""
+        main = experiment.trainers[MAIN]
+        old, state = main.optimizer.name, main.state
+        if self.new != old:
+            main.use_model(main.model, OPTIMIZERS[self.new](main.model.trainable))
+            for part, kept in zip(main.state, state, strict=True):
+                part.copy_(kept)
+        return old
+
+
+class MakeFork(Change):
+    """Another network starts with main's weights, and from now on keeps main's knobs of this moment.  new: its name."""
 
     def make(self, experiment: Experiment) -> None:
-        """An earlier fork is forgotten."""
+        """A fork of the same name is replaced."""
+        check_fork_name(self.new, experiment.trainers)
         main = experiment.trainers[MAIN]
-        experiment.trainers[FORK] = from_state_dict(state_dict(main), main.batches)
-        experiment.diverged.pop(FORK, None)
+        experiment.trainers[self.new] = from_state_dict(state_dict(main), main.batches)
+        experiment.diverged.pop(self.new, None)
 
 
-@dataclass(frozen=True)
+class DropFork(Change):
+    """A fork is forgotten.  new: its name."""
+
+    def make(self, experiment: Experiment) -> None:
+        """Raises ValueError if there is none of this name."""
+        check_is_fork(self.new, experiment.trainers)
+        experiment.trainers = {name: trainer for name, trainer in experiment.trainers.items() if name != self.new}
+        experiment.diverged.pop(self.new, None)
+
+
 class Resume(Change):
     """Networks that have diverged go on from their last good weights."""
-
-    knob: str = "resumed"
-    new: Any = True
 
     def make(self, experiment: Experiment) -> None:
         """The trainers hold the last good weights already."""
@@ -160,5 +179,24 @@ class Resume(Change):
 
 def change_of(knob: str, new: Any) -> Change:
     """The change that an event of this knob tells of."""
-    kinds = {"hidden_size": SetHiddenSize, "cell": SetCell, "fork": Fork, "resumed": Resume}
+    kinds = {
+        "hidden_size": SetHiddenSize, "cell": SetCell, "optimizer": SetOptimizer, "fork": MakeFork,
+        "fork dropped": DropFork, "resumed": Resume,
+    }  # fmt: skip
     return kinds.get(knob, SetKnob)(knob, new)
+
+
+def check_fork_name(name: object, networks: Iterable[str]) -> None:
+    """Raises ValueError, in one sentence, unless a fork may have this name beside these networks."""
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME or name == MAIN:
+        raise ValueError(f"a fork's name has 1 to {LONGEST_NAME} characters and is not {MAIN!r}; it is {name!r}.")
+    forks = [each for each in dict.fromkeys(networks) if each != MAIN]
+    if name not in forks and len(forks) >= MOST_FORKS:
+        raise ValueError(f"there are {MOST_FORKS} forks; name one of {', '.join(forks)} to replace it, or drop one.")
+
+
+def check_is_fork(name: object, networks: Iterable[str]) -> None:
+    """Raises ValueError, in one sentence, unless there is a fork of this name."""
+    forks = [each for each in networks if each != MAIN]
+    if name not in forks:
+        raise ValueError(f"there is no fork {name!r}; there are: {', '.join(forks) or 'none'}.")

@@ -13,7 +13,7 @@ from rnnlib.live.sessions import Session
 from rnnlib.live.settings import Event, Settings, build_trainer
 from rnnlib.text import load_corpus
 
-SESSION_FORMAT = "rnnlib session 3"
+SESSION_FORMAT = "rnnlib session 4"
 
 
 def save(session: Session, path: str | Path) -> None:
@@ -63,8 +63,14 @@ def replay(path: str | Path, *, name: str = "replay") -> Session:
 
 
 def repeat(experiment: Experiment, content: dict[str, Any]) -> None:
-    """Take an experiment that is at its beginning through the events and steps of a saved session."""
+    """Take an experiment that is at its beginning through the events and steps of a saved session.
+
+    A change that is refused is told by `rejected_change`; the first one, if there are more.
+    """
+    refused = ""
     for event in content["events"]:
         experiment.advance(event["step"])
         experiment.apply(change_of(event["knob"], event["new"]))
+        refused = refused or experiment.rejected_change
     experiment.advance(content["steps_made"])
+    experiment.rejected_change = refused

@@ -3,6 +3,7 @@
 Before: experiments.py, evaluations.py.  Next: recordings.py keeps sessions in files.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -11,15 +12,26 @@ from typing import Any
 
 from rnnlib.arguments import check_cell, check_hidden_size
 from rnnlib.live.evaluations import Evaluation, evaluate
-from rnnlib.live.experiments import MAIN, Change, Experiment, Fork, Resume, change_of
+from rnnlib.live.experiments import (
+    FORK,
+    MAIN,
+    Change,
+    Experiment,
+    change_of,
+    check_fork_name,
+    check_is_fork,
+)
 from rnnlib.live.pace import Pace
 from rnnlib.live.settings import Settings, build_trainer, plain
 from rnnlib.live.worker import Command, Worker
+from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.sampling import check_prefix
+from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import Knobs, Trainer
 
 MAX_STEPS = 1_000_000  # a session that is not paused must end
-MAX_EVALUATION_SHARE = 1 / 50  # of the time
+MAX_EVALUATION_SHARE = 1 / 100  # of the time
+MOST_EVALUATIONS = 1000  # of a long run every other one is forgotten
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,14 @@ class Evaluate(Command):
     def replaces(self, waiting: Command) -> bool:
         """One evaluation of a moment is enough."""
         return isinstance(waiting, Evaluate)
+
+
+class Look(Command):
+    """Look anew when the next step is due."""
+
+    def replaces(self, waiting: Command) -> bool:
+        """One is enough."""
+        return isinstance(waiting, Look)
 
 
 class Session(Experiment):
@@ -49,8 +69,8 @@ class Session(Experiment):
         Raises ValueError, in one sentence, for invalid settings.
         """
         super().__init__(settings or Settings())
-        first_words = self.corpus.vocab.decode(self.corpus.train[:40]).split()[:2]
-        self.prefix, self.temperature = " ".join(first_words) if prefix is None else prefix, 0.5
+        self.prefix, self.temperature = first_words(self.corpus) if prefix is None else prefix, 0.5
+        self._steps_per_second = math.inf
         check_prefix(self.prefix, self.corpus.vocab)
         self.name = name
         self.on_change: Callable[[], None] = lambda: None
@@ -60,9 +80,10 @@ class Session(Experiment):
         """One network, nothing recorded."""
         super().begin(trainer)
         self.evaluations = list[Evaluation]()
+        self._forks_asked_for = list[str]()
         self.snapshot = self.model.copy()
         self.asked_from = self.asked_to = 0
-        self._evaluating_until, self._evaluation_seconds = 0.0, 0.01
+        self._evaluating_until, self._evaluation_seconds, self._step_due = 0.0, 0.01, 0.0
         self._evaluation_pace = Pace(MAX_EVALUATION_SHARE)
 
     @property
@@ -80,6 +101,18 @@ class Session(Experiment):
         """What ended the training, if something did."""
         return self.worker.error
 
+    @property
+    def steps_per_second(self) -> float:
+        """The pace: at most so many; math.inf is as fast as it can.  It changes no number of the training."""
+        return self._steps_per_second
+
+    @steps_per_second.setter
+    def steps_per_second(self, pace: float) -> None:
+        if not pace > 0:
+            raise ValueError(f"the pace must be above 0 steps a second; it is {pace!r}.")
+        self._steps_per_second, self._step_due = float(pace), 0.0
+        self.worker.do(Look())
+
     # --------------------------------------------------------------------------- what a reader does
 
     def start(self, steps: int = MAX_STEPS) -> None:
@@ -90,7 +123,7 @@ class Session(Experiment):
         if steps < 1:
             raise ValueError(f"steps must be 1 or more; they are {steps}.")
         if self.diverged:
-            self.worker.do(Resume())
+            self.worker.do(change_of("resumed", True))
         self.asked_from, self.asked_to = self.steps_made, self.steps_made + steps
         self.worker.start()
 
@@ -106,42 +139,65 @@ class Session(Experiment):
         self.start(1)
 
     def set(self, **changes: Any) -> None:
-        """Change knobs of "main": learning_rate, clip_threshold, clip_by, hidden_size, cell.
+        """Change knobs of "main": learning_rate, clip_threshold, clip_by, hidden_size, cell, optimizer.
 
         Takes effect before the next step.  Raises ValueError, in one sentence, for an invalid value; nothing changes.
         """
         knob_names = {field.name for field in fields(Knobs)}
-        unknown = changes.keys() - knob_names - {"hidden_size", "cell"}
+        unknown = changes.keys() - knob_names - {"hidden_size", "cell", "optimizer"}
         if unknown:
             raise ValueError(
-                f"there is no knob {unknown.pop()!r}; the knobs are {sorted(knob_names)}, hidden_size, cell."
+                f"there is no knob {unknown.pop()!r}; the knobs are {sorted(knob_names)}, hidden_size, cell, optimizer."
             )
         replace(self.trainers[MAIN].knobs, **{name: changes[name] for name in changes.keys() & knob_names})
         if "hidden_size" in changes:
             check_hidden_size(changes["hidden_size"])
         if "cell" in changes:
             check_cell(changes["cell"])
+        if "optimizer" in changes and changes["optimizer"] not in OPTIMIZERS:
+            raise ValueError(f"there is no optimizer {changes['optimizer']!r}; choose from: {', '.join(OPTIMIZERS)}.")
         for knob, new in changes.items():
             self.worker.do(change_of(knob, plain(new)))
 
-    def fork(self) -> None:
-        """Start "fork": a second network with main's weights, which from now on keeps main's knobs of this moment."""
-        self.worker.do(Fork())
+    def fork(self, name: str | None = None) -> None:
+        """Start a fork: another network with main's weights, which from now on keeps main's knobs of this moment.
+
+        name: by default "fork", "fork 2", and so on.  A fork of the same name is replaced.  Raises ValueError for more
+        than MOST_FORKS, and for a name that cannot be.
+        """
+        numbered = (f"{FORK} {number}" for number in itertools.count(2))
+        taken = [*self.trainers, *self._forks_asked_for]  # a step may still be under way
+        free = (each for each in itertools.chain([FORK], numbered) if each not in taken)
+        chosen = next(free) if name is None else name.strip()
+        check_fork_name(chosen, taken)
+        self._forks_asked_for.append(chosen)
+        self.worker.do(change_of("fork", chosen))
+
+    def drop_fork(self, name: str) -> None:
+        """Forget a fork.  Raises ValueError if there is none of this name."""
+        check_is_fork(name, self.trainers)
+        self._forks_asked_for = [each for each in self._forks_asked_for if each != name]
+        self.worker.do(change_of("fork dropped", name))
 
     def reset(self, **settings: Any) -> None:
         """Back to step 0 with fresh weights, the knobs as they are now (or as given); nothing stays recorded.
 
-        Raises ValueError, and changes nothing, for invalid settings and for those that a session keeps.
+        With another text the prefix becomes its first two words.  Raises ValueError, and changes nothing, for invalid
+        settings and for another device.
         """
-        kept = settings.keys() & {"text", "max_train_tokens", "device"}
-        if kept:
-            raise ValueError(f"a session keeps its {kept.pop()}; make a new session.")
+        if "device" in settings:
+            raise ValueError("a session keeps its device; make a new session.")
         self.worker.settle()
         main = self.trainers[MAIN]
-        now = {**asdict(main.knobs), "cell": self.model.cell.name, "hidden_size": self.model.hidden_size}
-        wanted = replace(self.settings, **{**now, **settings})
-        trainer = build_trainer(wanted, self.corpus)
-        self.settings, self.worker.error = wanted, None
+        model = {"cell": self.model.cell.name, "hidden_size": self.model.hidden_size, "optimizer": main.optimizer.name}
+        wanted = replace(self.settings, **{**asdict(main.knobs), **model, **settings})
+        now, corpus = self.settings, self.corpus
+        if (wanted.text, wanted.max_train_tokens) != (now.text, now.max_train_tokens):
+            corpus = load_corpus(wanted.text, max_train_tokens=wanted.max_train_tokens)
+        trainer = build_trainer(wanted, corpus)
+        if wanted.text != now.text:
+            self.prefix = first_words(corpus)
+        self.settings, self.corpus, self.worker.error = wanted, corpus, None
         self.begin(trainer)
         self.on_change()
 
@@ -173,18 +229,21 @@ class Session(Experiment):
     # -------------------------------------------------------------------------- the background thread
 
     def _train(self) -> float | None:
-        """One step for every network; a turn of the worker."""
+        """One step for every network, when it is due; a turn of the worker."""
+        if time.monotonic() < self._step_due:
+            return max(0.0, self._step_due - time.monotonic())
+        self._step_due = max(self._step_due, time.monotonic()) + 1 / self.steps_per_second
         self.advance(min(self.steps_made + 1, self.asked_to))
         ends = self.steps_made >= self.asked_to or MAIN in self.diverged
         if self._is_watched and (ends or self._evaluation_pace.seconds_left == 0):
             self.worker.do(Evaluate())
         self.on_change()
-        return None if ends else 0.0
+        return None if ends else max(0.0, self._step_due - time.monotonic())
 
     def _obey(self, command: Command) -> None:
         if isinstance(command, Change):
             self.apply(command)
-        else:
+        elif isinstance(command, Evaluate):
             self._evaluate()
         self.on_change()
 
@@ -199,11 +258,18 @@ class Session(Experiment):
         main = self.trainers[MAIN]
         evaluation = evaluate(main, self.corpus, prefix=self.prefix, temperature=self.temperature)
         self.snapshot = self.model.copy()  # before the evaluation that tells of it
+        if len(self.evaluations) == MOST_EVALUATIONS:
+            self.evaluations = self.evaluations[::2]
         self.evaluations.append(evaluation)
         # the first one after a change warms caches up: only the quicker of the last two has to be paid for
         seconds = time.monotonic() - started
         self._evaluation_pace.spent(min(seconds, self._evaluation_seconds))
         self._evaluation_seconds = seconds
+
+
+def first_words(corpus: Corpus) -> str:
+    """The first two words of a text."""
+    return " ".join(corpus.vocab.decode(corpus.train[:40]).split()[:2])
 
 
 def tokens_per_second(trainer: Trainer, last_steps: int = 50) -> float:

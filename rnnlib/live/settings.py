@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from rnnlib.arguments import choose_device
+from rnnlib.live.histories import LongHistory
 from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus, RandomBatches, SequentialBatches
 from rnnlib.training import Knobs, Trainer
@@ -81,7 +82,9 @@ def build_trainer(settings: Settings, corpus: Corpus) -> Trainer:
     sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
     batches = kinds[settings.batches](corpus.train.to(choose_device(settings.device)), **sizes)
     knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
-    return Trainer(build_language_model(settings, corpus), batches, knobs=knobs, optimizer=settings.optimizer)
+    trainer = Trainer(build_language_model(settings, corpus), batches, knobs=knobs, optimizer=settings.optimizer)
+    trainer.history = LongHistory(trainer.model.device)
+    return trainer
 
 
 def build_language_model(settings: Settings, corpus: Corpus) -> LanguageModel:

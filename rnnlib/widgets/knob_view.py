@@ -6,7 +6,7 @@ Before: view.py, knobs.py.
 import ipywidgets as widgets
 
 from rnnlib.widgets.knobs import row
-from rnnlib.widgets.view import View
+from rnnlib.widgets.view import View, paragraph
 
 
 class KnobView(View):
@@ -15,9 +15,26 @@ class KnobView(View):
     def __init__(self, *rows: list[widgets.Widget]):
         """rows: the knobs, one list for each row."""
         super().__init__()
+        self._image, self._words = widgets.Image(format="png"), widgets.HTML()
         self.children = [*(row(*knobs) for knobs in rows), self._image, self._words]
         self.add_class("knob-view")
         self.refresh()
         for knobs in rows:
             for knob in knobs:
                 knob.observe(lambda change: self.refresh(), "value")
+
+    def refresh(self) -> None:
+        """Compute, and show the result."""
+        try:
+            result = self.compute()
+            png, text = self.figure(result)._repr_png_(), self.words(result)
+        except ValueError as error:
+            self._tell(str(error), alert=True)
+            return
+        if png != self.png:
+            self.png = self._image.value = png
+        self._tell(text)
+
+    def _tell(self, text: str, *, alert: bool = False) -> None:
+        self.text = text
+        self._words.value = paragraph(text, size=16, alert=alert)

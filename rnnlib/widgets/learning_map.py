@@ -6,58 +6,24 @@ Before: live_view.py, layered_figure.py, sweeps.py.
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from rnnlib.baselines import NGram
-from rnnlib.figures.sweep import run_axes, run_curve, sweep_axes, sweep_fields, threshold_name
+from rnnlib.figures.chart import Chart, Field, Level, Line, Panel, threshold_name
+from rnnlib.live.curves import Curves
 from rnnlib.live.settings import Settings
 from rnnlib.live.sweeps import Run, sweep
 from rnnlib.live.worker import Worker
 from rnnlib.text import load_corpus
 from rnnlib.training import perplexity
 from rnnlib.widgets.knobs import option_slider, row
-from rnnlib.widgets.layered_figure import LayeredFigure
 from rnnlib.widgets.live_view import LiveView
 
 LEARNING_RATES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 CLIP_THRESHOLDS = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0, math.inf)
 SMALL_NETWORK: dict[str, Any] = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "device": "cpu"}
-
-
-class Fields(NamedTuple):
-    """What is known.
-
-    perplexities: held out, (thresholds, rates), infinite where a network diverged, nan where it is not known yet.
-    selected: (row, column), and run: how the training of that network went, if it is known.
-    """
-
-    perplexities: np.ndarray
-    selected: tuple[int, int]
-    run: Run | None
-
-
-class MapFigure(LayeredFigure):
-    """The map at the left, the curve of one network at the right."""
-
-    def __init__(self, learning_rates: Sequence[float], clip_thresholds: Sequence[float], **of_a_run: Any):
-        """of_a_run: see figures.run_axes."""
-        super().__init__(10.4, 4.2)
-        self._vocab_size = of_a_run["vocab_size"]
-        self.subplots_adjust(left=0.082, right=0.98, bottom=0.148, top=0.91, wspace=0.226)
-        self._map, self._curve = (self.add_subplot(1, 2, place) for place in (1, 2))
-        sweep_axes(self._map, learning_rates, clip_thresholds)
-        run_axes(self._curve, **of_a_run)
-        self.draw_axes()
-
-    def draw_fields(self, fields: Fields) -> None:
-        """Other fields, and another curve."""
-        for artist in self.data:
-            artist.remove()
-        self.data = sweep_fields(self._map, fields.perplexities, self._vocab_size, fields.selected)
-        if fields.run is not None:
-            self.data += run_curve(self._curve, fields.run.losses, fields.run.held_out_loss)
 
 
 class LearningMap(LiveView):
@@ -90,14 +56,14 @@ class LearningMap(LiveView):
         corpus = load_corpus(self.settings.text, max_train_tokens=self.settings.max_train_tokens)
         V = len(corpus.vocab)
         counted = NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.held_out)
-        of_a_run = {"steps": steps, "vocab_size": V, "ngram_perplexity": counted}
-        self._figure = MapFigure(self.learning_rates, self.clip_thresholds, **of_a_run)
+        self._panels = self._describe_panels(V, counted)
         rates = [(f"{rate:.3g}", rate) for rate in self.learning_rates]
         thresholds = [(threshold_name(threshold), threshold) for threshold in self.clip_thresholds]
         self.learning_rate = option_slider("Learning rate", rates, rates[len(rates) // 2][1])
         self.clip_threshold = option_slider("Clipping threshold", thresholds, thresholds[len(thresholds) // 2][1])
         for knob in (self.learning_rate, self.clip_threshold):
-            knob.observe(lambda change: self.refresh(), "value")
+            knob.observe(lambda change: self._select(), "value")
+        self.plot.observe(lambda change: self._selected(*change.new), "selected")
         buttons = self.make_buttons(
             [
                 ("Start", "Train all networks, from the beginning", self.start),
@@ -105,9 +71,10 @@ class LearningMap(LiveView):
             ]
         )
         knobs = row(self.learning_rate, self.clip_threshold)
-        self.children = [row(*buttons), knobs, self._news, self._image, self._words]
+        self.children = [row(*buttons), knobs, self.plot]
         self.add_class("learning-map")
         self.follow()
+        self._select()
 
     def _begin(self) -> None:
         """Nothing is known; another map of this name ends, or this one, if it is at work."""
@@ -153,28 +120,52 @@ class LearningMap(LiveView):
 
     # ---------------------------------------------------------------------------------- what is shown
 
-    def state(self) -> object:
-        """How many networks are trained; a new worker begins from none."""
-        return self.worker, len(self.runs)
+    def _select(self) -> None:
+        """The sliders say which network is looked at."""
+        self.plot.selected = [self.clip_threshold.index, self.learning_rate.index]
+        self.show_now()
 
-    def compute(self) -> Fields:
+    def _selected(self, row: int, column: int) -> None:
+        """A field was chosen in the picture."""
+        self.clip_threshold.index, self.learning_rate.index = row, column
+
+    def _describe_panels(self, vocab_size: int, ngram_perplexity: float) -> tuple[Field, Panel]:
+        fields = Field(
+            "held-out perplexity, × diverged", "map",
+            tuple(threshold_name(threshold) for threshold in self.clip_thresholds),
+            tuple(f"{rate:.3g}" for rate in self.learning_rates),
+            (vocab_size, 3.0), "learning rate", "threshold", upwards=True, shows_numbers=True,
+        )  # fmt: skip
+        run = Panel(
+            "perplexity",
+            (Line("training", "training", "blue"), Line("held out", "held out, at the end", "orange", "dots", 3)),
+            x_limits=(0, 1.04 * self.steps),
+            at_least=(0.75 * ngram_perplexity, 2 * vocab_size),
+            at_most=(1, 4 * vocab_size),
+            levels=(
+                Level(ngram_perplexity, f"counted 4-gram: {ngram_perplexity:.2f}"),
+                Level(vocab_size, f"blind guess: {vocab_size}", "grey"),
+            ),
+        )
+        return fields, run
+
+    def compute(self) -> Chart:
         """What is known by now, and of the selected network."""
         runs = dict(self.runs)
         pairs = [[(rate, threshold) for rate in self.learning_rates] for threshold in self.clip_thresholds]
-        return Fields(
-            perplexities=np.array([[_final_perplexity(runs.get(pair)) for pair in row] for row in pairs]),
-            selected=(self.clip_threshold.index, self.learning_rate.index),
-            run=runs.get((self.learning_rate.value, self.clip_threshold.value)),
-        )
+        run = runs.get((self.learning_rate.value, self.clip_threshold.value))
+        curve, end = Curves(), Curves()
+        if run is not None:
+            curve.extend(np.arange(1, len(run.losses) + 1), [np.exp(np.clip(run.losses, None, 30))])
+            end.extend([len(run.losses)], [[math.exp(min(run.held_out_loss, 30))]])
+        known = np.array([[_final_perplexity(runs.get(pair)) for pair in row] for row in pairs], np.float32)
+        series = {"map": known, "training": curve.points[0], "held out": end.points[0]}
+        return Chart(self._panels, series, selected=(self.clip_threshold.index, self.learning_rate.index))
 
-    def figure(self, result: Fields) -> MapFigure:
-        """The same figure for every result, with other fields and another curve."""
-        self._figure.draw_fields(result)
-        return self._figure
-
-    def words(self, result: Fields) -> str:
+    def words(self, result: Chart) -> str:
         """How many networks are trained, how the selected one ended, and which is the best."""
-        known, run = result.perplexities, result.run
+        known = result.series["map"]
+        run = self.runs.get((self.learning_rate.value, self.clip_threshold.value))
         doing = "training" if self.running else "all trained" if not np.isnan(known).any() else "not training"
         told = [f"{(~np.isnan(known)).sum()} of {known.size} networks, {doing}."]
         pair = f"Learning rate {self.learning_rate.label}, threshold {self.clip_threshold.label}"

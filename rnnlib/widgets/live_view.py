@@ -1,28 +1,37 @@
 """Views of what trains in the background: a worker trains, a painter shows, callbacks only store what was asked for.
 
-Before: view.py, knobs.py, live/worker.py.  Next: session_view.py, learning_map.py, memory_race.py.
+Before: view.py, knobs.py, live_plot.py, live/worker.py.  Next: session_view.py, learning_map.py, memory_race.py.
 
-Three threads, each with one job.  The worker's thread trains.  The painter's thread computes what is known by now and
-sets traits (pictures, texts), as often as MAX_PAINTING_SHARE allows.  The kernel's main thread runs the callbacks of
+Three threads, each with one job.  The worker's thread trains.  The painter's thread looks at what is known by now and
+sends what is new to the page, as often as MAX_PAINTING_SHARE allows.  The kernel's main thread runs the callbacks of
 the knobs.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
 
+from rnnlib.figures import Drawing
+from rnnlib.figures.chart import Chart, draw_chart
+from rnnlib.live.diary import Entry
+from rnnlib.live.pace import Pace
 from rnnlib.live.worker import Command, Worker
 from rnnlib.widgets.knobs import Action, make_buttons
-from rnnlib.widgets.view import View, paragraph
+from rnnlib.widgets.live_plot import LivePlot
+from rnnlib.widgets.view import View
+
+MAX_PAINTING_SHARE = 1 / 40  # of the time, while something trains beside it
+SHORTEST_PAUSE, LONGEST_PAUSE = 1 / 20, 0.25  # seconds between two messages to the page
 
 
 class LiveView(View):
-    """A view whose picture follows a worker.
+    """A view whose picture follows a worker.  `compute` gives a Chart.
 
-    Beside `compute`, `figure` and `words` it defines `state`, and calls `follow` when its widgets are complete.
+    It calls `follow` when its widgets are complete; `plot` is the one that has the picture.
     news: what a screen reader says when it changes, as plain text.
     """
 
@@ -30,19 +39,35 @@ class LiveView(View):
 
     def __init__(self) -> None:
         super().__init__()
+        self.plot = LivePlot()
+        self.plot.on_asked = self.show_now
+        self.plot.observe(lambda change: self.show_now(), "watched")
         self.news, self.message = "", ""
-        self._news = widgets.HTML(layout={"min_height": "28px"})
-        self._painted: object = None
+        self._chart = Chart((), {})
+        self._one_at_a_time = threading.RLock()
+        self._pace = Pace(MAX_PAINTING_SHARE, shortest=SHORTEST_PAUSE, longest=LONGEST_PAUSE)
 
-    def state(self) -> object:
-        """What changes whenever there is something new to show."""
-        raise NotImplementedError
+    def figure(self, result: Chart) -> Drawing:
+        """The same picture, by matplotlib."""
+        return draw_chart(result)
 
     def describe_news(self) -> list[str]:
-        """Problems, one sentence each."""
+        """What has to be said beside the picture, one sentence each."""
+        return self.describe_problems()
+
+    def describe_problems(self) -> list[str]:
+        """What went wrong, one sentence each."""
         error = self.worker.error
         ended = "" if error is None else f"The training ended: {str(error) or type(error).__name__}"
         return [problem for problem in (ended, self.message) if problem]
+
+    def texts(self) -> list[Entry]:
+        """What the network has written so far, if this view shows that."""
+        return []
+
+    def told(self) -> dict[str, Any]:
+        """What stands beside the picture: plain data."""
+        return {"news": self.describe_news(), "alert": bool(self.describe_problems()), "words": self.text}
 
     def make_buttons(self, actions: Sequence[Action]) -> list[widgets.Button]:
         """A button for each action.  `self.buttons` has them by label."""
@@ -67,8 +92,9 @@ class LiveView(View):
 
     def show_soon(self) -> None:
         """Something is new: show it when its turn comes."""
-        with suppress(RuntimeError):  # nobody paints any more
-            self._painter.start()
+        if self.plot.watched:
+            with suppress(RuntimeError):  # nobody paints any more
+                self._painter.start()
 
     def show_now(self) -> None:
         """Show what a reader has asked for; it may take a moment to have an effect, and does not wait for its turn."""
@@ -80,21 +106,19 @@ class LiveView(View):
             self.paint()
 
     def paint(self) -> None:
-        """Show what is known, unless it is shown already."""
+        """Send to the page what is new."""
         with self._one_at_a_time:
-            worker = self.worker
-            state = (self.state(), worker.running, worker.alive, worker.error, self.message)
-            if state != self._painted:
-                self.refresh()
-                self._painted = state
-
-    def refresh(self) -> None:
-        """Compute, and show the result: picture, words and news."""
-        with self._one_at_a_time:
-            super().refresh()
-            news = self.describe_news()
-            self.news = "\n".join(news)
-            self._news.value = "".join(paragraph(sentence, alert=True) for sentence in news)
+            started = time.thread_time()
+            try:
+                self._chart = self.compute()
+                self.text = self.words(self._chart)
+                told = self.told()
+            except Exception as error:
+                self.text = f"The picture could not be drawn: {error}"
+                told = {"news": [self.text], "alert": True}
+            self.news = "\n".join(told["news"])
+            self.plot.show(self._chart, self.texts(), told)
+            self._pace.spent(time.thread_time() - started)
 
     def stop(self) -> None:
         """Stop training and painting; the picture stays."""
@@ -102,13 +126,11 @@ class LiveView(View):
         self._painter.stop()
 
     def _paint_when_due(self) -> float | None:
+        if not self.plot.watched:
+            return None
         if self._pace.seconds_left > 0:
             return self._pace.seconds_left
-        try:
-            self.paint()
-        except Exception as error:
-            self._tell(f"The picture could not be drawn: {error}", alert=True)
-            self._pace.spent(self._pace.longest)
+        self.paint()
         return None
 
     def _paint_the_end(self) -> None:
@@ -117,7 +139,9 @@ class LiveView(View):
             self.paint()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        self.paint()
+        with self._one_at_a_time:
+            self.paint()
+            self.png = self.figure(self.compute())._repr_png_()
         return super()._repr_mimebundle_(**kwargs)
 
 

@@ -3,29 +3,19 @@
 Before: live_view.py, topics/long_memory.py.
 """
 
-from typing import NamedTuple
-
+import numpy as np
 import torch
 
 from rnnlib import engine
-from rnnlib.figures.gradient_problems import race
-from rnnlib.figures.style import Drawing, panels
+from rnnlib.figures.chart import Chart, Level, Line, Panel
 from rnnlib.live.worker import Worker
 from rnnlib.topics.long_memory import CONTESTANTS, Test, learn
-from rnnlib.topics.tasks import TASKS, Task
+from rnnlib.topics.tasks import TASKS
 from rnnlib.widgets.knobs import choice, option_slider, row
 from rnnlib.widgets.live_view import LiveView
 
 DELAYS = (5, 10, 20, 30, 40, 60, 80)
-
-
-class Standings(NamedTuple):
-    """curves: the tests of every contestant so far.  solved_at: the step at which it had solved the task, or None."""
-
-    task: Task
-    delay: int
-    curves: dict[str, list[Test]]
-    solved_at: dict[str, int | None]
+LOOKS = (("grey", ()), ("orange", (6, 3)), ("green", (2, 2)), ("purple", (8, 3, 2, 3)), ("blue", ()))
 
 
 class MemoryRace(LiveView):
@@ -52,7 +42,7 @@ class MemoryRace(LiveView):
                 ("Reset", "Begin again with fresh networks", self.reset),
             ]
         )
-        self.children = [row(*buttons), row(self.task, self.delay), self._news, self._image, self._words]
+        self.children = [row(*buttons), row(self.task, self.delay), self.plot]
         self.add_class("memory-race")
         self._take_the_name()
         self._begin()
@@ -121,29 +111,35 @@ class MemoryRace(LiveView):
 
     # ---------------------------------------------------------------------------------- what is shown
 
-    def state(self) -> object:
-        """The knobs, and how many tests there are."""
-        return self.task.value, self.delay.value, [len(curve) for curve in self.curves.values()]
+    def compute(self) -> Chart:
+        """All tests so far, and the lines of chance and of a task that is solved."""
+        task = TASKS[self.task.value]
+        lowest = task.solved_below / 3
+        panel = Panel(
+            "error",
+            tuple(
+                Line(kind, kind, color, width=2, dash=dash)
+                for kind, (color, dash) in zip(CONTESTANTS, LOOKS, strict=True)
+            ),
+            x_limits=(0, self.most_steps),
+            at_least=(lowest, 2 * task.chance),
+            at_most=(lowest, 3 * task.chance),
+            levels=(Level(task.chance, "chance"), Level(task.solved_below, "solved")),
+        )
+        series = {
+            kind: np.array([(test.step, max(test.error, lowest)) for test in list(curve)], np.float32).reshape(-1, 2)
+            for kind, curve in self.curves.items()
+        }
+        return Chart((panel,), series, columns=1)
 
-    def compute(self) -> Standings:
-        """All tests so far."""
-        curves = {kind: list(curve) for kind, curve in self.curves.items()}
-        return Standings(TASKS[self.task.value], self.delay.value, curves, self._solved_at())
-
-    def figure(self, result: Standings) -> Drawing:
-        """All curves on one axis."""
-        drawing, (ax,) = panels(width=10.4, height=4.2)
-        chance, solved_below = result.task.chance, result.task.solved_below
-        race(ax, result.curves, chance=chance, solved_below=solved_below, most_steps=self.most_steps)
-        return drawing
-
-    def words(self, result: Standings) -> str:
+    def words(self, result: Chart) -> str:
         """Which have solved the task, and after how many steps."""
         doing = "racing" if self.running else "not running"
-        told = [f"{result.task.name.capitalize()}, delay {result.delay}, {doing}."]
-        for kind, curve in result.curves.items():
-            if result.solved_at[kind] is not None:
-                told.append(f"{kind}: solved after {result.solved_at[kind]} steps.")
+        told = [f"{self.task.value.capitalize()}, delay {self.delay.value}, {doing}."]
+        for kind, solved_at in self._solved_at().items():
+            curve = list(self.curves[kind])
+            if solved_at is not None:
+                told.append(f"{kind}: solved after {solved_at} steps.")
             elif curve:
                 told.append(f"{kind}: error {curve[-1].error:.2g} after {curve[-1].step} steps.")
         return " ".join(told)

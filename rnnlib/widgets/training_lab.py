@@ -1,27 +1,34 @@
 """The live lab: a network trains while its reader turns the knobs, and shows at once what that does.
 
-Before: session_view.py, lab_picture.py.
+Before: session_view.py, lab_chart.py, lab_knobs.py.
 """
 
 import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
-from rnnlib.baselines import NGram
-from rnnlib.figures.sweep import threshold_name
+from rnnlib.figures.chart import Chart
 from rnnlib.live import recordings
+from rnnlib.live.diary import Entry
 from rnnlib.live.experiments import MAIN
-from rnnlib.live.sessions import MAX_STEPS, Session, tokens_per_second
+from rnnlib.live.presets import PRESETS
+from rnnlib.live.sessions import Session, tokens_per_second
 from rnnlib.live.settings import Settings
-from rnnlib.widgets.knobs import cell_choice, float_slider, log_slider, option_slider, row
-from rnnlib.widgets.lab_picture import LabFigure, Recorded, record
+from rnnlib.widgets.knobs import row
+from rnnlib.widgets.lab_chart import STEPS_OF_CLIPPED_COUNT, LabChart
+from rnnlib.widgets.lab_knobs import NO_PRESET, OFF, LabKnobs
 from rnnlib.widgets.session_view import SessionView
 
-HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-CLIP_THRESHOLDS = [*(10 ** (exponent / 4) for exponent in range(-8, 9)), math.inf]
+SAVED = Path("saved")
+SIZES = ("normal", "compact", "lecture")
+ONE_MOVE = 1.0  # seconds: a slider that is dragged makes many changes, which are undone together
 
 
 class TrainingLab(SessionView):
@@ -29,111 +36,201 @@ class TrainingLab(SessionView):
 
     Keyword arguments are those of Settings (text="story", cell="rnn", hidden_size=256, ...), and `prefix`, what the
     network's texts begin with.  `lab.session` is the session: lab.session.run(200) trains and waits.
+    `TrainingLab(session=recordings.load(path))` goes on with a saved one.
     Running the cell again replaces the lab: the earlier one stops.
+
+    knobs: see LabKnobs.  size: "normal", "compact" or "lecture".
     """
 
-    def __init__(self, *, name: str = "lab", prefix: str | None = None, **settings: Any):
-        super().__init__(Session(Settings(**settings), name=name, prefix=prefix))
-        corpus = self.session.corpus
-        V, num_steps = len(corpus.vocab), self.session.settings.num_steps
-        counted = NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.held_out)
-        self._figure = LabFigure(num_steps=num_steps, vocab_size=V, ngram_perplexity=counted)
-        self._make_knobs()
-        self.progress = widgets.FloatProgress(min=0, max=1, layout={"width": "250px"})
-        self.time_left = widgets.Label()
-        self.children = self._rows()
+    def __init__(
+        self, *, name: str = "lab", prefix: str | None = None, session: Session | None = None, **settings: Any
+    ):
+        super().__init__(session or Session(Settings(**settings), name=name, prefix=prefix))
+        self.knobs, self._lab_chart = LabKnobs(self.session), LabChart(self.session)
+        self._moves: list[tuple[float, str, Any]] = []  # when, which knob, and what it was before
+        self._showing = False  # whether knobs are moved to show a value, and not to change it
+        self._make_controls()
+        self._observe_knobs()
+        self._place_handle()
+        picture = widgets.HBox([self.knobs, self.plot])
+        picture.add_class("training-lab-body")
+        self.children = [self._controls, picture]
         self.add_class("training-lab")
         self.follow()
 
-    # ------------------------------------------------------------------------------------- layout
+    def _make_controls(self) -> None:
+        buttons = self.make_buttons(
+            [
+                ("Start", "Train with the knobs as they are", self._start),
+                ("Pause", "Stop after the step under way", lambda: self.session.pause()),
+                ("Step", "Train one step", lambda: self.session.step()),
+                ("Reset", "Begin again with fresh weights and the knobs as they are", self._reset),
+                ("Undo", "Move the knob that was moved last back to where it was", self.undo),
+                ("Fork", "A second network starts from these weights and keeps these knobs", self._fork),
+                ("Save", "Write this session to the folder saved/", self._save),
+                ("Open", "Go on with the session chosen beside", self._open),
+            ]
+        )
+        self.fork_name = widgets.Text(placeholder="name of the fork", layout={"width": "125px"})
+        self.saved = widgets.Dropdown(options=saved_sessions(), layout={"width": "170px"})
+        self.size = widgets.Dropdown(options=SIZES, layout={"width": "100px"})
+        self.fork_name.tooltip, self.saved.tooltip, self.size.tooltip = "Name of the fork", "Saved session", "Size"
+        fork, save, open_ = buttons[5:]
+        self._controls = row(*buttons[:5], fork, self.fork_name, save, open_, self.saved, self.size)
+        self.size.observe(lambda change: self._resize(change.old, change.new), "value")
 
-    def _make_knobs(self) -> None:
-        main = self.session.trainers[MAIN]
-        size, knobs = main.model.hidden_size, main.knobs
-        self.hidden_size = option_slider("Hidden size", sorted({*HIDDEN_SIZES, size}), size, while_moving=False)
-        # The page moves a slider to the nearest of its places, which would be a change: the rate it begins with is one.
-        exponent, step = math.log10(knobs.learning_rate), 0.05
-        lowest, highest = exponent - step * max(0, round((exponent + 3) / step)), max(1.5, exponent)
-        self.learning_rate = log_slider("Learning rate", knobs.learning_rate, lowest, highest, step)
-        thresholds = [(threshold_name(value), value) for value in sorted({*CLIP_THRESHOLDS, knobs.clip_threshold})]
-        self.clip_threshold = option_slider("Clipping threshold", thresholds, knobs.clip_threshold)
-        self.temperature = float_slider("Temperature", self.session.temperature, 0, 2, 0.1)
-        self.cell = cell_choice(self.session.model.cell.name)
-        self.steps = widgets.BoundedIntText(
-            value=0, min=0, max=MAX_STEPS, description=f"Steps (0: {MAX_STEPS:,})",
-            style={"description_width": "140px"}, layout={"width": "240px"},
-        )  # fmt: skip
-        for knob in ("hidden_size", "learning_rate", "clip_threshold", "cell"):
-            getattr(self, knob).observe(
-                lambda change, knob=knob: self._knob_moved(knob, change.old, change.new), "value"
-            )
-        self.temperature.observe(lambda change: self._set_temperature(change.new), "value")
-
-    def _rows(self) -> list[widgets.Widget]:
-        actions = [
-            ("Start", "Train in the background", self._start),
-            ("Pause", "Stop after the step under way", self.session.pause),
-            ("Step", "Train one step", self.session.step),
-            ("Reset", "Begin again with fresh weights and the knobs as they are", self._reset),
-            ("Fork", "A second network starts from these weights and keeps these knobs", self.session.fork),
-            ("Save", "Write this session to the folder saved/", self._save),
-        ]
-        first = row(*self.make_buttons(actions), self.steps)
-        progress = widgets.HBox([self.progress, self.time_left])
-        second = row(self.hidden_size, self.learning_rate, self.clip_threshold, self.temperature, self.cell, progress)
-        return [first, second, self._status, self._news, self._image, self._words]
+    def _observe_knobs(self) -> None:
+        knobs = self.knobs
+        for name in ("hidden_size", "learning_rate", "clip_threshold", "clip_by", "cell", "optimizer"):
+            getattr(knobs, name).observe(lambda change, name=name: self._moved(name, change.old, change.new), "value")
+        knobs.temperature.observe(lambda change: self._set_temperature(change.new), "value")
+        knobs.pace.observe(lambda change: self._set_pace(change.new), "value")
+        knobs.preset.observe(lambda change: self.act(lambda: self._use_preset(change.new)), "value")
+        self.plot.observe(lambda change: self._handle_dragged(change.new), "handle")
 
     # ----------------------------------------------------------------------------------- callbacks
 
-    def _knob_moved(self, knob: str, old: Any, new: Any) -> None:
-        if knob != "learning_rate" or not math.isclose(old, new, rel_tol=1e-9):  # which the page may round
-            self.act(lambda: self.session.set(**{knob: new}))
+    @contextmanager
+    def _knobs_show(self) -> Iterator[None]:
+        """Inside, knobs are moved to show what is so."""
+        self._showing = True
+        try:
+            yield
+        finally:
+            self._showing = False
+            self._place_handle()
+
+    def _moved(self, knob: str, old: Any, new: Any) -> None:
+        """A knob of the running training was moved."""
+        if self._showing or (knob == "learning_rate" and math.isclose(old, new, rel_tol=1e-9)):  # the page may round
+            return
+        now = time.monotonic()
+        if not self._moves or self._moves[-1][1] != knob or now - self._moves[-1][0] > ONE_MOVE:
+            self._moves.append((now, knob, old))
+        else:
+            self._moves[-1] = (now, knob, self._moves[-1][2])
+        self._place_handle()
+        self.act(lambda: self.session.set(**self._changes(knob)))
+
+    def _changes(self, knob: str) -> dict[str, Any]:
+        """What a knob that was moved changes; "off" is a threshold without limit."""
+        knobs = self.knobs
+        if knob == "clip_by" and knobs.clip_by.value != OFF:
+            return {"clip_by": knobs.clip_by.value, "clip_threshold": knobs.clip_threshold.value}
+        if knob in ("clip_by", "clip_threshold"):
+            return {"clip_threshold": math.inf if knobs.clip_by.value == OFF else knobs.clip_threshold.value}
+        return {knob: getattr(knobs, knob).value}
+
+    def _place_handle(self) -> None:
+        """The line in the picture is where the knob is."""
+        self.plot.handle = -1 if self.knobs.clip_by.value == OFF else self.knobs.clip_threshold.index
+
+    def _handle_dragged(self, place: int) -> None:
+        if place >= 0:
+            self.knobs.clip_threshold.index = place
+
+    def undo(self) -> None:
+        """Move the knob that was moved last back to where it was.  Raises ValueError if none was moved."""
+        if not self._moves:
+            raise ValueError("no knob was moved since the beginning; there is nothing to undo.")
+        _, knob, before = self._moves.pop()
+        with self._knobs_show():
+            getattr(self.knobs, knob).value = before
+        self.session.set(**self._changes(knob))
 
     def _set_temperature(self, temperature: float) -> None:
         self.session.temperature = temperature
-        self.act(self.session.evaluate_now)
+        if not self._showing:
+            self.act(self.session.evaluate_now)
+
+    def _set_pace(self, steps_per_second: float) -> None:
+        self.session.steps_per_second = steps_per_second
 
     def _start(self) -> None:
-        self.session.start(self.steps.value) if self.steps.value else self.session.start()
+        self.session.start(*[self.knobs.steps.value] if self.knobs.steps.value else [])
 
     def _reset(self) -> None:
-        knobs = {name: getattr(self, name).value for name in ("hidden_size", "learning_rate", "clip_threshold", "cell")}
-        self.session.reset(**knobs)
+        knobs = self.knobs
+        now = {name: getattr(knobs, name).value for name in ("hidden_size", "learning_rate", "cell", "optimizer")}
+        at_reset = {name: getattr(knobs, name).value for name in ("text", "batch_size", "num_steps")}
+        clipping = self._changes("clip_by")
+        self._begin_again(**now, **at_reset, **clipping)
+
+    def _use_preset(self, name: str) -> None:
+        if name == NO_PRESET or self._showing:
+            return
+        preset = PRESETS[name]
+        settings = replace(Settings(text=self.session.settings.text), **preset.settings)
+        self._begin_again(**{name: value for name, value in asdict(settings).items() if name != "device"})
+        self.message = preset.sentence
+
+    def _begin_again(self, **settings: Any) -> None:
+        self.session.reset(**settings)
+        self._show_session()
+
+    def _show_session(self) -> None:
+        self._moves.clear()
+        with self._knobs_show():
+            self.knobs.show(self.session)
+
+    def _fork(self) -> None:
+        self.session.fork(self.fork_name.value.strip() or None)
+        self.fork_name.value = ""
 
     def _save(self) -> None:
-        path = Path("saved") / f"{self.session.name}-{datetime.now():%Y%m%d-%H%M%S}.session"
+        path = SAVED / f"{self.session.name}-{datetime.now():%Y%m%d-%H%M%S}.session"
         recordings.save(self.session, path)
-        self.message = f"Saved to {path}; recordings.replay(path) repeats it, recordings.load(path) continues it."
+        self.saved.options = saved_sessions()
+        self.message = f"Saved to {path}; recordings.replay(path) repeats it, Open continues it."
+
+    def _open(self) -> None:
+        if self.saved.value is None:
+            raise ValueError("there is no saved session in the folder saved/; Save writes one.")
+        self.session = recordings.load(SAVED / self.saved.value, name=self.session.name)
+        self._lab_chart = LabChart(self.session)
+        self._show_session()
+        self.follow()
+        self.message = f"Opened {self.saved.value}; Start goes on with it."
+
+    def _resize(self, old: str, new: str) -> None:
+        self.remove_class(f"training-lab-{old}")
+        self.add_class(f"training-lab-{new}")
 
     # ---------------------------------------------------------------------------------- what is shown
 
-    def compute(self) -> Recorded:
+    def compute(self) -> Chart:
         """What the session has recorded."""
-        return record(self.session)
+        return self._lab_chart.chart(tuple(value for _, value in self.knobs.clip_threshold.options))
 
-    def figure(self, result: Recorded) -> LabFigure:
-        """The same figure for every result, with other lines."""
-        self._figure.draw_session(result)
-        return self._figure
+    def texts(self) -> list[Entry]:
+        """What the network has written so far."""
+        return self._lab_chart.diary.entries
 
-    def words(self, result: Recorded) -> str:
+    def told(self) -> dict[str, Any]:
+        """The diary has the words."""
+        return {**super().told(), "words": ""}
+
+    def words(self, result: Chart) -> str:
         """The text that the network writes."""
-        if not result.evaluations:
-            return ""
-        evaluation = result.evaluations[-1]
-        return f"At step {evaluation.step} it writes: {evaluation.text}"
+        entries = self.texts()
+        return f"At step {entries[-1]['step']} it writes: {entries[-1]['text']}" if entries else ""
 
-    def refresh(self) -> None:
-        """Compute, and show the result: picture, words, news, status and progress."""
-        with self._one_at_a_time:
-            super().refresh()
-            session = self.session
-            asked = session.asked_to - session.asked_from if self.steps.value else 0
-            made = session.steps_made - session.asked_from
-            self.progress.value = made / asked if asked else 0
-            speed = tokens_per_second(session.trainers[MAIN])
+    def more_facts(self) -> list[str]:
+        """How many steps were clipped, and how many of those that were asked for are made."""
+        session = self.session
+        main = session.trainers[MAIN]
+        counted = min(len(main.history), STEPS_OF_CLIPPED_COUNT)
+        clipped = round(counted * main.history.clipped_fraction(len(main.history) - counted)) if counted else 0
+        facts = [f"clipped: {clipped} of the last {counted} steps"] if counted else []
+        asked, made = session.asked_to - session.asked_from, session.steps_made - session.asked_from
+        if self.knobs.steps.value and asked:
+            speed = tokens_per_second(main)
             per_step = session.settings.batch_size * session.settings.num_steps
-            left = f"{made} of {asked} steps"
-            if session.running and speed > 0:
-                left += f", {(asked - made) * per_step / speed:.0f} s left"
-            self.time_left.value = left if asked else ""
+            left = f", {(asked - made) * per_step / speed:.0f} s left" if session.running and speed > 0 else ""
+            facts.append(f"{made} of {asked} steps{left}")
+        return facts
+
+
+def saved_sessions() -> list[str]:
+    """The names of the files in the folder saved/, the newest first."""
+    return sorted((path.name for path in SAVED.glob("*.session")), reverse=True)

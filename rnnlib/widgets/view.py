@@ -1,38 +1,29 @@
-"""What every interactive view is: it computes a result, draws it and says it in words, each once for every change.
+"""What every interactive view is: it computes a result, draws it and says it in words.
 
 Before: figures/, live/pace.py.  Next: knob_view.py and live_view.py, then one file for each view.
 """
 
 import base64
 import html
-import threading
-import time
 from typing import Any
 
 import ipywidgets as widgets
 
 from rnnlib.figures import Drawing
-from rnnlib.live.pace import Pace
-
-MAX_PAINTING_SHARE = 1 / 64  # of the time, while something trains beside it
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two pictures
 
 
 class View(widgets.VBox):
-    """Widgets in a column, among them a picture and a sentence.
+    """Widgets in a column.  A view defines `compute`, `figure` and `words`.
 
-    A view defines `compute`, `figure` and `words`.  What is wrong with a knob's value `compute` says by ValueError:
-    the sentence is shown, the picture stays.  Picture and name are stored in the notebook for a reader without a
-    kernel; nbval compares the name, which never changes.
+    What is wrong with a knob's value `compute` says by ValueError: the sentence is shown, the picture stays.
+    Picture and name are stored in the notebook for a reader without a kernel; nbval compares the name, which never
+    changes.
 
-    png: the picture that is shown.  text: the words that are shown, as plain text.
+    png: the picture that is stored.  text: the words that are shown, as plain text.
     """
 
     def __init__(self) -> None:
         self.png, self.text = b"", ""
-        self._image, self._words = widgets.Image(format="png"), widgets.HTML()
-        self._one_at_a_time = threading.RLock()
-        self._pace = Pace(MAX_PAINTING_SHARE, shortest=SHORTEST_PAUSE, longest=LONGEST_PAUSE)
         super().__init__()
 
     def compute(self) -> Any:
@@ -40,31 +31,12 @@ class View(widgets.VBox):
         raise NotImplementedError
 
     def figure(self, result: Any) -> Drawing:
-        """The picture of a result; it may be the figure of the last one, with other lines."""
+        """The picture of a result."""
         raise NotImplementedError
 
     def words(self, result: Any) -> str:
         """What the picture shows, in sentences: plain text, read aloud by a screen reader."""
         raise NotImplementedError
-
-    def refresh(self) -> None:
-        """Compute, and show the result; one thread at a time."""
-        with self._one_at_a_time:
-            started = time.thread_time()
-            try:
-                result = self.compute()
-                png, text = self.figure(result)._repr_png_(), self.words(result)
-            except ValueError as error:
-                self._tell(str(error), alert=True)
-                return
-            if png != self.png:
-                self.png = self._image.value = png
-            self._tell(text)
-            self._pace.spent(time.thread_time() - started)
-
-    def _tell(self, text: str, *, alert: bool = False) -> None:
-        self.text = text
-        self._words.value = paragraph(text, size=16, alert=alert)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)

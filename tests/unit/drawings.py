@@ -16,7 +16,7 @@ TEXT = "the keeper of the lamp counts the waves until the morning comes and goes
 
 def every_drawing() -> dict[str, Callable[[], bytes]]:
     """Name of a drawing function -> what draws it, as PNG."""
-    from rnnlib.figures import gradient_problems, gradients, letters, perplexity, small_network, style, sweep
+    from rnnlib.figures import chart, gradient_problems, gradients, letters, perplexity, small_network, style
     from rnnlib.topics.jacobians import JacobianNorms
     from rnnlib.topics.small_network import example_network, walk
 
@@ -26,7 +26,26 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
     way = walk(network, np.eye(3), np.eye(3)[:, :2])
     ways = {"not": np.array([[5.0, -2.2], [4.5, -2.4]]), "by norm": np.array([[5.0, -2.2], [5.2, -2.5]])}
     pairs = np.tril(np.exp(-np.abs(np.subtract.outer(np.arange(8.0), np.arange(8.0)))))
-    perplexities = np.array([[3.5, 9.0, np.inf], [20.0, np.nan, 5.0]])
+
+    def some_chart() -> chart.Chart:
+        curves = chart.Panel(
+            "perplexity",
+            (
+                chart.Line("a", "training", "blue"), chart.Line("a", "", "green", dash=(6, 3)),
+                chart.Line("b", "dots", "orange", "dots"), chart.Line("b", "stairs", "purple", "stairs"),
+            ),
+            levels=(chart.Level(4, "counted"),), names_marks=True,
+        )  # fmt: skip
+        numbers = chart.Field(
+            "a map", "map", ("1", "2"), ("a", "b", "c"), (28, 3), "rate", "threshold", upwards=True, shows_numbers=True
+        )
+        series = {
+            "a": np.column_stack([np.arange(60), wave + 2]), "b": np.array([[5, 3.0], [20, np.nan], [40, 9]]),
+            "map": np.array([[3.5, 9.0, np.inf], [20.0, np.nan, 5.0]]),
+        }  # fmt: skip
+        return chart.Chart(
+            (curves, numbers), series, [chart.Mark(20, "H 24", ""), chart.Mark(58, "fork", "")], 60, (0, 1)
+        )
 
     def on_axes(draw: Callable, columns: int = 1) -> Callable[[], bytes]:
         def drawn() -> bytes:
@@ -63,7 +82,6 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         ),
         "zipf": on_axes(lambda ax: perplexity.zipf(ax, {"words": [100, 40, 20, 3, 1], "letters": [50, 30, 20]})),
         "gradient_map_image": on_axes(lambda ax: gradients.gradient_map_image(ax, pairs)),
-        "norms_by_lag": on_axes(lambda ax: gradients.norms_by_lag(ax, pairs)),
         "against_length": on_axes(lambda ax: gradients.against_length(ax, [2, 4, 8], {"a": [1, 20, 300]}, "norm")),
         "lag_norms": on_axes(lambda ax: gradient_problems.lag_norms(ax, JacobianNorms(falling / 2, falling))),
         "spectrum": on_axes(lambda ax: gradient_problems.spectrum(ax, np.exp(1j * np.arange(6)))),
@@ -83,12 +101,6 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
             ),
             3,
         ),
-        "race": on_axes(
-            lambda ax: gradient_problems.race(
-                ax, {"RNN": [(0, 0.75), (100, 0.7)], "GRU": [(0, 0.75), (100, 0.005)]}, chance=0.75, solved_below=0.01,
-                most_steps=300,
-            )
-        ),
         "shaded_letters": on_drawing(
             lambda drawing: letters.shaded_letters(drawing, TEXT, [letters.shade("red", 0.5)], columns=50, top=20)
         ),
@@ -105,12 +117,7 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         "step_backward": lambda: small_network.step_backward(network, way, 2)._repr_png_(),
         "unrolled": lambda: small_network.unrolled(way, small_network.moments(3, backward=True)[:17])._repr_png_(),
         "inputs_and_outputs": lambda: small_network.inputs_and_outputs()._repr_png_(),
-        "sweep_axes": on_axes(lambda ax: sweep.sweep_axes(ax, [0.1, 1, 10], [1, float("inf")])),
-        "sweep_fields": on_axes(lambda ax: (
-            sweep.sweep_axes(ax, [0.1, 1, 10], [1, 5]), sweep.sweep_fields(ax, perplexities, 28, (1, 2)))),
-        "run_axes": on_axes(lambda ax: sweep.run_axes(ax, steps=100, vocab_size=28, ngram_perplexity=3.7)),
-        "run_curve": on_axes(lambda ax: (
-            sweep.run_axes(ax, steps=60, vocab_size=28, ngram_perplexity=3.7), sweep.run_curve(ax, wave + 2, 2.5))),
+        "draw_chart": lambda: chart.draw_chart(some_chart())._repr_png_(),
     }  # fmt: skip
 
 

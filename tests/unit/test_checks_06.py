@@ -158,22 +158,22 @@ def weights_of_another_training(content: dict) -> None:
 
 
 def one_better_loss(content: dict) -> None:
-    main(content)["history"]["loss"][33] -= 0.5
+    main(content)["history"]["kept"]["loss"][33] -= 0.5
 
 
 def a_better_end(content: dict) -> None:
-    main(content)["history"]["loss"][45:] -= 0.5
+    main(content)["history"]["kept"]["loss"][45:] -= 0.5
 
 
 def a_better_curve(content: dict) -> None:
-    main(content)["history"]["loss"] -= 0.5
+    main(content)["history"]["kept"]["loss"] -= 0.5
 
 
 def forged_event(content: dict) -> None:
     """A changed learning rate, in event and curve."""
     content["events"][0]["new"] = 0.25
     for trainer in content["trainers"].values():
-        trainer["history"]["learning_rate"][20:] = 0.25
+        trainer["history"]["kept"]["learning_rate"][20:] = 0.25
 
 
 def one_event_less(content: dict) -> None:
@@ -197,7 +197,7 @@ def other_text(content: dict) -> None:
 
 
 def a_better_fork(content: dict) -> None:
-    content["trainers"]["fork"]["history"]["loss"][50] -= 1
+    content["trainers"]["fork"]["history"]["kept"]["loss"][50] -= 1
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def other_rounding(growth: float):
 
     def change(content: dict) -> None:
         for trainer in content["trainers"].values():
-            trainer["history"]["loss"] *= 1 + torch.from_numpy(1e-7 * growth ** np.arange(60.0))
+            trainer["history"]["kept"]["loss"] *= 1 + torch.from_numpy(1e-7 * growth ** np.arange(60.0))
 
     return change
 

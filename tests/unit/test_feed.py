@@ -4,18 +4,25 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlib.live.curves import Curve
-from rnnlib.live.feed import Feed
+from rnnlib.live.curves import Curves
+from rnnlib.live.feed import Feed, Message
 
 
 class Page:
-    """What static/series.js does with a message, in Python."""
+    """What static/store.js does with a message, in Python."""
 
     def __init__(self) -> None:
         self.series: dict[str, np.ndarray] = {}
+        self.lists: dict[str, list] = {}
+        self.facts: dict[str, object] = {}
 
-    def receive(self, splices: list, buffers: list[bytes]) -> int:
-        for splice, buffer in zip(splices, buffers, strict=True):
+    def receive(self, message: Message | None, buffers: list[bytes]) -> int:
+        if message is None:
+            return 0
+        for splice in message["lists"]:
+            self.lists[splice["name"]] = self.lists.get(splice["name"], [])[: splice["start"]] + splice["items"]
+        self.facts |= message["facts"]
+        for splice, buffer in zip(message["series"], buffers, strict=True):
             if splice["width"] == 0:
                 del self.series[splice["name"]]
                 continue
@@ -44,7 +51,9 @@ def test_a_page_has_what_there_is_after_every_message(pictures: list[dict[str, l
             page = Page()
             feed.forget()
         series = {name: rows(*values) for name, values in picture.items()}
-        page.receive(*feed.changes(series))
+        lists, facts = {"marks": list(picture["a"])}, {"status": str(picture)}
+        page.receive(*feed.changes(series, lists, facts))
+        assert str(page.lists) == str(lists) and page.facts == facts
         assert {name: values.tobytes() for name, values in page.series.items()} == {
             name: values.tobytes() for name, values in series.items()
         }
@@ -52,21 +61,21 @@ def test_a_page_has_what_there_is_after_every_message(pictures: list[dict[str, l
 
 def test_nothing_new_is_an_empty_message() -> None:
     feed, series = Feed(), {"a": rows(1, float("nan"))}
-    feed.changes(series)
-    assert feed.changes({"a": series["a"].copy()}) == ([], [])
+    feed.changes(series, {"marks": [1]}, {"status": "paused"})
+    assert feed.changes({"a": series["a"].copy()}, {"marks": [1]}, {"status": "paused"}) == (None, [])
 
 
 def test_only_new_points_are_sent_of_a_growing_curve() -> None:
-    feed, page, curve, sent = Feed(), Page(), Curve(64), []
+    feed, page, curve, sent = Feed(), Page(), Curves(1, 64), []
     for step in range(1, 2001):
-        curve.extend([step], [step % 7])
-        sent.append(page.receive(*feed.changes({"loss": curve.points})))
-        assert page.shows({"loss": curve.points})
+        curve.extend([step], [[step % 7]])
+        sent.append(page.receive(*feed.changes({"loss": curve.points[0]}, {}, {})))
+        assert page.shows({"loss": curve.points[0]})
     assert np.median(sent) <= 16 and sum(byte_count > 100 for byte_count in sent) < 10  # all of it when it is thinned
 
 
 def test_a_series_whose_rows_have_another_width_is_sent_whole() -> None:
     feed, page = Feed(), Page()
-    page.receive(*feed.changes({"a": rows(1, 2)}))
-    page.receive(*feed.changes({"a": rows(1, 2).reshape(1, 2)}))
+    page.receive(*feed.changes({"a": rows(1, 2)}, {}, {}))
+    page.receive(*feed.changes({"a": rows(1, 2).reshape(1, 2)}, {}, {}))
     assert page.series["a"].shape == (1, 2)

@@ -17,7 +17,7 @@ from factories import pixels
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from rnnlib import figures
-from rnnlib.figures.gradients import gradient_map_image, norms_by_lag
+from rnnlib.figures.gradients import gradient_map_image
 from rnnlib.figures.letters import shade, shaded_letters
 from rnnlib.figures.png import png_of
 from rnnlib.figures.style import Drawing, panels
@@ -88,7 +88,7 @@ def test_a_drawing_is_the_same_whatever_matplotlib_is_set_to(drawn_under_both: t
     assert default == other
 
 
-@pytest.mark.parametrize("name", ["perplexity_axes", "sweep_fields", "gate_map"])  # without formulas
+@pytest.mark.parametrize("name", ["perplexity_axes", "draw_chart", "gate_map"])  # without formulas
 def test_names_of_ticks_stay_upright_where_the_readers_font_is_bold_and_italic(name: str) -> None:
     draw = drawings.every_drawing()[name]
     upright = draw()
@@ -138,13 +138,6 @@ def test_the_gradient_map_has_a_row_for_each_loss_and_a_column_for_each_state() 
     assert color_at(k=2, t=6) == largest
     assert color_at(k=6, t=2) == [255, 255, 255]
     assert color_at(k=2, t=3) == [255, 255, 255]  # two rows further up: t grows downwards
-
-
-def test_the_mean_over_each_lag_is_that_of_a_diagonal_below_the_main_one() -> None:
-    norms = np.array([[2.0, 0, 0], [0.5, 2, 0], [0.1, 1.5, 2]])
-    _, (ax,) = panels()
-    norms_by_lag(ax, norms)
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 0.5, 0.05])
 
 
 def test_letters_are_shaded_one_by_one_and_go_on_in_the_next_line() -> None:

@@ -8,10 +8,8 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from factories import pixels, wait_until, when
+from factories import wait_until, when
 
-from rnnlib.figures.style import panels
-from rnnlib.figures.sweep import run_curve, sweep_fields
 from rnnlib.live.sweeps import sweep
 from rnnlib.widgets import LearningMap
 
@@ -58,19 +56,18 @@ def test_the_map_holds_the_numbers_of_the_sweep(view: LearningMap) -> None:
     view.wait()
     expected = np.array([run.held_out_loss for run in sweep(view.settings, **GRID)]).reshape(2, 3)
     lost = np.array([[False, False, False], [False, False, True]])
-    np.testing.assert_allclose(view.compute().perplexities[~lost], np.exp(expected[~lost]))
-    assert np.isinf(view.compute().perplexities[lost]).all()
+    np.testing.assert_allclose(view.compute().series["map"][~lost], np.exp(expected[~lost]), rtol=1e-6)
+    assert np.isinf(view.compute().series["map"][lost]).all()
 
 
 def test_the_map_fills_in_while_the_reader_does_something_else(waiting: LearningMap) -> None:
     waiting.start()
     wait_until(lambda: len(waiting.executor.tasks) == 6)
     wait_until(lambda: "0 of 6 networks, training" in waiting.text)
-    assert np.isnan(waiting.compute().perplexities).all()
-    before = pixels(waiting.png)
+    assert np.isnan(waiting.compute().series["map"]).all()
     waiting.executor.do_next()
     wait_until(lambda: "1 of 6 networks, training" in waiting.text)
-    assert np.isfinite(waiting.compute().perplexities).sum() == 1 and not np.array_equal(pixels(waiting.png), before)
+    assert np.isfinite(waiting.compute().series["map"]).sum() == 1
     while waiting.executor.tasks:
         waiting.executor.do_next()
     waiting.wait()
@@ -94,25 +91,26 @@ def test_starting_returns_at_once_and_stopping_keeps_what_is_known(waiting: Lear
 def test_starting_again_begins_from_the_beginning(view: LearningMap) -> None:
     view.start()
     view.wait()
-    first = view.compute().perplexities
+    first = view.compute().series["map"]
     view.start()
     view.wait()
-    assert np.array_equal(view.compute().perplexities, first)
+    assert np.array_equal(view.compute().series["map"], first)
 
 
 def test_the_sliders_open_the_curve_of_their_pair(view: LearningMap) -> None:
     view.start()
     view.wait()
     view.learning_rate.value, view.clip_threshold.value = 0.5, 0.05
-    picture, run = view.png, view.runs[0.5, 0.05]
+    run = view.runs[0.5, 0.05]
     words = f"Learning rate 0.5, threshold 0.05: held-out perplexity {math.exp(run.held_out_loss):.1f} after 60 steps"
-    assert words in view.text
-    curve = view.figure(view.compute()).axes[1].lines[2]
-    np.testing.assert_allclose(curve.get_ydata(), np.exp(run.losses))
-    view.learning_rate.value = 30.0
-    assert view.png != picture
-    view.clip_threshold.value = math.inf
-    assert "Learning rate 30, threshold off: diverged" in view.text
+    wait_until(lambda: words in view.text)
+    curve = view.compute().series["training"]
+    np.testing.assert_allclose(curve[:, 1], np.exp(run.losses), rtol=1e-6)
+    assert view.plot.selected == [0, 0]
+    view.plot.selected = [1, 2]  # a field was chosen in the page
+    assert (view.learning_rate.value, view.clip_threshold.value) == (30.0, math.inf)
+    wait_until(lambda: "Learning rate 30, threshold off: diverged" in view.text)
+    assert view.compute().selected == (1, 2)
 
 
 def test_a_pair_that_is_not_trained_yet_is_said_so(view: LearningMap) -> None:
@@ -123,9 +121,9 @@ def test_a_pair_that_is_not_trained_yet_is_said_so(view: LearningMap) -> None:
 def test_the_best_network_is_named(view: LearningMap) -> None:
     view.start()
     view.wait()
-    row, column = np.unravel_index(view.compute().perplexities.argmin(), (2, 3))
+    row, column = np.unravel_index(view.compute().series["map"].argmin(), (2, 3))
     rate, threshold = GRID["learning_rates"][column], ("0.05", "off")[row]
-    best = f"Best so far: {view.compute().perplexities.min():.1f}, at learning rate {rate:.3g}, threshold {threshold}."
+    best = f"Best so far: {view.compute().series['map'].min():.1f}, at learning rate {rate:.3g}, threshold {threshold}."
     wait_until(lambda: best in view.text)
 
 
@@ -188,34 +186,6 @@ def test_a_reader_without_a_kernel_sees_the_map_and_a_constant_text(view: Learni
     bundle = view._repr_mimebundle_()
     assert bundle["text/plain"] == "LearningMap" and bundle["image/png"]
     assert view.learning_rate.description and view.clip_threshold.description
-
-
-def test_drawing_again_and_again_leaves_nothing_on_the_kept_axes(view: LearningMap) -> None:
-    left, right = view.figure(view.compute()).axes
-    before = len(left.get_children()), len(right.get_children())
-    for index in (0, 1, 2):
-        view.learning_rate.index = index
-    assert (len(left.get_children()), len(right.get_children())) == before
-
-
-def test_every_field_says_its_number_and_a_diverged_one_has_a_cross() -> None:
-    _, (ax,) = panels()
-    drawn = sweep_fields(ax, np.array([[7.25, math.inf, math.nan]]), most=28, selected=(0, 1))
-    assert [artist.get_text() for artist in drawn if hasattr(artist, "get_text")] == ["7.2", "×"]
-    assert [patch.get_xy() for patch in ax.patches] == [(0.5, -0.5)] * 2
-
-
-@pytest.mark.parametrize("perplexities", [[[math.nan]], [[math.inf]], [[28.0]], [[40.0]]])
-def test_maps_without_a_range_of_numbers_can_be_drawn(perplexities: list) -> None:
-    drawing, (ax,) = panels()
-    sweep_fields(ax, np.array(perplexities), most=28, selected=(0, 0))
-    assert drawing._repr_png_()
-
-
-def test_a_lost_run_is_drawn_without_a_warning() -> None:
-    drawing, (ax,) = panels()
-    run_curve(ax, np.array([3.3, 50.0, 1e30, math.inf]), math.nan)
-    assert drawing._repr_png_()
 
 
 def test_python_ends_cleanly_while_a_map_trains() -> None:

@@ -77,7 +77,7 @@ def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session
     session.set(learning_rate=1.0, clip_threshold=1.0)
     session.start()
     wait_until(lambda: FORK in session.diverged)
-    session.fork()
+    session.fork(FORK)
     session.pause()
     session.wait()
     steps_before = session.steps_made
@@ -119,7 +119,7 @@ def test_reset_helps_after_an_exception_in_the_thread(session: Session, monkeypa
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"text": "time machine"}, "a session keeps its text; make a new session"),
+        ({"device": "cpu"}, "a session keeps its device; make a new session"),
         ({"hidden_size": 0}, "the hidden size must be a whole number, 1 to 4096; it is 0"),
         ({"learning_rate": -1.0}, "the learning rate must be a number above 0"),
         ({"batches": "alphabetical"}, "batches must be"),

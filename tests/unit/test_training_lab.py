@@ -1,4 +1,4 @@
-"""The lab without a browser: knobs set by value, pictures compared, nothing left running."""
+"""The lab without a browser: knobs set by value, what is shown compared, nothing left running."""
 
 import base64
 import math
@@ -14,10 +14,11 @@ from rnnlib.figures.perplexity import thin_out
 from rnnlib.figures.style import panels, plain_log_axis
 from rnnlib.live import recordings
 from rnnlib.live.experiments import MAIN
+from rnnlib.live.presets import PRESETS
 from rnnlib.live.settings import Event
 from rnnlib.widgets import TrainingLab
-from rnnlib.widgets.lab_picture import _rows_without_overlap, describe
-from rnnlib.widgets.training_lab import CLIP_THRESHOLDS
+from rnnlib.widgets.event_words import name_of, sentence_of
+from rnnlib.widgets.lab_knobs import CLIP_THRESHOLDS
 
 SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens": 4000, "device": "cpu"}
 
@@ -29,28 +30,83 @@ def lab():
     small.stop()
 
 
+def changes(lab: TrainingLab) -> list[tuple]:
+    """What was changed, in order."""
+    lab.session.worker.settle()
+    return [(event.knob, event.new) for event in lab.session.events]
+
+
 def test_every_knob_reaches_the_training(lab: TrainingLab) -> None:
     lab.buttons["Start"].click()
     wait_until(lambda: lab.session.steps_made > 5)
-    lab.learning_rate.value = 0.5
-    lab.clip_threshold.value = math.inf
-    lab.hidden_size.value = 24
-    lab.cell.value = "gru"
-    wait_until(lambda: len(lab.session.events) == 4)
-    lab.buttons["Pause"].click()
-    lab.session.wait()
-    changes = {event.knob: (event.old, event.new) for event in lab.session.events}
-    assert changes["learning_rate"] == (1.0, 0.5) and changes["clip_threshold"] == (1.0, math.inf)
-    assert changes["hidden_size"] == (16, 24) and changes["cell"] == ("rnn", "gru")
+    knobs = lab.knobs
+    knobs.learning_rate.value = 0.5
+    knobs.clip_threshold.value = 0.1
+    knobs.clip_by.value = "value"
+    knobs.clip_by.value = "off"
+    knobs.hidden_size.value = 24
+    knobs.cell.value = "gru"
+    knobs.optimizer.value = "adam"
+    knobs.temperature.value = 0.0
+    assert changes(lab) == [
+        ("learning_rate", 0.5), ("clip_threshold", 0.1), ("clip_by", "value"), ("clip_threshold", math.inf),
+        ("hidden_size", 24), ("cell", "gru"), ("optimizer", "adam"),
+    ]  # fmt: skip
+    knobs.pace.value = 5.0
+    assert lab.session.temperature == 0 and lab.session.steps_per_second == 5
+    wait_until(lambda: lab.news == f"Optimizer adam from step {lab.session.events[-1].step} on.")
+
+
+def test_clipping_is_switched_off_and_comes_back_where_it_was(lab: TrainingLab) -> None:
+    lab.knobs.clip_threshold.value = 0.1
+    lab.knobs.clip_by.value = "off"
+    assert lab.plot.handle == -1
+    lab.knobs.clip_by.value = "norm"
+    assert changes(lab) == [("clip_threshold", 0.1), ("clip_threshold", math.inf), ("clip_threshold", 0.1)]
+
+
+def test_the_line_in_the_picture_and_the_slider_are_one(lab: TrainingLab) -> None:
+    assert lab.plot.handle == lab.knobs.clip_threshold.index == CLIP_THRESHOLDS.index(1.0)
+    lab.plot.handle = 3  # dragged in the page
+    assert lab.knobs.clip_threshold.value == CLIP_THRESHOLDS[3]
+    lab.knobs.clip_threshold.index = 5
+    assert lab.plot.handle == 5
+    assert changes(lab) == [("clip_threshold", CLIP_THRESHOLDS[3]), ("clip_threshold", CLIP_THRESHOLDS[5])]
+    (places,) = [panel.handle.places for panel in lab.compute().panels if panel.handle]
+    assert places == CLIP_THRESHOLDS
+
+
+def test_undo_moves_the_knob_back_that_was_moved_last(lab: TrainingLab, monkeypatch) -> None:
+    lab.buttons["Undo"].click()
+    wait_until(lambda: "there is nothing to undo" in lab.news)
+    monkeypatch.setattr("rnnlib.widgets.training_lab.ONE_MOVE", 60.0)
+    lab.knobs.hidden_size.value = 24
+    for index in (9, 10, 11):  # one drag
+        lab.knobs.clip_threshold.index = index
+    changes(lab)
+    monkeypatch.setattr("rnnlib.widgets.training_lab.ONE_MOVE", 0.0)
+    lab.knobs.clip_threshold.index = 4
+    changes(lab)
+    expected = [CLIP_THRESHOLDS[11], CLIP_THRESHOLDS[8]]
+    for threshold in expected:
+        lab.buttons["Undo"].click()
+        assert lab.knobs.clip_threshold.value == threshold and changes(lab)[-1] == ("clip_threshold", threshold)
+    assert lab.plot.handle == 8
+    lab.buttons["Undo"].click()
+    assert changes(lab)[-1] == ("hidden_size", 16)
+    lab.buttons["Undo"].click()
+    wait_until(lambda: "there is nothing to undo" in lab.news)
 
 
 def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
     lab.buttons["Step"].click()
     lab.session.wait()
     assert lab.session.steps_made == 1
+    lab.fork_name.value = "as it was"
+    lab.buttons["Fork"].click()
     lab.buttons["Fork"].click()
     lab.session.wait()
-    assert set(lab.session.trainers) == {"main", "fork"}
+    assert set(lab.session.trainers) == {"main", "as it was", "fork"} and lab.fork_name.value == ""
     lab.buttons["Start"].click()
     wait_until(lambda: lab.session.steps_made > 10)
     lab.buttons["Pause"].click()
@@ -60,97 +116,131 @@ def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
     assert lab.session.steps_made == 0 and set(lab.session.trainers) == {"main"}
 
 
-def test_the_picture_moves_while_it_trains(lab: TrainingLab) -> None:
-    before = pixels(lab.png)
-    lab.session.run(200)
-    wait_until(lambda: not np.array_equal(pixels(lab.png), before))
-    assert before.shape == (600, 1040, 4)
+def test_what_acts_with_a_reset_waits_for_it(lab: TrainingLab) -> None:
+    lab.session.run(3)
+    lab.knobs.batch_size.value, lab.knobs.num_steps.value, lab.knobs.clip_by.value = 4, 7, "off"
+    settings = lab.session.settings
+    assert (settings.batch_size, settings.num_steps) == (8, 10)
+    lab.buttons["Reset"].click()
+    settings = lab.session.settings
+    assert (settings.batch_size, settings.num_steps, settings.clip_threshold) == (4, 7, math.inf)
+    assert lab.compute().panels[1].x_limits == (0, 6)
+    lab.knobs.batch_size.value = 4000
+    lab.buttons["Reset"].click()
+    wait_until(lambda: "batch_size=4000" in lab.news)
+    assert lab.session.settings.batch_size == 4
 
 
-def test_status_text_and_progress_are_shown(lab: TrainingLab) -> None:
-    lab.steps.value = 120
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_sets_every_knob(lab: TrainingLab, name: str) -> None:
+    lab.knobs.preset.value = name
+    for setting, value in PRESETS[name].settings.items():
+        assert getattr(lab.session.settings, setting) == value
+    assert lab.knobs.hidden_size.value == lab.session.model.hidden_size
+    assert lab.knobs.num_steps.value == lab.session.settings.num_steps == 35
+    assert (lab.knobs.clip_by.value == "off") == (lab.session.settings.clip_threshold == math.inf)
+    wait_until(lambda: lab.news == PRESETS[name].sentence)
+    assert lab.session.events == []
+
+
+def test_status_and_text_are_shown(lab: TrainingLab) -> None:
+    lab.knobs.steps.value = 120
     lab.buttons["Start"].click()
-    wait_until(lambda: "paused at step 120" in lab.status)
+    wait_until(lambda: "paused at step 120" in lab.status and "120 of 120 steps" in lab.status)
     assert "RNN with 16 hidden units on cpu" in lab.status and "last heard from the kernel" in lab.status
-    wait_until(lambda: lab.progress.value == 1 and lab.time_left.value == "120 of 120 steps")
     wait_until(lambda: "At step 120 it writes" in lab.text)
+    assert lab.texts()[-1]["step"] == 120
+
+
+def test_the_share_that_was_clipped_is_that_of_the_steps_made(lab: TrainingLab) -> None:
+    lab.session.run(60)
+    columns = lab.session.trainers[MAIN].history.columns()
+    clipped = int((columns["gradient_norm"] > columns["clip_threshold"]).sum())
+    assert f"clipped: {clipped} of the last 60 steps" in lab.more_facts()
+    lab.session.run(300)
+    clipped = int(lab.session.trainers[MAIN].history.columns()["clipped"][-200:].sum())
+    assert f"clipped: {clipped} of the last 200 steps" in lab.more_facts()
 
 
 def test_the_lines_show_the_recorded_numbers(lab: TrainingLab) -> None:
-    lab.session.run(300)
-    figure = lab.figure(lab.compute())
+    lab.session.run(100)
+    lab.session.fork()
+    lab.knobs.clip_threshold.value = 0.1
+    lab.session.run(200)
+    lab.session.evaluate_now()
+    lab.session.worker.settle()
+    chart = lab.compute()
     columns = lab.session.trainers[MAIN].history.columns()
-    steps, perplexities = figure.curves["training"].get_data()
-    assert list(steps) == list(range(1, 301))
-    np.testing.assert_allclose(perplexities, np.exp(columns["loss"]))
-    np.testing.assert_allclose(figure.curves["norm"].get_ydata(), columns["gradient_norm"])
-    norms = figure.curves["over lags"].get_ydata()
-    np.testing.assert_allclose(norms, lab.session.evaluations[-1].norms_over_lags)
-    np.testing.assert_allclose(
-        figure.curves["over lags at first"].get_ydata(), lab.session.evaluations[0].norms_over_lags
-    )
-    assert len(norms) == 10
-    clipped = int((columns["gradient_norm"] > columns["clip_threshold"])[-200:].sum())
-    said = figure.data[-1]
-    assert f"{said.get_text()} {said.xycoords.get_text()}" == f"clipped: {clipped} within the last 200 steps"
+    np.testing.assert_array_equal(chart.series["training"][:, 0], np.arange(1, 301))
+    np.testing.assert_allclose(chart.series["training"][:, 1], np.exp(columns["loss"]), rtol=1e-5)
+    fork = lab.session.trainers["fork"].history.columns()["loss"]
+    np.testing.assert_allclose(chart.series["fork fork"][:, 1], np.exp(fork), rtol=1e-5)
+    np.testing.assert_allclose(chart.series["norm"][:, 1], columns["gradient_norm"], rtol=1e-6)
+    clipped = np.where(columns["clipped"] > 0, columns["gradient_norm"], np.nan)
+    np.testing.assert_allclose(chart.series["clipped"][:, 1], clipped, rtol=1e-6)
+    assert np.isfinite(clipped).any() and np.isnan(clipped).any()
+    np.testing.assert_allclose(chart.series["threshold"], [[0, 1], [100, 0.1]], rtol=1e-6)
+    last = lab.session.evaluations[-1]
+    np.testing.assert_allclose(chart.series["lags now"][:, 1], last.norms_over_lags, rtol=1e-6)
+    first = lab.session.evaluations[0]
+    np.testing.assert_allclose(chart.series["lags at first"][:, 1], first.norms_over_lags, rtol=1e-6)
+    assert chart.series["radius"][-1].tolist() == pytest.approx([last.step, last.spectral_radius])
+    shown = {line.series for panel in chart.panels for line in panel.lines}
+    assert shown == set(chart.series)
+    assert [mark.name for mark in chart.marks] == ["fork", "clip 0.1"] and chart.last_step == 300
 
 
-def test_limits_of_the_axes_hold_all_lines(lab: TrainingLab) -> None:
+def test_another_cell_leaves_the_last_curve_of_the_one_before(lab: TrainingLab) -> None:
     lab.session.run(20)
-    lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
-    lab.session.run(30)
-    for name, line in lab.figure(lab.compute()).curves.items():
-        y = np.asarray(line.get_ydata(), dtype=float)
-        low, high = line.axes.get_ylim()
-        finite = y[np.isfinite(y) & (y > 0)]
-        if name in ("training", "held out", "fork"):  # a blind guess has 28; what is ten times worse may leave
-            finite = finite[finite <= 10 * 28]
-        assert (finite >= low * 0.999).all() and (finite <= high * 1.001).all(), name
-
-
-def test_axes_are_drawn_anew_only_when_lines_leave_them(lab: TrainingLab, monkeypatch) -> None:
-    figure, drawn = lab.figure(lab.compute()), []
-    draw_axes = figure.draw_axes
-    monkeypatch.setattr(figure, "draw_axes", lambda: drawn.append(1) or draw_axes())
-    for _ in range(60):
-        lab.session.run(10)
-        lab.refresh()
-    assert len(drawn) <= 8  # steps leave 100, 200 and 400; perplexity, norms and radius find their places
+    lab.session.evaluate_now()
+    lab.knobs.cell.value = "gru"
+    lab.session.run(20)
+    lab.session.evaluate_now()
+    lab.session.worker.settle()
+    chart = lab.compute()
+    of_rnn = [each for each in lab.session.evaluations if each.step <= 20][-1]
+    np.testing.assert_allclose(chart.series["lags rnn"][:, 1], of_rnn.norms_over_lags, rtol=1e-6)
+    assert [line.name for line in chart.panels[1].lines if line.name] == ["earlier", "RNN", "now, GRU"]
 
 
 def test_a_network_that_diverges_does_not_hide_one_that_learns(lab: TrainingLab) -> None:
     lab.session.set(learning_rate=30.0, clip_threshold=math.inf)
     lab.session.run(30)
-    figure = lab.figure(lab.compute())
-    assert figure.curves["training"].axes.get_ylim()[1] <= 10 * 28
+    drawing = lab.figure(lab.compute())
+    assert drawing.axes[0].get_ylim()[1] <= 12 * 28
 
 
 def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: TrainingLab) -> None:
     lab.session.run(50)
     bundle = lab._repr_mimebundle_()
     assert bundle["text/plain"] == "TrainingLab"
-    assert pixels(base64.b64decode(bundle["image/png"])).shape == (600, 1040, 4)
+    picture = pixels(base64.b64decode(bundle["image/png"]))
+    assert picture.shape == (620, 1040, 4) and picture[0, 0, 3] == 0  # no background: seen on light and on dark pages
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
 def test_divergence_is_told_in_the_view(lab: TrainingLab) -> None:
     lab.session.set(learning_rate=3e38, clip_threshold=math.inf)
     lab.buttons["Start"].click()
-    wait_until(lambda: "Lower the learning rate" in lab.news and 'role="alert"' in lab._news.value)
+    wait_until(lambda: "Lower the learning rate" in lab.news and lab.told()["alert"])
 
 
-def test_a_screen_reader_says_each_change_once_when_it_has_taken_effect(lab: TrainingLab) -> None:
-    said = []
-    lab._news.observe(lambda change: said.append(change.new), "value")
+def test_a_screen_reader_says_each_change_once_when_it_has_taken_effect(lab: TrainingLab, monkeypatch) -> None:
+    said: list[list[str]] = []
+    show = lab.plot.show
+    monkeypatch.setattr(
+        lab.plot, "show", lambda chart, texts, told: said.append(told["news"]) or show(chart, texts, told)
+    )
     lab.session.run(20)
-    lab.hidden_size.value = 24
+    lab.knobs.hidden_size.value = 24
     lab.session.run(20)
-    wait_until(lambda: "hidden size 24 from step 20 on" in lab.news)
-    lab.clip_threshold.value = math.inf
+    wait_until(lambda: lab.news == "Hidden size 24 from step 20 on.")
+    lab.knobs.clip_by.value = "off"
     lab.session.run(20)
-    wait_until(lambda: "clip threshold off from step 40 on" in lab.news)
+    wait_until(lambda: lab.news == "Clip threshold off from step 40 on.")
     wait_until(lambda: "step 60" in lab.status)
-    assert len(said) == 2 and all('role="alert"' in sentence for sentence in said)
+    heard = [news for news, before in zip(said, [[], *said], strict=False) if news != before]
+    assert heard == [["Hidden size 24 from step 20 on."], ["Clip threshold off from step 40 on."]]
 
 
 def test_what_a_button_cannot_do_is_told_in_the_view(lab: TrainingLab, monkeypatch, tmp_path) -> None:
@@ -158,17 +248,32 @@ def test_what_a_button_cannot_do_is_told_in_the_view(lab: TrainingLab, monkeypat
     monkeypatch.chdir(tmp_path)
     lab.buttons["Save"].click()
     wait_until(lambda: "saved" in lab.news)
+    lab.buttons["Open"].click()
+    wait_until(lambda: "there is no saved session in the folder saved/" in lab.news)
     lab.session.run(3)
     assert lab.session.steps_made == 3
 
 
-def test_save_writes_a_session_that_replays(lab: TrainingLab, monkeypatch, tmp_path) -> None:
+def test_what_was_saved_replays_and_opens(lab: TrainingLab, monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
+    lab.knobs.learning_rate.value = 0.5
     lab.session.run(5)
     lab.buttons["Save"].click()
     (saved,) = (tmp_path / "saved").iterdir()
     again = recordings.replay(saved, name="again")
     assert again.steps_made == 5
+    lab.buttons["Reset"].click()
+    lab.knobs.learning_rate.value, lab.knobs.hidden_size.value = 2.0, 32
+    earlier = lab.session
+    lab.saved.value = saved.name
+    lab.buttons["Open"].click()
+    assert lab.session.steps_made == 5 and not earlier.alive and lab.knobs.hidden_size.value == 16
+    assert lab.knobs.learning_rate.value == 0.5 and len(lab.compute().series["training"]) == 5
+    lab.session.run(5)
+    wait_until(lambda: "paused at step 10" in lab.status)
+    beside = TrainingLab(session=recordings.load(saved, name="beside"))
+    assert beside.session.steps_made == 5 and beside.knobs.hidden_size.value == 16
+    beside.stop()
 
 
 def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingLab) -> None:
@@ -184,22 +289,30 @@ def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingL
 
 
 def test_every_control_has_a_name_and_thresholds_are_logarithmic(lab: TrainingLab) -> None:
-    for control in (lab.hidden_size, lab.learning_rate, lab.clip_threshold, lab.temperature, lab.cell, lab.steps):
-        assert control.description
-    values = CLIP_THRESHOLDS[:-1]
-    ratios = np.diff(np.log(values))
+    for control in lab.knobs.children:
+        assert control.description or control.value
+    for control in (lab.fork_name, lab.saved, lab.size):
+        assert control.tooltip
+    ratios = np.diff(np.log(CLIP_THRESHOLDS))
     np.testing.assert_allclose(ratios, ratios[0])
 
 
 @pytest.mark.parametrize("rate", [0.0001, 0.003, 1.0, 2.0, 8.0, 100.0])
 def test_the_learning_rate_begins_at_a_place_of_its_slider(rate: float) -> None:
     lab = TrainingLab(name="test lab", learning_rate=rate, **SMALL)
-    slider = lab.learning_rate
+    slider = lab.knobs.learning_rate
     places = (math.log10(rate) - slider.min) / slider.step
     assert slider.value == rate and abs(places - round(places)) < 1e-6 and slider.min < -2.9
     slider.value = rate * (1 + 1e-15)  # as a page may send it back
     lab.stop()
     assert lab.session.events == [] and lab.session.trainers[MAIN].knobs.learning_rate == rate
+
+
+def test_values_between_the_places_of_a_slider_become_places() -> None:
+    lab = TrainingLab(name="test lab", **{**SMALL, "hidden_size": 20}, clip_threshold=0.3)
+    assert (lab.knobs.hidden_size.value, lab.knobs.clip_threshold.value) == (20, 0.3)
+    assert 0.3 in lab.compute().panels[2].handle.places and lab.session.events == []
+    lab.stop()
 
 
 def test_thinning_out_keeps_the_mean_of_every_step() -> None:
@@ -224,19 +337,16 @@ def test_a_logarithmic_axis_has_room_for_its_labels(limits: tuple, labels: list)
     assert shown == labels
 
 
-def test_events_are_described_in_a_few_words() -> None:
-    assert describe(Event(3, "learning_rate", 1.0, 0.25)) == "rate 0.25"
-    assert describe(Event(3, "clip_threshold", 1.0, math.inf)) == "clip off"
-    assert describe(Event(3, "hidden_size", 16, 24)) == "H 24" and describe(Event(3, "fork", None, True)) == "fork"
-
-
-def test_labels_of_events_never_share_a_place() -> None:
-    marks = tuple(Event(step, "learning_rate", 1.0, 0.5) for step in (0, 1, 2, 3, 4, 5, 50, 100, 101))
-    labelled = _rows_without_overlap(marks, least_distance=20)
-    assert [mark.step for mark, _ in labelled] == [101, 100, 50, 5, 4, 3, 2]
-    for mark, row in labelled:
-        assert not any(other is not mark and other_row == row and abs(other.step - mark.step) < 20
-                       for other, other_row in labelled)  # fmt: skip
+def test_events_are_described_in_a_few_words_and_in_a_sentence() -> None:
+    described = {
+        Event(3, "learning_rate", 1.0, 0.25): ("rate 0.25", "Learning rate 0.25 from step 3 on."),
+        Event(3, "clip_threshold", 1.0, math.inf): ("clip off", "Clip threshold off from step 3 on."),
+        Event(3, "hidden_size", 16, 24): ("H 24", "Hidden size 24 from step 3 on."),
+        Event(3, "fork", None, "fast"): ("fast", 'Forked as "fast" at step 3.'),
+        Event(3, "fork dropped", None, "fast"): ("fast dropped", 'Fork "fast" dropped at step 3.'),
+        Event(3, "resumed", None, True): ("resumed True", "Resumed at step 3."),
+    }
+    assert {event: (name_of(event), sentence_of(event)) for event in described} == described
 
 
 def test_python_ends_cleanly_while_a_lab_trains() -> None:

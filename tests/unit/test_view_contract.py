@@ -94,39 +94,83 @@ def start(view: LiveView) -> None:
     view.session.start(40) if isinstance(view, (TrainingLab, GradientMap)) else view.start()
 
 
-def test_what_is_shown_already_is_not_computed_again(live: LiveView, monkeypatch) -> None:
+def settle(view: LiveView) -> None:
+    """Wait until it trains no more, and everything is shown."""
+    view.worker.wait()
+    view._painter.wait()
+    view.paint()
+
+
+def sent_by(view: LiveView, monkeypatch: pytest.MonkeyPatch) -> list:
+    """The messages that its page gets from now on."""
+    messages: list = []
+    monkeypatch.setattr(view.plot, "send", lambda message, buffers: messages.append((message, buffers)))
+    return messages
+
+
+def test_what_a_page_has_already_is_not_sent_again(live: LiveView, monkeypatch) -> None:
+    live.plot._answer()  # a page has asked for everything
     start(live)
-    live.worker.wait()
-    live._painter.wait()
-    live.paint()  # the end of the training, if the painter's last picture came just before it
-    calls = count(live, monkeypatch)
+    settle(live)
+    messages = sent_by(live, monkeypatch)
     for _ in range(3):
-        live.paint()
         live.show_soon()
         live.show_now()
         live._repr_mimebundle_()
         live._painter.wait()
-    assert not calls
+    assert [message["series"] or message["lists"] for message, _ in messages if message["series"]] == []
+    assert all(set(message["facts"]) <= {"status"} for message, _ in messages)  # which says when it was written
 
 
-def test_all_three_are_called_equally_often_while_something_trains(live: LiveView, monkeypatch) -> None:
-    calls = count(live, monkeypatch)
+def test_a_page_that_opens_later_gets_everything(live: LiveView, monkeypatch) -> None:
+    live.plot._answer()
     start(live)
-    live.worker.wait()
+    settle(live)
+    messages = sent_by(live, monkeypatch)
+    live.plot._answer()
     live._painter.wait()
     live.paint()
-    assert calls["compute"] == calls["figure"] == calls["words"] > 0
+    names = {splice["name"]: splice for splice in messages[0][0]["series"]}
+    chart = live.compute()
+    assert set(names) == set(chart.series) and "panels" in messages[0][0]["facts"]
+    for name, points in chart.series.items():
+        buffer = messages[0][1][list(names).index(name)]
+        assert names[name]["start"] == 0 and buffer == points.tobytes()
+
+
+def test_until_a_page_has_asked_every_message_is_complete(live: LiveView, monkeypatch) -> None:
+    messages = sent_by(live, monkeypatch)
+    live.paint()
+    live.paint()
+    assert len(messages) == 2 and messages[0][0]["facts"].keys() == messages[1][0]["facts"].keys()
+
+
+def test_nothing_is_sent_to_a_page_that_nobody_sees(live: LiveView, monkeypatch) -> None:
+    live.plot.watched = False
+    live._painter.wait()
+    messages = sent_by(live, monkeypatch)
+    start(live)
+    live.worker.wait()
+    assert not messages
+    live.plot.watched = True
+    wait_until(lambda: messages)
+
+
+def test_results_and_words_are_worked_out_equally_often_while_something_trains(live: LiveView, monkeypatch) -> None:
+    calls = count(live, monkeypatch)
+    start(live)
+    settle(live)
+    assert calls["compute"] == calls["words"] > 0 and calls["figure"] == 0  # which only a stored notebook needs
 
 
 def test_training_and_painting_are_workers_and_end_with_the_view(live: LiveView) -> None:
     assert isinstance(live.worker, Worker) and isinstance(live._painter, Worker)
     start(live)
-    wait_until(lambda: live.png)
     live.stop()
     assert not live.worker.alive and not live._painter.alive
 
 
-@pytest.mark.parametrize("broken", VERBS)
+@pytest.mark.parametrize("broken", ["compute", "words"])
 def test_a_picture_that_cannot_be_drawn_is_told_and_stops_no_training(live: LiveView, broken: str, monkeypatch) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("a fault in the drawing")
@@ -134,8 +178,8 @@ def test_a_picture_that_cannot_be_drawn_is_told_and_stops_no_training(live: Live
     with monkeypatch.context() as patch:
         patch.setattr(live, broken, fail)
         start(live)
-        wait_until(lambda: live.text == "The picture could not be drawn: a fault in the drawing")
+        wait_until(lambda: live.news == "The picture could not be drawn: a fault in the drawing")
         live.worker.wait()
         assert live.worker.error is None
     live.show_now()
-    wait_until(lambda: "could not be drawn" not in live.text)
+    wait_until(lambda: "could not be drawn" not in live.news + live.text)

@@ -199,7 +199,8 @@ class TestGradientMap:
         assert view.session.evaluations[-1].step == 5
         torch.testing.assert_close(view.session.snapshot.vector, view.session.model.vector)
         expected = gradient_map(view.session.model, view.tokens, view.targets, view.session.model.initial_state(4))
-        np.testing.assert_allclose(view.compute().norms, expected, rtol=1e-5)
+        shown = np.nan_to_num(view.compute().series["map"])
+        np.testing.assert_allclose(shown, expected / expected.max(), rtol=1e-5)
         kept = view.session.snapshot.vector.clone()
         batches = view.session.trainers["main"].batches
         assert isinstance(batches, SequentialBatches) and batches.num_steps == 6
@@ -207,18 +208,22 @@ class TestGradientMap:
         torch.testing.assert_close(view.session.snapshot.vector, kept)
 
     def test_the_slider_cuts_the_map(self, view: GradientMap) -> None:
-        assert int((view.compute().norms > 0).sum()) == 21
-        picture = view.png
+        assert int((view.compute().series["map"] > 0).sum()) == 21
         view.cut_every.value = 2
-        assert int((view.compute().norms > 0).sum()) == 9
-        wait_until(lambda: view.png != picture and "9 of 21 cells" in view.text)
+        assert int((view.compute().series["map"] > 0).sum()) == 9
+        wait_until(lambda: "9 of 21 cells" in view.text)
+
+    def test_the_mean_over_each_lag_is_that_of_a_diagonal(self, view: GradientMap) -> None:
+        chart = view.compute()
+        means = [np.nanmean(np.diagonal(chart.series["map"], -lag)) for lag in range(6)]
+        np.testing.assert_allclose(chart.series["mean"][:, 1], means / means[0], rtol=1e-5)
 
     def test_another_cell_takes_effect_and_stopping_leaves_no_thread(self, view: GradientMap) -> None:
         view.cell.value = "lstm"
         view.session.wait()
         view.session.evaluate_now()
         view.session.wait()
-        assert view.session.model.cell.name == "lstm" and view.compute().norms.shape == (6, 6)
+        assert view.session.model.cell.name == "lstm" and view.compute().series["map"].shape == (6, 6)
         view.stop()
         names = {thread.name for thread in threading.enumerate()}
         assert not view.session.alive and not any("test map" in name for name in names)

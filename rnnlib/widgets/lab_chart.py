@@ -1,0 +1,189 @@
+"""What the lab shows of a session: perplexity, gradient norms, the last loss's gradient over the lags, spectral radius.
+
+Before: figures/chart.py, live/sessions.py.  Next: training_lab.py shows it beside the knobs.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnlib.baselines import NGram
+from rnnlib.figures.chart import Chart, Handle, Level, Limits, Line, Mark, Panel
+from rnnlib.live.curves import Curves, Points
+from rnnlib.live.diary import Diary
+from rnnlib.live.evaluations import Evaluation
+from rnnlib.live.experiments import MAIN
+from rnnlib.live.histories import long_history_of
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Event
+from rnnlib.text import Corpus
+from rnnlib.widgets.event_words import name_of, sentence_of
+
+STEPS_OF_CLIPPED_COUNT = 200
+MOST_MARKS = 200  # the newest changes
+MAX_LOG_PERPLEXITY = 30.0  # what is lost is drawn far outside of the axes, and is a number still
+LAST_LOSS = "|∂L_T/∂h_T₋ₖ|"
+EARLIER = ("at first", "a third", "two thirds")  # of the evaluations so far
+FORK_LINES = (("green", ()), ("purple", (6, 3)), ("sky", (2, 2)), ("yellow", (8, 3, 2, 3)))
+
+
+class LabChart:
+    """Charts of a session, one after another; what has not changed is not worked out again."""
+
+    def __init__(self, session: Session):
+        self.diary = Diary()
+        self._session = session
+        self._corpus: Corpus | None = None
+        self._events_shown: tuple[float, list[Event]] | None = None
+        self._marks: list[Mark] = []
+        self._thresholds = np.empty((0, 2), np.float32)
+        self._evaluations: list[Evaluation] = []
+        self._evaluated: dict[str, Points] = {}
+        self._cells: tuple[tuple[str, ...], str] = ((), "")
+        self._panels: tuple[Panel, ...] = ()
+        self._panels_are_for: tuple[object, ...] = ()
+
+    def chart(self, thresholds: tuple[float, ...]) -> Chart:
+        """What is known of the session now; it may go on meanwhile.  thresholds: the places of its handle."""
+        session = self._session
+        trainers, events = dict(session.trainers), list(session.events)
+        curves = {name: long_history_of(trainer.history).curves() for name, trainer in trainers.items()}
+        main = curves.pop(MAIN)
+        self._update_events(events)
+        self._update_evaluations(list(session.evaluations))
+        series = {
+            "training": _perplexities(main["loss"]),
+            **{f"fork {name}": _perplexities(curve["loss"]) for name, curve in curves.items()},
+            "norm": main["gradient_norm"],
+            "clipped": main["clipped norm"],
+            "threshold": self._thresholds,
+            **self._evaluated,
+        }
+        last_step = max(trainer.steps_made for trainer in trainers.values())
+        return Chart(self._panels_for(tuple(curves), thresholds), series, self._marks, last_step)
+
+    def _update_events(self, events: list[Event]) -> None:
+        at_first = self._session.settings.clip_threshold
+        if (at_first, events) != self._events_shown:
+            self._events_shown, self._thresholds = (at_first, events), _thresholds(at_first, events)
+            made = [event for event in events[-MOST_MARKS:] if event.knob != "resumed"]
+            self._marks = [Mark(each.step, name_of(each), sentence_of(each)) for each in made]
+
+    def _update_evaluations(self, evaluations: list[Evaluation]) -> None:
+        if evaluations == self._evaluations:  # the same objects
+            return
+        self._evaluations = evaluations
+        self.diary.update(evaluations)
+        steps = [each.step for each in evaluations]
+        before = {each.cell: each for each in evaluations}  # the last one of every cell that the network had
+        if steps:
+            del before[evaluations[-1].cell]
+        self._cells = tuple(before), evaluations[-1].cell if steps else ""
+        self._evaluated = {
+            "held out": _perplexities(_points(steps, [each.held_out_loss for each in evaluations])),
+            "radius": _points(steps, [each.spectral_radius for each in evaluations]),
+            **{
+                f"lags {when}": _lags(evaluations[len(evaluations) * i // 3]) for i, when in enumerate(EARLIER) if steps
+            },
+            **{f"lags {cell}": _lags(last) for cell, last in before.items()},
+            **({"lags now": _lags(evaluations[-1])} if steps else {}),
+        }
+
+    # ---------------------------------------------------------------------------------------- panels
+
+    def _panels_for(self, fork_names: tuple[str, ...], thresholds: tuple[float, ...]) -> tuple[Panel, ...]:
+        """The four panels; the same object as long as they stay the same."""
+        session = self._session
+        if session.corpus is not self._corpus:
+            self._corpus, V = session.corpus, len(session.corpus.vocab)
+            self._counted = NGram(session.corpus.train, order=4, vocab_size=V).perplexity(session.corpus.held_out)
+        wanted = (session.corpus, session.settings.num_steps, fork_names, thresholds, self._cells)
+        if wanted != self._panels_are_for:
+            perplexity = perplexity_panel(len(session.corpus.vocab), self._counted, fork_names)
+            lags = lags_panel(session.settings.num_steps, *self._cells)
+            self._panels = (perplexity, lags, norm_panel(thresholds), RADIUS)
+            self._panels_are_for = wanted
+        return self._panels
+
+
+def perplexity_panel(vocab_size: int, ngram_perplexity: float, fork_names: Sequence[str]) -> Panel:
+    """Training, held-out text and forks, beside what counting alone reaches."""
+    forks = [
+        Line(f"fork {name}", name, color, dash=dash)
+        for name, (color, dash) in zip(fork_names, FORK_LINES, strict=False)
+    ]
+    return Panel(
+        "perplexity",
+        (Line("training", "training", "blue"), Line("held out", "held out", "orange", "marked"), *forks),
+        at_least=(0.75 * ngram_perplexity, vocab_size),
+        at_most=(1, 10 * vocab_size),
+        levels=(Level(ngram_perplexity, f"counted 4-gram: {ngram_perplexity:.2f}"),),
+        names_marks=True,
+    )
+
+
+def lags_panel(num_steps: int, cells_before: Sequence[str], cell: str) -> Panel:
+    """The gradient of the last loss alone, now, at earlier moments, and at the end of every cell before."""
+    earlier = [Line(f"lags {when}", "earlier" if when == EARLIER[0] else "", "grey", width=1) for when in EARLIER]
+    before = [
+        Line(f"lags {name}", name.upper(), color, dash=dash)
+        for name, (color, dash) in zip(cells_before, FORK_LINES, strict=False)
+    ]
+    now = Line("lags now", f"now, {cell.upper()}" if cell else "now", "blue", "marked")
+    limits: Limits = (0, max(1, num_steps - 1))
+    return Panel(LAST_LOSS, (*earlier, *before, now), x_name="steps back, k", x_limits=limits, at_least=(1e-6, 0.1))
+
+
+def norm_panel(thresholds: tuple[float, ...]) -> Panel:
+    """The gradient's norm, steps that were clipped, and the threshold, which is dragged."""
+    return Panel(
+        "gradient norm",
+        (
+            Line("norm", "before clipping", "blue"),
+            Line("clipped", "clipped", "purple", "dots"),
+            Line("threshold", "threshold", "orange", "stairs", 2.0),
+        ),
+        at_least=(0.1, 2),
+        handle=Handle("Clipping threshold", thresholds),
+    )
+
+
+RADIUS = Panel(
+    "spectral radius of W_hh",
+    (Line("radius", "", "blue", "marked"),),
+    scale="linear",
+    at_least=(0, 1.2),
+    at_most=(0, 1e6),
+    levels=(Level(1, "1: neither grows nor vanishes"),),
+)
+
+
+# ---------------------------------------------------------------------------------------- numbers
+
+
+def _points(x: list[int], y: list[float]) -> Points:
+    curve = Curves()
+    curve.extend(x, [y])
+    return curve.points[0]
+
+
+def _perplexities(losses: Points) -> Points:
+    """Points whose losses, in nats, become perplexities."""
+    points = losses.copy()
+    np.exp(np.minimum(losses[:, 1], MAX_LOG_PERPLEXITY), out=points[:, 1])
+    return points
+
+
+def _lags(evaluation: Evaluation) -> Points:
+    """|dL_T/dh_{T-k}| against k."""
+    norms = evaluation.norms_over_lags
+    return np.column_stack([np.arange(len(norms)), norms]).astype(np.float32)
+
+
+def _thresholds(at_first: float, events: list[Event]) -> Points:
+    """Where the threshold changed, and to what; not a number where there is none."""
+    steps = [0, *(event.step for event in events if event.knob == "clip_threshold")]
+    values = [at_first, *(event.new for event in events if event.knob == "clip_threshold")]
+    finite = [value if math.isfinite(value) else math.nan for value in values]
+    return np.column_stack([steps, finite]).astype(np.float32)

@@ -1,0 +1,116 @@
+"""The knobs of the lab: what may change while a network trains, and what takes effect with the next reset.
+
+Before: knobs.py.  Next: training_lab.py, which says what they do.
+"""
+
+import math
+from typing import Any
+
+import ipywidgets as widgets
+
+from rnnlib.cells import CELLS
+from rnnlib.figures.chart import threshold_name
+from rnnlib.live.experiments import MAIN
+from rnnlib.live.presets import PRESETS
+from rnnlib.live.sessions import MAX_STEPS, Session
+from rnnlib.named_texts import NAMES
+from rnnlib.optimizers import OPTIMIZERS
+
+STYLE = {"description_width": "125px"}
+HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+CLIP_THRESHOLDS = tuple(10 ** (exponent / 4) for exponent in range(-8, 9))
+PACES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, math.inf)
+OFF = "off"
+NO_PRESET = "choose one"
+
+
+def _wide(**more: Any) -> dict[str, Any]:
+    return {"style": STYLE, "layout": widgets.Layout(width="310px"), **more}
+
+
+def _choice(label: str, options: Any, value: Any) -> widgets.Dropdown:
+    return widgets.Dropdown(options=options, value=value, description=label, **_wide())
+
+
+def _number(label: str, value: int, most: int, least: int = 1) -> widgets.BoundedIntText:
+    return widgets.BoundedIntText(value=value, min=least, max=most, description=label, **_wide())
+
+
+def _places(label: str, options: Any, value: Any, *, while_moving: bool = True) -> widgets.SelectionSlider:
+    return widgets.SelectionSlider(
+        options=options, value=value, description=label, continuous_update=while_moving, **_wide()
+    )
+
+
+class LabKnobs(widgets.VBox):
+    """All knobs below one another, at the values that a session has; a value between two places becomes a place.
+
+    learning_rate, clip_threshold, clip_by ("norm", "value" or "off"), hidden_size, cell, optimizer, temperature, pace
+    (steps a second) act at once.  text, batch_size and num_steps act with the next reset, a preset is one.
+    steps: how many `Start` makes, 0 for as many as there may be.
+    """
+
+    def __init__(self, session: Session):
+        self.preset = _choice("Preset", [NO_PRESET, *PRESETS], NO_PRESET)
+        self.cell = _choice("Cell", [(name.upper(), name) for name in CELLS], "rnn")
+        self.hidden_size = _places("Hidden size", [("8", 8)], 8, while_moving=False)
+        self.learning_rate = widgets.FloatLogSlider(
+            value=1.0, min=-3, max=1.5, step=0.05, readout_format=".3g", description="Learning rate", **_wide()
+        )
+        self.clip_by = _choice("Clip by", ["norm", "value", OFF], "norm")
+        self.clip_threshold = _places("Clipping threshold", [("1", 1.0)], 1.0)
+        self.optimizer = _choice("Optimizer", [(name.upper(), name) for name in OPTIMIZERS], "sgd")
+        self.temperature = widgets.FloatSlider(value=0.5, min=0, max=2, step=0.1, description="Temperature", **_wide())
+        paces = [(f"{pace:g} steps/s" if math.isfinite(pace) else "as fast as it can", pace) for pace in PACES]
+        self.pace = _places("Pace", paces, math.inf)
+        self.steps = _number("Steps (0: no end)", 0, MAX_STEPS, least=0)
+        self.text = _choice("Text", NAMES, NAMES[0])
+        self.batch_size = _number("Batch size B", 32, 4096)
+        self.num_steps = _number("Time steps T", 35, 4096)
+        at_reset = widgets.HTML("With the next Reset:")
+        super().__init__(
+            [
+                self.preset, self.cell, self.hidden_size, self.learning_rate, self.clip_by, self.clip_threshold,
+                self.optimizer, self.temperature, self.pace, self.steps,
+                at_reset, self.text, self.batch_size, self.num_steps,
+            ]
+        )  # fmt: skip
+        for rarely in (self.optimizer, self.steps, at_reset, self.text, self.batch_size, self.num_steps):
+            rarely.add_class("lab-rarely")
+        self.add_class("lab-knobs")
+        self.show(session)
+
+    def show(self, session: Session) -> None:
+        """The values that the session has."""
+        knobs, settings = session.trainers[MAIN].knobs, session.settings
+        self.cell.value = session.model.cell.name
+        size = session.model.hidden_size
+        self._show_place(self.hidden_size, [(str(each), each) for each in sorted({*HIDDEN_SIZES, size})], size)
+        self._show_learning_rate(knobs.learning_rate)
+        self.clip_by.value = knobs.clip_by if math.isfinite(knobs.clip_threshold) else OFF
+        if math.isfinite(knobs.clip_threshold):
+            places = sorted({*CLIP_THRESHOLDS, knobs.clip_threshold})
+            named = [(threshold_name(place), place) for place in places]
+            self._show_place(self.clip_threshold, named, knobs.clip_threshold)
+        self.optimizer.value = session.trainers[MAIN].optimizer.name
+        self.temperature.value, self.pace.value = session.temperature, session.steps_per_second
+        self.text.options = [*dict.fromkeys([*NAMES, settings.text])]
+        self.text.value, self.batch_size.value, self.num_steps.value = (
+            settings.text,
+            settings.batch_size,
+            settings.num_steps,
+        )
+
+    @staticmethod
+    def _show_place(slider: widgets.SelectionSlider, places: list[tuple[str, Any]], value: Any) -> None:
+        if [*slider.options] != places:
+            slider.options = places
+        slider.value = value
+
+    def _show_learning_rate(self, rate: float) -> None:
+        # The page moves a slider to the nearest of its places, which would be a change: the rate it has is one.
+        exponent, step = math.log10(rate), self.learning_rate.step
+        lowest = exponent - step * max(0, round((exponent + 3) / step))
+        with self.learning_rate.hold_trait_notifications():
+            self.learning_rate.min, self.learning_rate.max = lowest, max(1.5, exponent)
+            self.learning_rate.value = rate
