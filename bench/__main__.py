@@ -2,17 +2,12 @@
 
 import argparse
 import platform
-import statistics
-import time
 from dataclasses import dataclass
 from datetime import date
 
 import torch
 
-from bench import fresh, steps
-from rnnlib.live.sessions import Session
-from rnnlib.live.settings import Settings
-from rnnlib.widgets import TrainingLab
+from bench import fresh, live, steps
 
 MUST_AND_AIM = {
     ("rnn", "large"): (1.8, 2.5),
@@ -29,38 +24,19 @@ class Extent:
     """How much is measured.
 
     large, small: hidden sizes.  rounds: of steps in turns, large and small.  lab_seconds, lab_rounds: how long a lab
-    trains in a turn, and how often.  processes: how many fresh ones.
+    trains in a turn, and how often.  long_run: steps.  processes: how many fresh ones.
     """
 
     large: int = 256
     small: int = 64
     rounds: tuple[int, int] = (5, 12)
-    lab_seconds: float = 5.0
-    lab_rounds: int = 9
+    lab_seconds: float = 0.3
+    lab_rounds: int = 100
+    long_run: int = 1_000_000
     processes: int = 5
 
 
-SMALLEST = Extent(large=9, small=8, rounds=(1, 1), lab_seconds=0.1, lab_rounds=1, processes=1)
-
-
-def lab_cost(hidden_size: int, seconds: float, rounds: int) -> float:
-    """How much slower a session trains while the lab draws it, as a share: the median of rounds of two turns."""
-    lab = TrainingLab(name="bench lab", hidden_size=hidden_size, num_steps=steps.T, batch_size=steps.B)
-    bare = Session(Settings(hidden_size=hidden_size, num_steps=steps.T, batch_size=steps.B), name="bench bare")
-
-    def steps_per_second(session: Session) -> float:
-        first, started = session.steps_made, time.perf_counter()
-        session.start()
-        time.sleep(seconds)
-        session.pause()
-        elapsed = time.perf_counter() - started
-        session.wait()  # for the step under way, and for a last evaluation when there is nothing left to slow down
-        return (session.steps_made - first) / elapsed
-
-    costs = [1 - steps_per_second(lab.session) / steps_per_second(bare) for _ in range(rounds)]
-    lab.stop()
-    bare.stop()
-    return statistics.median(costs)
+SMALLEST = Extent(large=9, small=8, rounds=(1, 1), lab_seconds=0.1, lab_rounds=1, long_run=1000, processes=1)
 
 
 def row(measured: str, textbook: str, ours: str, ratio: str, must: str, aim: str, share: str) -> None:
@@ -87,8 +63,31 @@ def main() -> None:
     norms = steps.norms_in_steps(extent.large, rounds=extent.rounds[0])
     row("gradient norms over lags, at an evaluation", "", f"{norms:.1f} steps", "", "", "", "")
     for hidden_size in (extent.small, extent.large):
-        cost = lab_cost(hidden_size, extent.lab_seconds, extent.lab_rounds)
-        row(f"the lab open and drawing, RNN {hidden_size}", "", f"costs {cost:.1%}", "", "< 8%", "", "")
+        lost = live.in_a_kernel("training_lost", hidden_size, extent.lab_seconds, extent.lab_rounds)
+        row(f"training lost to the lab, RNN {hidden_size}", "", f"{lost:.1%}", "", "2%", "1%", "")
+    for steps_before in (1, extent.long_run):
+        found = live.Frames(*live.in_a_kernel("frames", extent.large, steps_before, 10 * extent.lab_seconds))
+        row(
+            f"a message to the page after {steps_before:,} steps",
+            "",
+            f"{found.milliseconds:.2f} ms",
+            "",
+            "1 ms",
+            "0.4 ms",
+            "",
+        )
+        size = f"{found.kilobytes:.2f} kB, at most {found.largest_kilobytes:.0f} kB"
+        row("", "", size, "", "2 kB", "0.5 kB", "")
+    grown = live.in_a_kernel("growth", extent.small, extent.long_run)
+    row(
+        f"memory, from step {extent.long_run // 10:,} to {extent.long_run:,}",
+        "",
+        f"{grown:.1f} MB more",
+        "",
+        "20 MB an hour",
+        "",
+        "",
+    )
     start = fresh.start(extent.processes)
     row("import, beyond torch", "", f"{start.imports:.2f} s", "", "0.5 s", "0.2 s", "")
     row("first step of a fresh process", "", f"{start.first_step:.2f} s", "", "0.5 s", "0.1 s", "")

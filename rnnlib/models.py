@@ -176,7 +176,8 @@ class LanguageModel(nn.Module):
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens (T, B), state (B, H) each -> logits (T, B, V), state after the last step."""
         hidden, state = self.hidden_states(tokens, state)
-        return hidden @ self.weights.W_hq + self.weights.b_q, state
+        *_, W_hq, b_q = self.weights
+        return hidden @ W_hq + b_q, state
 
     def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens (T, B) -> hidden states h_1 to h_T (T, B, H), and the state after the last step."""

@@ -44,7 +44,8 @@ lab
 # *Top left: perplexity, the number of characters among which the network is still unsure, falls. The dashed line is what counting
 # reaches. The other three panels belong to notebooks 03 and 04.*
 #
-# **Try this.** Let it run and read the text aloud every few seconds. First it finds out which letters are frequent, then where words end,
+# **Try this.** Let it run and read the text aloud every few seconds; what is new in it is underlined, and its slider brings back the earlier
+# ones. "Pace" slows the training down. First it finds out which letters are frequent, then where words end,
 # then short words, then names. Press **Pause**: everything else in this notebook explains what you saw.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

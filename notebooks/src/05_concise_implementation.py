@@ -407,10 +407,14 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # | --- | --- |
 # | Hidden size | grows without changing the output; shrinks by dropping the least useful units |
 # | Learning rate | the length of the step |
-# | Clipping threshold | the longest gradient that is let through; "off" lets everything through |
-# | Cell | begins with fresh weights of the other kind |
+# | Clip by, Clipping threshold | how, and from where on, a gradient is shortened; its line can be dragged in the picture too |
+# | Cell, Optimizer | a cell of another kind begins with fresh weights; another optimizer remembers nothing |
 # | Temperature | only the text it writes |
-# | Fork | a second network goes on with the knobs of this moment, in green |
+# | Pace | how many steps a second: five make a lecture |
+# | Text, Batch size, Time steps | nothing, until you press Reset |
+#
+# **Undo** moves the knob back that was moved last. **Fork** starts a second network, in green, that keeps the knobs of this moment; there
+# may be four, each with a name of its own. A **Preset** begins anew with settings that show one thing.
 #
 # **Predict first:** fork, then move the learning rate of the blue network to 5. Which one will be ahead after 500 steps?
 
@@ -422,9 +426,10 @@ full_lab
 # %% [markdown]
 # *The same view for a GRU; here the spectral radius is that of the candidate's $W_{hn}$.*
 #
-# **Try this.** (1) Clipping off, learning rate 10: perplexity shoots past that of a blind guess and the gradient norm past 10,000.
-# Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the top right panels.
-# (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again.
+# **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess and the gradient norm past 10,000.
+# Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the curves in the top right panel: the last one of the GRU stays.
+# (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again, and Open goes on with it. (4) Drag in a panel
+# to look closer, double-click to see all again, and move the slider of the diary back to the first text.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap

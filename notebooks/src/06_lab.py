@@ -33,7 +33,7 @@ from rnnlib.widgets import LearningMap, TrainingLab
 # All knobs of the course, one network, your questions. The next cell trains for 150 steps and shows what happened; **Start** goes on.
 #
 # **Predict first.** You fork, set the learning rate ten times lower for the blue network, and let both train. Which is ahead after
-# 20 steps? And after 500? Then do it. (The steps can be counted for you: enter a number beside the buttons.)
+# 20 steps? And after 500? Then do it. (The steps can be counted for you: enter a number at "Steps".)
 
 # %% slideshow={"slide_type": "slide"}
 lab = TrainingLab(hidden_size=64, learning_rate=2.0)
@@ -171,8 +171,8 @@ assert (losses[0] == losses[1]).all()
 # %% [markdown]
 # Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 200 kB.
 #
-# The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)` goes on from its last step instead of
-# beginning with its first.
+# The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)`, or **Open** in the lab,
+# goes on from its last step instead of beginning with its first.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Hand in

@@ -92,7 +92,8 @@ def _extremes(points: Points, stretch: int) -> Points:
     y = stretches[..., 1]
     unknown = np.isnan(y)
     low, high = (np.where(unknown, np.inf, y), np.where(unknown, -np.inf, y)) if unknown.any() else (y, y)
-    places = np.stack([low.argmin(2), high.argmax(2)], axis=2)
+    places = np.empty((*y.shape[:2], 2), dtype=np.intp)
+    places[..., 0], places[..., 1] = low.argmin(2), high.argmax(2)
     places.sort(axis=2)
-    quantities, rows = np.ogrid[: len(points), : stretches.shape[1]]
-    return stretches[quantities[..., None], rows[..., None], places].reshape(len(points), -1, 2)
+    quantities, rows = np.arange(y.shape[0])[:, None, None], np.arange(y.shape[1])[None, :, None]
+    return stretches[quantities, rows, places].reshape(len(points), -1, 2)

@@ -69,7 +69,7 @@ def make_buttons(actions: Sequence[Action], act: Callable[[Callable[[], None]], 
     """A button for each action, by label, the first in colour.  act: called with the action of a button pressed."""
     buttons = {}
     for label, tooltip, action in actions:
-        buttons[label] = widgets.Button(description=label, tooltip=tooltip, layout={"width": "74px"})
+        buttons[label] = widgets.Button(description=label, tooltip=tooltip, layout={"width": "66px"})
         buttons[label].on_click(lambda _, action=action: act(action))
     buttons[actions[0][0]].button_style = "primary"
     return buttons

@@ -115,7 +115,7 @@ def perplexity_panel(vocab_size: int, ngram_perplexity: float, fork_names: Seque
     ]
     return Panel(
         "perplexity",
-        (Line("training", "training", "blue"), Line("held out", "held out", "orange", "marked"), *forks),
+        (*forks, Line("training", "training", "blue"), Line("held out", "held out", "orange", "marked")),
         at_least=(0.75 * ngram_perplexity, vocab_size),
         at_most=(1, 10 * vocab_size),
         levels=(Level(ngram_perplexity, f"counted 4-gram: {ngram_perplexity:.2f}"),),

@@ -61,7 +61,7 @@ class LabKnobs(widgets.VBox):
         self.clip_threshold = _places("Clipping threshold", [("1", 1.0)], 1.0)
         self.optimizer = _choice("Optimizer", [(name.upper(), name) for name in OPTIMIZERS], "sgd")
         self.temperature = widgets.FloatSlider(value=0.5, min=0, max=2, step=0.1, description="Temperature", **_wide())
-        paces = [(f"{pace:g} steps/s" if math.isfinite(pace) else "as fast as it can", pace) for pace in PACES]
+        paces = [(f"{pace:g} steps/s" if math.isfinite(pace) else "no limit", pace) for pace in PACES]
         self.pace = _places("Pace", paces, math.inf)
         self.steps = _number("Steps (0: no end)", 0, MAX_STEPS, least=0)
         self.text = _choice("Text", NAMES, NAMES[0])

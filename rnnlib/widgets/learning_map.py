@@ -73,7 +73,6 @@ class LearningMap(LiveView):
         knobs = row(self.learning_rate, self.clip_threshold)
         self.children = [row(*buttons), knobs, self.plot]
         self.add_class("learning-map")
-        self.follow()
         self._select()
 
     def _begin(self) -> None:
@@ -106,8 +105,6 @@ class LearningMap(LiveView):
     def start(self) -> None:
         """Train all networks, from the beginning, in the background."""
         self._begin()
-        if not self._painter.alive:
-            self.follow()
         self.worker.start()
         self.show_now()
 

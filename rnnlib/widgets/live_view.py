@@ -1,16 +1,15 @@
-"""Views of what trains in the background: a worker trains, a painter shows, callbacks only store what was asked for.
+"""Views of what trains in the background: a worker trains, and tells its view after every step that there is news.
 
 Before: view.py, knobs.py, live_plot.py, live/worker.py.  Next: session_view.py, learning_map.py, memory_race.py.
 
-Three threads, each with one job.  The worker's thread trains.  The painter's thread looks at what is known by now and
-sends what is new to the page, as often as MAX_PAINTING_SHARE allows.  The kernel's main thread runs the callbacks of
-the knobs.
+A message to the page takes about a millisecond, so it is sent where the news is, by the thread that trains, as often as
+MAX_PAINTING_SHARE allows.  A thread of its own would take turns with the training for Python's lock, which takes more
+from it (bench/RESULTS.md).  Callbacks of the knobs, in the kernel's main thread, store what was asked for, and show it.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
@@ -19,19 +18,20 @@ from rnnlib.figures import Drawing
 from rnnlib.figures.chart import Chart, draw_chart
 from rnnlib.live.diary import Entry
 from rnnlib.live.pace import Pace
-from rnnlib.live.worker import Command, Worker
+from rnnlib.live.worker import Worker
 from rnnlib.widgets.knobs import Action, make_buttons
 from rnnlib.widgets.live_plot import LivePlot
 from rnnlib.widgets.view import View
 
-MAX_PAINTING_SHARE = 1 / 40  # of the time, while something trains beside it
+MAX_PAINTING_SHARE = 1 / 60  # of the time of the training
 SHORTEST_PAUSE, LONGEST_PAUSE = 1 / 20, 0.25  # seconds between two messages to the page
+SECONDS_OF_HURRY, PAUSE_IN_A_HURRY = 0.25, 0.01  # after a knob was moved
 
 
 class LiveView(View):
-    """A view whose picture follows a worker.  `compute` gives a Chart.
+    """A view whose picture follows a worker, which calls `show_soon`.  `compute` gives a Chart.
 
-    It calls `follow` when its widgets are complete; `plot` is the one that has the picture.
+    plot: the widget that has the picture.
     news: what a screen reader says when it changes, as plain text.
     """
 
@@ -44,7 +44,7 @@ class LiveView(View):
         self.plot.observe(lambda change: self.show_now(), "watched")
         self.news, self.message = "", ""
         self._chart = Chart((), {})
-        self._one_at_a_time = threading.RLock()
+        self._one_at_a_time, self._painted_at, self._hurries_until = threading.RLock(), 0.0, 0.0
         self._pace = Pace(MAX_PAINTING_SHARE, shortest=SHORTEST_PAUSE, longest=LONGEST_PAUSE)
 
     def figure(self, result: Chart) -> Drawing:
@@ -81,34 +81,27 @@ class LiveView(View):
             action()
         except Exception as error:
             self.message = str(error)
+        self._hurries_until = time.monotonic() + SECONDS_OF_HURRY
         self.show_now()
 
-    # ------------------------------------------------------------------------------------- painter
-
-    def follow(self) -> None:
-        """Show what is known, and what is new from now on.  An earlier view of a worker of this name stops that."""
-        self.paint()
-        self._painter = Worker(f"painter of {self.worker.name}", self._paint_when_due, at_rest=self._paint_the_end)
+    # ------------------------------------------------------------------------------- what is shown
 
     def show_soon(self) -> None:
-        """Something is new: show it when its turn comes."""
-        if self.plot.watched:
-            with suppress(RuntimeError):  # nobody paints any more
-                self._painter.start()
+        """Something is new, says the thread that trains: show it if it is time to."""
+        now = time.monotonic()
+        hurries = now < self._hurries_until and now > self._painted_at + PAUSE_IN_A_HURRY
+        if self._pace.seconds_left == 0 or hurries or not self.worker.running:
+            self.show_now()
 
     def show_now(self) -> None:
-        """Show what a reader has asked for; it may take a moment to have an effect, and does not wait for its turn."""
-        self._pace.spent(0.0)
-        try:
-            self._painter.do(Hurry())
-            self._painter.start()
-        except RuntimeError:
+        """Show what is known, if somebody looks."""
+        if self.plot.watched and threading.main_thread().is_alive():  # at its end a kernel closes its connections
             self.paint()
 
     def paint(self) -> None:
         """Send to the page what is new."""
         with self._one_at_a_time:
-            started = time.thread_time()
+            started, self._painted_at = time.thread_time(), time.monotonic()
             try:
                 self._chart = self.compute()
                 self.text = self.words(self._chart)
@@ -121,33 +114,11 @@ class LiveView(View):
             self._pace.spent(time.thread_time() - started)
 
     def stop(self) -> None:
-        """Stop training and painting; the picture stays."""
+        """Stop training; the picture stays."""
         self.worker.stop()
-        self._painter.stop()
-
-    def _paint_when_due(self) -> float | None:
-        if not self.plot.watched:
-            return None
-        if self._pace.seconds_left > 0:
-            return self._pace.seconds_left
-        self.paint()
-        return None
-
-    def _paint_the_end(self) -> None:
-        # at the kernel's end nobody looks, and its connections are closing
-        if not self._painter.alive and threading.main_thread().is_alive():
-            self.paint()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         with self._one_at_a_time:
             self.paint()
-            self.png = self.figure(self.compute())._repr_png_()
+            self.png = self.figure(self._chart)._repr_png_()
         return super()._repr_mimebundle_(**kwargs)
-
-
-class Hurry(Command):
-    """Look at the pace anew."""
-
-    def replaces(self, waiting: Command) -> bool:
-        """One is enough."""
-        return True

@@ -46,7 +46,7 @@ class MemoryRace(LiveView):
         self.add_class("memory-race")
         self._take_the_name()
         self._begin()
-        self.follow()
+        self.paint()
 
     def _take_the_name(self) -> None:
         """Another race of this name ends."""
@@ -68,7 +68,6 @@ class MemoryRace(LiveView):
         """Train in the background until all have solved the task or most_steps is reached."""
         if not self.worker.alive:
             self._take_the_name()
-            self.follow()
         self.worker.start()
 
     def pause(self) -> None:

@@ -28,7 +28,7 @@ class SessionView(LiveView):
 
     def follow(self) -> None:
         """Show what is known of the session, and what is new from now on."""
-        super().follow()
+        self.paint()
         self.session.on_change = self.show_soon
 
     @property

@@ -72,8 +72,8 @@ class TrainingLab(SessionView):
             ]
         )
         self.fork_name = widgets.Text(placeholder="name of the fork", layout={"width": "125px"})
-        self.saved = widgets.Dropdown(options=saved_sessions(), layout={"width": "170px"})
-        self.size = widgets.Dropdown(options=SIZES, layout={"width": "100px"})
+        self.saved = widgets.Dropdown(options=saved_sessions(), layout={"width": "140px"})
+        self.size = widgets.Dropdown(options=SIZES, layout={"width": "95px"})
         self.fork_name.tooltip, self.saved.tooltip, self.size.tooltip = "Name of the fork", "Saved session", "Size"
         fork, save, open_ = buttons[5:]
         self._controls = row(*buttons[:5], fork, self.fork_name, save, open_, self.saved, self.size)

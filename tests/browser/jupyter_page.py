@@ -148,8 +148,24 @@ class LabPage:
         """Open `name` ("05_concise_implementation.ipynb") and wait until its kernel is ready."""
         workspace = f"lab/workspaces/{time.time_ns()}"  # a new one, or the last test's notebooks come back
         self.page.goto(f"{self._server.url}{workspace}/tree/{name}?token={self._server.token}")
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the kernel of the notebook in front is ready."""
         # The kernel's own indicator says idle before there is a kernel; the status bar does not.
         self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
+
+    def save_notebook(self) -> None:
+        """Save the notebook in front.  JupyterLab asks whether to, where the file has another time than it remembers."""
+        self.page.evaluate("() => { jupyterapp.shell.currentWidget.context.save(); }")
+        overwrite = self.page.locator(".jp-Dialog").get_by_role("button", name="Overwrite")
+
+        def saved() -> bool:
+            if overwrite.is_visible():
+                overwrite.click()
+            return not self.page.evaluate("() => jupyterapp.shell.currentWidget.context.model.dirty")
+
+        self.wait_until(saved)
 
     def run_all(self) -> None:
         """Run > Run All Cells.  Outputs are cleared first, so that no stored number passes for a new one."""

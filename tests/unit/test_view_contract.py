@@ -97,7 +97,6 @@ def start(view: LiveView) -> None:
 def settle(view: LiveView) -> None:
     """Wait until it trains no more, and everything is shown."""
     view.worker.wait()
-    view._painter.wait()
     view.paint()
 
 
@@ -117,7 +116,6 @@ def test_what_a_page_has_already_is_not_sent_again(live: LiveView, monkeypatch) 
         live.show_soon()
         live.show_now()
         live._repr_mimebundle_()
-        live._painter.wait()
     assert [message["series"] or message["lists"] for message, _ in messages if message["series"]] == []
     assert all(set(message["facts"]) <= {"status"} for message, _ in messages)  # which says when it was written
 
@@ -128,8 +126,6 @@ def test_a_page_that_opens_later_gets_everything(live: LiveView, monkeypatch) ->
     settle(live)
     messages = sent_by(live, monkeypatch)
     live.plot._answer()
-    live._painter.wait()
-    live.paint()
     names = {splice["name"]: splice for splice in messages[0][0]["series"]}
     chart = live.compute()
     assert set(names) == set(chart.series) and "panels" in messages[0][0]["facts"]
@@ -147,7 +143,6 @@ def test_until_a_page_has_asked_every_message_is_complete(live: LiveView, monkey
 
 def test_nothing_is_sent_to_a_page_that_nobody_sees(live: LiveView, monkeypatch) -> None:
     live.plot.watched = False
-    live._painter.wait()
     messages = sent_by(live, monkeypatch)
     start(live)
     live.worker.wait()
@@ -163,11 +158,11 @@ def test_results_and_words_are_worked_out_equally_often_while_something_trains(l
     assert calls["compute"] == calls["words"] > 0 and calls["figure"] == 0  # which only a stored notebook needs
 
 
-def test_training_and_painting_are_workers_and_end_with_the_view(live: LiveView) -> None:
-    assert isinstance(live.worker, Worker) and isinstance(live._painter, Worker)
+def test_training_is_a_worker_that_ends_with_the_view(live: LiveView) -> None:
+    assert isinstance(live.worker, Worker)
     start(live)
     live.stop()
-    assert not live.worker.alive and not live._painter.alive
+    assert not live.worker.alive
 
 
 @pytest.mark.parametrize("broken", ["compute", "words"])

@@ -169,7 +169,7 @@ class Plot {
       const [x, y] = where(event);
       if (event.target === this.knob || nearHandle([x, y])) { this.dragged = "handle"; this.knob.focus(); event.preventDefault(); }
       else if (panel.facts.kind === "field") this.select(panel, x, y);
-      else if (panel.alongSteps && panel.holds(x, y)) this.dragged = { from: x, zoom: panel.limits.x, pans: event.shiftKey };
+      else if (panel.alongSteps && panel.holds(x, y)) this.dragged = { from: x, zoom: this.zoom ?? panel.limits.x, pans: event.shiftKey };
       if (this.dragged) frame.setPointerCapture(event.pointerId);
     });
     frame.addEventListener("pointermove", (event) => {
@@ -195,7 +195,7 @@ class Plot {
 
   key(event, panel) {
     if (event.target !== panel.section || event.ctrlKey || event.metaKey || event.altKey) return;
-    const [from, to] = panel.limits?.x ?? [0, 1], span = to - from, middle = (from + to) / 2;
+    const [from, to] = this.zoom ?? panel.limits?.x ?? [0, 1], span = to - from, middle = (from + to) / 2;
     const field = panel.facts.kind === "field";
     const action = field ? this.fieldAction(event.key, panel) : {
       "+": () => this.zoomTo([middle - span / 4, middle + span / 4]), "-": () => this.zoomTo([from - span / 2, to + span / 2]),
