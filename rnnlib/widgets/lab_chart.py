@@ -155,7 +155,7 @@ RADIUS = Panel(
     scale="linear",
     at_least=(0, 1.2),
     at_most=(0, 1e6),
-    levels=(Level(1, "1: neither grows nor vanishes"),),
+    levels=(Level(1, "1"),),
 )
 
 

@@ -39,6 +39,7 @@ class LiveView(View):
 
     def __init__(self) -> None:
         super().__init__()
+        self.add_class("live-view")
         self.plot = LivePlot()
         self.plot.on_asked = self.show_now
         self.plot.observe(lambda change: self.show_now(), "watched")

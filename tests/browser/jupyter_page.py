@@ -156,7 +156,7 @@ class LabPage:
         self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
 
     def save_notebook(self) -> None:
-        """Save the notebook in front.  JupyterLab asks whether to, where the file has another time than it remembers."""
+        """Save the notebook in front; JupyterLab may ask whether to write over a file that is newer than it knows."""
         self.page.evaluate("() => { jupyterapp.shell.currentWidget.context.save(); }")
         overwrite = self.page.locator(".jp-Dialog").get_by_role("button", name="Overwrite")
 

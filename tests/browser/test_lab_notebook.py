@@ -46,12 +46,13 @@ class MapInPage:
         slider.locator(".noUi-handle").focus()
         self.page.press(key, times)
 
-    def picture(self) -> str:
-        """Where the browser has the picture from; another one for every picture."""
-        return self.root.locator("img").get_attribute("src")
+    def picture(self) -> list[float | None]:
+        """The numbers of its fields; what is not known is none."""
+        fields = "root => [...root.plot.store.get('map').data.slice(0, 42)]"
+        return self.root.locator(".live-plot").first.evaluate(fields)
 
     def words(self) -> str:
-        return self.root.locator(".widget-html").last.inner_text()
+        return self.root.locator(".live-plot-words").first.inner_text()
 
     def wait_for_words(self, text: str) -> None:
         try:
@@ -100,12 +101,19 @@ def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(le
     page.execute_in_new_cell("permits.release(42); learning_map.executor = None")  # the one that trains now ends
     learning_map.wait_for_words("8 of 42 networks, not training")
 
-    # On a map that has stopped the picture changes with the selection alone.
-    for rate in ("8", "4"):
-        picture = learning_map.picture()
-        learning_map.press_on_slider("Learning rate", "ArrowLeft")
-        page.wait_until(lambda picture=picture: learning_map.picture() != picture)
-        learning_map.wait_for_words(f"Learning rate {rate}, threshold 0.016: held-out perplexity")
+    # On a map that has stopped a field is chosen by its slider, by the arrows on the picture, and by the mouse.
+    learning_map.press_on_slider("Learning rate", "ArrowLeft")
+    learning_map.wait_for_words("Learning rate 8, threshold 0.016: held-out perplexity")
+    fields = learning_map.root.get_by_role("group", name="held-out perplexity")
+    fields.focus()
+    page.press("ArrowLeft")
+    learning_map.wait_for_words("Learning rate 4, threshold 0.016: held-out perplexity")
+    box = fields.locator("canvas").bounding_box()
+    page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    learning_map.wait_for_words("not trained yet")
+    learning_map.press_on_slider("Clipping threshold", "Home")
+    learning_map.press_on_slider("Learning rate", "End")
+    learning_map.press_on_slider("Learning rate", "ArrowLeft", times=2)
     learning_map.wait_for_words("Learning rate 4, threshold 0.016: held-out perplexity 11.5")
 
 
@@ -125,7 +133,7 @@ def test_a_session_saved_by_the_button_is_verified(learning_map: MapInPage) -> N
     page = learning_map.page
     lab = page.notebook.locator(".training-lab").first
     lab.evaluate("lab => lab.scrollIntoView()")
-    lab.locator(".noUi-handle").last.wait_for(timeout=60_000)
+    lab.locator(".live-plot").wait_for(timeout=60_000)
     assert page.execute_in_new_cell("lab.session.events + sick.session.events").output == "[]"  # nothing was touched
     lab.evaluate("lab => lab.scrollIntoView()")
 

@@ -16,7 +16,7 @@ class Plot {
   constructor(model, el) {
     Object.assign(this, { model, store: stores.get(model.get("key")), zoom: null, mouse: null, dragged: null, pictures: 0, asked: false, panels: [] });
     this.root = document.createElement("div");
-    this.root.className = "live-plot"; this.root.dataset.lmSuppressShortcuts = "true"; this.root.plot = this;
+    this.root.className = "live-plot"; this.root.plot = this;
     const place = (name, className, inside = this.root) => { const made = inside.appendChild(document.createElement(name)); made.className = className; return made; };
     this.status = place("p", "live-plot-status");
     this.news = place("p", "live-plot-news"); this.news.setAttribute("aria-live", "polite");
@@ -95,7 +95,6 @@ class Plot {
     for (const line of facts.lines ?? []) if (line.name) panel.names.push(this.nameOf(line, panel, head));
     if (facts.handle) this.buildHandle(frame, facts.handle);
     section.tabIndex = 0;
-    section.addEventListener("keydown", (event) => this.key(event, panel));
     this.followMouse(panel, frame);
     return panel;
   }
@@ -121,6 +120,11 @@ class Plot {
     if (now - (this.described ?? -Infinity) < 2000) return;
     this.described = now;
     for (const panel of this.panels) panel.canvas.setAttribute("aria-label", panel.words());
+    for (const control of this.root.closest(".live-view").querySelectorAll(".widget-slider .noUi-handle, input[title], select[title]")) {
+      const label = control.closest(".widget-inline-hbox").querySelector(".widget-label")?.textContent;   // which ipywidgets shows, but does not tell
+      const name = label || control.title;
+      if (name && control.getAttribute("aria-label") !== name) control.setAttribute("aria-label", name);
+    }
   }
 
   // ------------------------------------------------------------------------- the value that is dragged
@@ -129,13 +133,13 @@ class Plot {
     const knob = this.place("div", "live-plot-handle", frame);
     const said = { role: "slider", tabindex: 0, "aria-label": handle.name, "aria-orientation": "vertical", "aria-valuemin": 0, "aria-valuemax": handle.places.length - 1 };
     for (const [name, value] of Object.entries(said)) knob.setAttribute(name, value);
-    knob.addEventListener("keydown", (event) => {
-      const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 4, PageDown: -4, Home: -Infinity, End: Infinity }[event.key];
-      if (by === undefined) return;
-      event.preventDefault(); event.stopPropagation();
-      this.moveHandle(Math.max(0, Math.min(handle.places.length - 1, this.model.get("handle") + by)));
-    });
     this.knob = knob;
+  }
+
+  handleAction(key) {
+    const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 4, PageDown: -4, Home: -Infinity, End: Infinity }[key];
+    const place = Math.max(0, Math.min(this.handle.places.length - 1, this.model.get("handle") + by));
+    return by && (() => this.moveHandle(place));
   }
 
   moveHandle(place) {
@@ -193,18 +197,24 @@ class Plot {
     frame.addEventListener("dblclick", () => this.zoomTo(null));
   }
 
-  key(event, panel) {
-    if (event.target !== panel.section || event.ctrlKey || event.metaKey || event.altKey) return;
+  // Heard before the notebook hears it, which has shortcuts of its own; Notebook 7 hears keys before the element they are meant for.
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const panel = this.panels.find(({ section }) => section === event.target);
+    const action = event.target === this.knob ? this.handleAction(event.key)
+      : panel?.facts.kind === "field" ? this.fieldAction(event.key, panel) : panel?.alongSteps && this.stepsAction(event.key, panel);
+    if (!action) return;
+    event.preventDefault(); event.stopPropagation();
+    action();
+  }
+
+  stepsAction(key, panel) {
     const [from, to] = this.zoom ?? panel.limits?.x ?? [0, 1], span = to - from, middle = (from + to) / 2;
-    const field = panel.facts.kind === "field";
-    const action = field ? this.fieldAction(event.key, panel) : {
+    return {
       "+": () => this.zoomTo([middle - span / 4, middle + span / 4]), "-": () => this.zoomTo([from - span / 2, to + span / 2]),
       ArrowLeft: () => this.pan([from, to], -span / 5), ArrowRight: () => this.pan([from, to], span / 5), 0: () => this.zoomTo(null),
       PageUp: () => this.walkMarks(-1), PageDown: () => this.walkMarks(1), Escape: () => this.tellMark(undefined),
-    }[event.key];
-    if (!action || (!field && !panel.alongSteps)) return;
-    event.preventDefault(); event.stopPropagation();
-    action();
+    }[key];
   }
 
   fieldAction(key, panel) {
@@ -256,12 +266,15 @@ class Plot {
     const seen = new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; this.tellWhetherWatched(); }); seen.observe(this.root);
     const visible = () => this.tellWhetherWatched();
     document.addEventListener("visibilitychange", visible);
+    const keyed = (event) => this.key(event);
+    window.addEventListener("keydown", keyed, true);
     model.on("change:handle", changed); model.on("change:selected", changed);
     store.views.add(this);
     this.end = () => {
       [resized, themed, seen].forEach((observer) => observer.disconnect());
       queries.forEach((query) => query.removeEventListener("change", changed));
       document.removeEventListener("visibilitychange", visible);
+      window.removeEventListener("keydown", keyed, true);
       model.off("change:handle", changed); model.off("change:selected", changed);
       store.views.delete(this);
       this.tellWhetherWatched();
