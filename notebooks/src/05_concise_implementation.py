@@ -407,14 +407,14 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # | --- | --- |
 # | Hidden size | grows without changing the output; shrinks by dropping the least useful units |
 # | Learning rate | the length of the step |
-# | Clip by, Clipping threshold | how, and from where on, a gradient is shortened; its line can be dragged in the picture too |
-# | Cell, Optimizer | a cell of another kind begins with fresh weights; another optimizer remembers nothing |
+# | Clip by, Clipping threshold | how, and from where on, a gradient is shortened; drag its line |
+# | Cell, Optimizer | fresh weights; a fresh memory |
 # | Temperature | only the text it writes |
-# | Pace | how many steps a second: five make a lecture |
-# | Text, Batch size, Time steps | nothing, until you press Reset |
+# | Pace | how many steps a second |
+# | Text, Batch size, Time steps | nothing, until Reset |
 #
-# **Undo** moves the knob back that was moved last. **Fork** starts a second network, in green, that keeps the knobs of this moment; there
-# may be four, each with a name of its own. A **Preset** begins anew with settings that show one thing.
+# **Undo** moves the last knob back. **Fork** starts a second network, in green, that keeps the knobs of this moment.
+# A **Preset** begins anew with settings that show one thing.
 #
 # **Predict first:** fork, then move the learning rate of the blue network to 5. Which one will be ahead after 500 steps?
 

@@ -23,8 +23,8 @@ from rnnlib.widgets.knobs import Action, make_buttons
 from rnnlib.widgets.live_plot import LivePlot
 from rnnlib.widgets.view import View
 
-MAX_PAINTING_SHARE = 1 / 60  # of the time of the training
-SHORTEST_PAUSE, LONGEST_PAUSE = 1 / 20, 0.25  # seconds between two messages to the page
+MAX_PAINTING_SHARE = 1 / 45  # of the time of the training
+SHORTEST_PAUSE, LONGEST_PAUSE = 1 / 18, 0.25  # seconds between two messages to the page
 SECONDS_OF_HURRY, PAUSE_IN_A_HURRY = 0.25, 0.01  # after a knob was moved
 
 

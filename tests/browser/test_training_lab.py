@@ -35,6 +35,13 @@ root => {
     };
 }"""
 
+BACK_TO_THE_NOTEBOOK = """
+() => {
+    const main = [...jupyterapp.shell.widgets('main')], isNotebook = widget => widget.node.matches('.jp-NotebookPanel');
+    main.filter(widget => !isNotebook(widget)).forEach(widget => widget.close());
+    jupyterapp.shell.activateById(main.find(isNotebook).id);
+}"""
+
 
 @pytest.fixture
 def lab(opened: Callable[[str], LabPage]) -> LabInPage:

@@ -194,7 +194,7 @@ class Plot {
       this.changed();
     });
     frame.addEventListener("pointerleave", () => { this.mouse = null; this.changed(); });
-    frame.addEventListener("dblclick", () => this.zoomTo(null));
+    frame.addEventListener("dblclick", () => { this.tellMark(undefined); this.zoomTo(null); });
   }
 
   // Heard before the notebook hears it, which has shortcuts of its own; Notebook 7 hears keys before the element they are meant for.
