@@ -427,9 +427,9 @@ full_lab
 # *The same view for a GRU; here the spectral radius is that of the candidate's $W_{hn}$.*
 #
 # **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess and the gradient norm past 10,000.
-# Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the curves in the top right panel: the last one of the GRU stays.
-# (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again, and Open goes on with it. (4) Drag in a panel
-# to look closer, double-click to see all again, and move the slider of the diary back to the first text.
+# Numbers that are no longer finite would stop the lab at its last good weights; these are only useless. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the curves top right: the GRU's last one stays.
+# (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again. (4) Drag along a panel to look
+# closer; double-click to go back.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap

@@ -223,6 +223,21 @@ def test_forks_have_names_and_reset_forgets_all(lab: LabInPage) -> None:
     lab.page.screenshot("lab_after_reset")
 
 
+def test_running_the_cell_again_and_interrupting_leave_one_lab_at_work(lab: LabInPage) -> None:
+    lab.page.run_cell_containing("lab = TrainingLab(hidden_size=128)")
+    lab.press_button("Start")
+    lab.wait_for_status("training at step")
+    lab.page.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    # an interrupt is for cells; the session has its own buttons
+    assert lab.page.execute_in_new_cell("lab.session.running").output == "True"
+    lab.page.run_cell_containing("lab = TrainingLab(hidden_size=128)")
+    threads = "import threading; print([t.name for t in threading.enumerate() if t.name == 'session lab'])"
+    assert lab.page.execute_in_new_cell(threads).output == "[]\n"
+    lab.press_button("Start")
+    lab.wait_for_status("training at step")
+    assert lab.page.execute_in_new_cell(threads).output == "['session lab']\n"
+
+
 def test_a_reload_shows_everything_again_and_a_second_view_shows_the_same(lab: LabInPage) -> None:
     lab.press_button("Start")
     lab.wait_for_picture(lambda now: now["last_step"] > 300 and now["texts"] >= 2)
@@ -245,18 +260,3 @@ def test_a_reload_shows_everything_again_and_a_second_view_shows_the_same(lab: L
     lab.page.wait_until(
         lambda: views.count() and views.first.evaluate("root => root.plot.lastStep") == after["last_step"]
     )
-
-
-def test_running_the_cell_again_and_interrupting_leave_one_lab_at_work(lab: LabInPage) -> None:
-    lab.page.run_cell_containing("lab = TrainingLab(hidden_size=128)")
-    lab.press_button("Start")
-    lab.wait_for_status("training at step")
-    lab.page.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
-    # an interrupt is for cells; the session has its own buttons
-    assert lab.page.execute_in_new_cell("lab.session.running").output == "True"
-    lab.page.run_cell_containing("lab = TrainingLab(hidden_size=128)")
-    threads = "import threading; print([t.name for t in threading.enumerate() if t.name == 'session lab'])"
-    assert lab.page.execute_in_new_cell(threads).output == "[]\n"
-    lab.press_button("Start")
-    lab.wait_for_status("training at step")
-    assert lab.page.execute_in_new_cell(threads).output == "['session lab']\n"
