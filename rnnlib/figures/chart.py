@@ -126,10 +126,10 @@ def draw_chart(chart: Chart, *, width: float = 10.4, height: float = 3.1) -> Dra
     rows = math.ceil(len(chart.panels) / chart.columns)
     drawing = Drawing(width, height * rows)
     drawing.patch.set_alpha(0)
-    left, right, bottom, top = 0.8, 0.25, 0.6, 0.4
+    left, right, bottom, top = 0.95, 0.25, 0.6, 0.4
     grid = drawing.add_gridspec(
         rows, chart.columns, left=left / width, right=1 - right / width, bottom=bottom / height / rows,
-        top=1 - top / height / rows, wspace=0.2, hspace=(bottom + top) / (height - bottom - top),
+        top=1 - top / height / rows, wspace=0.28, hspace=(bottom + top) / (height - bottom - top),
         width_ratios=(1.35, 1)[: chart.columns],
     )  # fmt: skip
     for number, panel in enumerate(chart.panels):

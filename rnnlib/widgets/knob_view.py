@@ -3,10 +3,12 @@
 Before: view.py, knobs.py.
 """
 
+import html
+
 import ipywidgets as widgets
 
 from rnnlib.widgets.knobs import row
-from rnnlib.widgets.view import View, paragraph
+from rnnlib.widgets.view import View
 
 
 class KnobView(View):
@@ -36,5 +38,8 @@ class KnobView(View):
         self._tell(text)
 
     def _tell(self, text: str, *, alert: bool = False) -> None:
+        """Show a sentence; an alert is bold, and read aloud at once by a screen reader."""
         self.text = text
-        self._words.value = paragraph(text, size=16, alert=alert)
+        role, weight = ('role="alert" ', "bold") if alert else ("", "normal")
+        style = f"font-size:16px;line-height:1.4;margin:0;font-weight:{weight}"
+        self._words.value = f'<p {role}style="{style}">{html.escape(text)}</p>'

@@ -30,12 +30,6 @@ def float_slider(label: str, value: float, least: float, most: float, step: floa
     return widgets.FloatSlider(value=value, min=least, max=most, step=step, description=label, **_wide())
 
 
-def log_slider(label: str, value: float, least: float, most: float, step: float) -> widgets.FloatLogSlider:
-    """A slider over powers of ten.  least, most, step: of the exponent."""
-    options = {"min": least, "max": most, "step": step, "readout_format": ".3g"}
-    return widgets.FloatLogSlider(value=value, description=label, **options, **_wide())
-
-
 def option_slider(
     label: str, options: Sequence[Any], value: Any, *, while_moving: bool = True
 ) -> widgets.SelectionSlider:

@@ -39,7 +39,7 @@ class LivePlot(anywidget.AnyWidget):
 
     def __init__(self) -> None:
         super().__init__(key=f"plot {next(_numbers)}")
-        self._feed, self._page_knows = Feed(), False
+        self._feed, self._is_known, self._is_new = Feed(), False, False
         self._panels: tuple[Any, ...] = ()
         self._described: list[dict[str, Any]] = []
         self.on_asked: Callable[[], None] = lambda: None
@@ -51,7 +51,8 @@ class LivePlot(anywidget.AnyWidget):
         texts: see live/diary.py.  told: status, news, words, alert.  One thread at a time.
         Until a page has asked, all is new: it may open at any moment, and a busy kernel hears that late.
         """
-        if not self._page_knows:
+        if self._is_new or not self._is_known:
+            self._is_new = False
             self._feed.forget()
         if chart.panels != self._panels:
             self._panels, self._described = chart.panels, [asdict(panel) for panel in chart.panels]
@@ -63,7 +64,6 @@ class LivePlot(anywidget.AnyWidget):
         return sum(map(len, buffers))
 
     def _answer(self) -> None:
-        """A page asks for everything."""
-        self._page_knows = True
-        self._feed.forget()
+        """A page asks for everything; meanwhile another thread may be sending."""
+        self._is_known = self._is_new = True
         self.on_asked()

@@ -4,7 +4,6 @@ Before: figures/, live/pace.py.  Next: knob_view.py and live_view.py, then one f
 """
 
 import base64
-import html
 from typing import Any
 
 import ipywidgets as widgets
@@ -41,10 +40,3 @@ class View(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)
         return {**bundle, "text/plain": type(self).__name__, "image/png": base64.b64encode(self.png).decode()}
-
-
-def paragraph(text: str, *, size: int = 14, alert: bool = False) -> str:
-    """Plain text as HTML; an alert is bold, and read aloud at once by a screen reader."""
-    role, weight = ('role="alert" ', "bold") if alert else ("", "normal")
-    style = f"font-size:{size}px;line-height:1.4;margin:0;font-weight:{weight}"
-    return f'<p {role}style="{style}">{html.escape(text)}</p>'

@@ -4,8 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnnlib.figures.chart import Chart
 from rnnlib.live.curves import Curves
 from rnnlib.live.feed import Feed, Message
+from rnnlib.widgets.live_plot import LivePlot
 
 
 class Page:
@@ -79,3 +81,23 @@ def test_a_series_whose_rows_have_another_width_is_sent_whole() -> None:
     page.receive(*feed.changes({"a": rows(1, 2)}, {}, {}))
     page.receive(*feed.changes({"a": rows(1, 2).reshape(1, 2)}, {}, {}))
     assert page.series["a"].shape == (1, 2)
+
+
+def test_a_page_that_asks_while_a_message_is_made_gets_everything_with_the_next() -> None:
+    plot, page, messages = LivePlot(), Page(), []
+    plot.send = lambda message, buffers: messages.append((message, buffers))
+    chart = Chart((), {"a": rows(1, 2)})
+    plot._answer()
+    plot.show(chart, [], {})
+    changes = plot._feed.changes
+
+    def slow(*arguments: object) -> object:
+        plot._answer()  # another page, heard by another thread
+        return changes(*arguments)
+
+    plot._feed.changes = slow
+    plot.show(Chart((), {"a": rows(1, 2, 3)}), [], {})
+    plot._feed.changes = changes
+    plot.show(Chart((), {"a": rows(1, 2, 3)}), [], {})
+    page.receive(*messages[-1])
+    assert page.shows({"a": rows(1, 2, 3)})
