@@ -94,14 +94,13 @@ class LabChart:
 
     def _panels_for(self, fork_names: tuple[str, ...], thresholds: tuple[float, ...]) -> tuple[Panel, ...]:
         """The four panels; the same object as long as they stay the same."""
-        session = self._session
-        if session.corpus is not self._corpus:
-            self._corpus, V = session.corpus, len(session.corpus.vocab)
-            self._counted = NGram(session.corpus.train, order=4, vocab_size=V).perplexity(session.corpus.held_out)
-        wanted = (session.corpus, session.settings.num_steps, fork_names, thresholds, self._cells)
+        corpus, num_steps = self._session.corpus, self._session.settings.num_steps
+        V = len(corpus.vocab)
+        if corpus is not self._corpus:
+            self._corpus, self._counted = corpus, NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.held_out)
+        wanted = (V, self._counted, num_steps, fork_names, thresholds, self._cells)
         if wanted != self._panels_are_for:
-            perplexity = perplexity_panel(len(session.corpus.vocab), self._counted, fork_names)
-            lags = lags_panel(session.settings.num_steps, *self._cells)
+            perplexity, lags = perplexity_panel(V, self._counted, fork_names), lags_panel(num_steps, *self._cells)
             self._panels = (perplexity, lags, norm_panel(thresholds), RADIUS)
             self._panels_are_for = wanted
         return self._panels

@@ -83,6 +83,7 @@ class LabKnobs(widgets.VBox):
     def show(self, session: Session) -> None:
         """The values that the session has."""
         knobs, settings = session.trainers[MAIN].knobs, session.settings
+        self.preset.value = NO_PRESET  # the same one may be chosen again
         self.cell.value = session.model.cell.name
         size = session.model.hidden_size
         self._show_place(self.hidden_size, [(str(each), each) for each in sorted({*HIDDEN_SIZES, size})], size)

@@ -134,9 +134,23 @@ def test_what_acts_with_a_reset_waits_for_it(lab: TrainingLab) -> None:
     assert lab.session.settings.batch_size == 4
 
 
+def test_another_text_begins_anew_with_its_own_line_of_counting(tmp_path) -> None:
+    (tmp_path / "own.txt").write_text("one two three four five six seven " * 200)
+    lab = TrainingLab(name="test lab", text=str(tmp_path / "own.txt"), **{**SMALL, "max_train_tokens": None})
+    lab.session.run(3)
+    counted = lab.compute().panels[0].levels
+    lab.knobs.text.value = "story"
+    assert lab.compute().panels[0].levels == counted
+    lab.buttons["Reset"].click()
+    assert lab.session.settings.text == "story" and lab.compute().panels[0].levels != counted
+    lab.stop()
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_sets_every_knob(lab: TrainingLab, name: str) -> None:
-    lab.knobs.preset.value = name
+    for _ in range(2):  # the same preset may be chosen again
+        lab.session.run(2)
+        lab.knobs.preset.value = name
     for setting, value in PRESETS[name].settings.items():
         assert getattr(lab.session.settings, setting) == value
     assert lab.knobs.hidden_size.value == lab.session.model.hidden_size
