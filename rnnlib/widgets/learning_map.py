@@ -86,7 +86,7 @@ class LearningMap(LiveView):
             if run is None:
                 return None
             runs[run.settings.learning_rate, run.settings.clip_threshold] = run
-            self.show_soon()
+            self.show_now()  # the next one may take long
             return 0.0
 
         def end() -> None:

@@ -46,6 +46,8 @@ def test_every_part_of_a_long_run_is_seen_equally_well() -> None:
     quarters = np.histogram(points[:, 0], bins=4)[0]
     assert MOST_POINTS / 2 <= len(points) <= MOST_POINTS + 2
     assert quarters.max() <= 1.1 * quarters.min()
+    thinned_once = curve_of(np.random.default_rng(0).normal(size=1424), [100], MOST_POINTS)[:, 0]
+    assert (thinned_once <= 1024).sum() == 512 and (thinned_once > 1024).sum() == 200
 
 
 def test_a_peak_of_one_step_survives_a_million() -> None:

@@ -164,9 +164,9 @@ def test_running_the_cell_again_leaves_no_thread_of_the_first_map(waiting: Learn
     when(lambda: not later.alive, executor.do_next)
     waiting.start()  # from a page that still shows it
     assert not newer.running and waiting.running
+    wait_until(lambda: len(executor.tasks) == 5 + 6)  # those of the newer map, which were dropped, and its own
     executor.tasks = executor.tasks[5:]
     waiting.worker.pause()
-    wait_until(lambda: len(executor.tasks) == 6)
     while executor.tasks:
         executor.do_next()
     waiting.stop()
