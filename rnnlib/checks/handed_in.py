@@ -15,6 +15,7 @@ from rnnlib.checks.verdict import Verdict, verdict
 from rnnlib.live import recordings
 from rnnlib.live.checkpoints import describe_batches, describe_model
 from rnnlib.live.experiments import MAIN, Experiment
+from rnnlib.live.histories import long_history_of
 from rnnlib.live.settings import Event, Settings
 from rnnlib.training import Trainer, evaluate, perplexity
 
@@ -127,7 +128,7 @@ def _mistake_in_description(saved: dict[str, Any], trainer: Trainer) -> str | No
 
 def _steps_before(trainer: Trainer) -> int:
     """How many steps came before the first one whose numbers are kept."""
-    return len(trainer.history) - len(trainer.history.columns()["loss"])
+    return long_history_of(trainer.history).steps_dropped
 
 
 def _mistake_in_knobs(saved: dict[str, Any], trainer: Trainer) -> str | None:

@@ -230,9 +230,10 @@ class Session(Experiment):
 
     def _train(self) -> float | None:
         """One step for every network, when it is due; a turn of the worker."""
-        if time.monotonic() < self._step_due:
-            return max(0.0, self._step_due - time.monotonic())
-        self._step_due = max(self._step_due, time.monotonic()) + 1 / self.steps_per_second
+        now = time.monotonic()
+        if now < self._step_due:
+            return self._step_due - now
+        self._step_due = now + 1 / self.steps_per_second
         self.advance(min(self.steps_made + 1, self.asked_to))
         ends = self.steps_made >= self.asked_to or MAIN in self.diverged
         if self._is_watched and (ends or self._evaluation_pace.seconds_left == 0):
