@@ -1,11 +1,10 @@
 // A panel of fields: a matrix of numbers as colours, one of which may be selected.
 
 class Field {
-  constructor(plot, canvas) { Object.assign(this, { plot, canvas, image: document.createElement("canvas"), limits: null }); }
+  constructor(plot, canvas) { Object.assign(this, { plot, canvas, image: document.createElement("canvas") }); }
 
   get facts() { return this.plot.store.facts.panels[this.number]; }
   get matrix() { return this.plot.store.get(this.facts.series); }
-  get lines() { return []; }
 
   place(width, height, look) {
     Object.assign(this, { width, height, left: 4.6 * look.size, right: width - 1.2 * look.size, top: 0.5 * look.size, bottom: height - 2.6 * look.size });
@@ -75,6 +74,5 @@ class Field {
     return [`${this.facts.y_name} ${this.facts.rows[row]}, ${this.facts.x_name} ${this.facts.columns[column]}`, `${this.facts.title}: ${said}`];
   }
 
-  markAt() { return undefined; }
   words() { return this.facts.title; }
 }

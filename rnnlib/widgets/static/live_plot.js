@@ -32,6 +32,7 @@ class Plot {
   }
 
   get lastStep() { return this.store.facts.last_step ?? 0; }
+  get marks() { return this.store.lists.marks ?? []; }
   get handle() { return this.store.facts.panels?.find((panel) => panel.handle)?.handle; }
   get handleValue() { return this.handle?.places[this.model.get("handle")]; }   // undefined where it is off
 
@@ -239,7 +240,7 @@ class Plot {
 
   tellMark(mark) { this.told = mark ? { step: mark.step, lines: [mark.sentence] } : null; this.changed(); }
   walkMarks(by) {
-    const marks = this.store.lists.marks ?? [], now = marks.findIndex((mark) => mark.sentence === this.told?.lines[0]);
+    const { marks } = this, now = marks.findIndex((mark) => mark.sentence === this.told?.lines[0]);
     if (marks.length) this.tellMark(marks[Math.max(0, Math.min(marks.length - 1, now < 0 ? (by > 0 ? 0 : marks.length - 1) : now + by))]);
   }
 

@@ -104,12 +104,10 @@ class Panel {
     write(ctx, look, name, this.left + 0.5 * look.size, y - 1);
   }
 
-  get marks() { return this.plot.store.lists.marks ?? []; }
-
   drawMarks(ctx, look) {
     Object.assign(ctx, { strokeStyle: look.grey, lineWidth: 1 });
     ctx.beginPath();
-    for (const { step } of this.marks) { const x = this.xOf(step); ctx.moveTo(x, this.top); ctx.lineTo(x, this.bottom); }
+    for (const { step } of this.plot.marks) { const x = this.xOf(step); ctx.moveTo(x, this.top); ctx.lineTo(x, this.bottom); }
     ctx.stroke();
   }
 
@@ -117,7 +115,7 @@ class Panel {
     if (!this.facts.names_marks) return;
     Object.assign(ctx, { fillStyle: look.grey, textAlign: "left", textBaseline: "top", font: look.font });
     const rows = [];
-    for (const { step, name } of [...this.marks].reverse()) {
+    for (const { step, name } of [...this.plot.marks].reverse()) {
       const x = this.xOf(step), width = ctx.measureText(name).width + 6, start = x + width > this.right ? x - width : x + 3;
       const row = [0, 1, 2, 3].find((each) => (rows[each] ?? Infinity) > start + width);
       if (row === undefined || x < this.left || x > this.right + 1) continue;
@@ -171,7 +169,7 @@ class Panel {
     return told;
   }
 
-  markAt(x) { return this.marks.findLast(({ step }) => this.alongSteps && Math.abs(this.xOf(step) - x) < 5); }
+  markAt(x) { return this.plot.marks.findLast(({ step }) => this.alongSteps && Math.abs(this.xOf(step) - x) < 5); }
 
   words() {                                     // for who cannot see it
     const ends = this.facts.lines.map((line) => [line.name, this.plot.store.get(line.series)]).filter(([name, series]) => name && series.length);
