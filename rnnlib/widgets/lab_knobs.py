@@ -8,15 +8,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from rnnlib.cells import CELLS
 from rnnlib.figures.chart import threshold_name
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.presets import PRESETS
 from rnnlib.live.sessions import MAX_STEPS, Session
 from rnnlib.named_texts import NAMES
 from rnnlib.optimizers import OPTIMIZERS
+from rnnlib.widgets.knobs import cell_choice, float_slider, option_slider
 
-STYLE = {"description_width": "125px"}
+KNOB_WIDTH, NAME_WIDTH = "310px", "125px"
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 CLIP_THRESHOLDS = tuple(10 ** (exponent / 4) for exponent in range(-8, 9))
 PACES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, math.inf)
@@ -24,22 +24,12 @@ OFF = "off"
 NO_PRESET = "choose one"
 
 
-def _wide(**more: Any) -> dict[str, Any]:
-    return {"style": STYLE, "layout": widgets.Layout(width="310px"), **more}
-
-
 def _choice(label: str, options: Any, value: Any) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, value=value, description=label, **_wide())
+    return widgets.Dropdown(options=options, value=value, description=label)
 
 
 def _number(label: str, value: int, most: int, least: int = 1) -> widgets.BoundedIntText:
-    return widgets.BoundedIntText(value=value, min=least, max=most, description=label, **_wide())
-
-
-def _places(label: str, options: Any, value: Any, *, while_moving: bool = True) -> widgets.SelectionSlider:
-    return widgets.SelectionSlider(
-        options=options, value=value, description=label, continuous_update=while_moving, **_wide()
-    )
+    return widgets.BoundedIntText(value=value, min=least, max=most, description=label)
 
 
 class LabKnobs(widgets.VBox):
@@ -52,17 +42,17 @@ class LabKnobs(widgets.VBox):
 
     def __init__(self, session: Session):
         self.preset = _choice("Preset", [NO_PRESET, *PRESETS], NO_PRESET)
-        self.cell = _choice("Cell", [(name.upper(), name) for name in CELLS], "rnn")
-        self.hidden_size = _places("Hidden size", [("8", 8)], 8, while_moving=False)
+        self.cell = cell_choice("rnn")
+        self.hidden_size = option_slider("Hidden size", [("8", 8)], 8, while_moving=False)
         self.learning_rate = widgets.FloatLogSlider(
-            value=1.0, min=-3, max=1.5, step=0.05, readout_format=".3g", description="Learning rate", **_wide()
+            value=1.0, min=-3, max=1.5, step=0.05, readout_format=".3g", description="Learning rate"
         )
         self.clip_by = _choice("Clip by", ["norm", "value", OFF], "norm")
-        self.clip_threshold = _places("Clipping threshold", [("1", 1.0)], 1.0)
+        self.clip_threshold = option_slider("Clipping threshold", [("1", 1.0)], 1.0)
         self.optimizer = _choice("Optimizer", [(name.upper(), name) for name in OPTIMIZERS], "sgd")
-        self.temperature = widgets.FloatSlider(value=0.5, min=0, max=2, step=0.1, description="Temperature", **_wide())
+        self.temperature = float_slider("Temperature", 0.5, 0, 2, 0.1)
         paces = [(f"{pace:g} steps/s" if math.isfinite(pace) else "no limit", pace) for pace in PACES]
-        self.pace = _places("Pace", paces, math.inf)
+        self.pace = option_slider("Pace", paces, math.inf)
         self.steps = _number("Steps (0: no end)", 0, MAX_STEPS, least=0)
         self.text = _choice("Text", NAMES, NAMES[0])
         self.batch_size = _number("Batch size B", 32, 4096)
@@ -75,6 +65,8 @@ class LabKnobs(widgets.VBox):
                 at_reset, self.text, self.batch_size, self.num_steps,
             ]
         )  # fmt: skip
+        for knob in self.children:  # narrower than where there is room
+            knob.layout.width, knob.style.description_width = KNOB_WIDTH, NAME_WIDTH
         for rarely in (self.optimizer, self.steps, at_reset, self.text, self.batch_size, self.num_steps):
             rarely.add_class("lab-rarely")
         self.add_class("lab-knobs")

@@ -151,12 +151,12 @@ class LearningMap(LiveView):
         runs = dict(self.runs)
         pairs = [[(rate, threshold) for rate in self.learning_rates] for threshold in self.clip_thresholds]
         run = runs.get((self.learning_rate.value, self.clip_threshold.value))
-        curve, end = Curves(), Curves()
+        curve, end = Curves(), list[tuple[int, float]]()
         if run is not None:
             curve.extend(np.arange(1, len(run.losses) + 1), [np.exp(np.clip(run.losses, None, 30))])
-            end.extend([len(run.losses)], [[math.exp(min(run.held_out_loss, 30))]])
+            end = [(len(run.losses), math.exp(min(run.held_out_loss, 30)))]
         known = np.array([[_final_perplexity(runs.get(pair)) for pair in row] for row in pairs], np.float32)
-        series = {"map": known, "training": curve.points[0], "held out": end.points[0]}
+        series = {"map": known, "training": curve.points[0], "held out": np.array(end, np.float32).reshape(-1, 2)}
         return Chart(self._panels, series, selected=(self.clip_threshold.index, self.learning_rate.index))
 
     def words(self, result: Chart) -> str:

@@ -53,8 +53,8 @@ class LiveView(View):
         return draw_chart(result)
 
     def describe_news(self) -> list[str]:
-        """What has to be said beside the picture, one sentence each."""
-        return self.describe_problems()
+        """What has to be said beside the picture where nothing went wrong, one sentence each."""
+        return []
 
     def describe_problems(self) -> list[str]:
         """What went wrong, one sentence each."""
@@ -68,7 +68,8 @@ class LiveView(View):
 
     def told(self) -> dict[str, Any]:
         """What stands beside the picture: plain data."""
-        return {"news": self.describe_news(), "alert": bool(self.describe_problems()), "words": self.text}
+        problems = self.describe_problems()
+        return {"news": problems or self.describe_news(), "alert": bool(problems), "words": self.text}
 
     def make_buttons(self, actions: Sequence[Action]) -> list[widgets.Button]:
         """A button for each action.  `self.buttons` has them by label."""

@@ -55,8 +55,8 @@ class SessionView(LiveView):
         return [problem for problem in problems if problem]
 
     def describe_news(self) -> list[str]:
-        """Problems, or else the last change and when it took effect."""
-        return self.describe_problems() or [sentence_of(event) for event in self.session.events[-1:]]
+        """The last change, and when it took effect."""
+        return [sentence_of(event) for event in self.session.events[-1:]]
 
     def describe_status(self) -> str:
         """What it is doing, how fast, and that the kernel is there."""

@@ -19,7 +19,7 @@ from rnnlib.live import recordings
 from rnnlib.live.diary import Entry
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.presets import PRESETS
-from rnnlib.live.sessions import Session, tokens_per_second
+from rnnlib.live.sessions import MAX_STEPS, Session, tokens_per_second
 from rnnlib.live.settings import Settings
 from rnnlib.widgets.knobs import row
 from rnnlib.widgets.lab_chart import STEPS_OF_CLIPPED_COUNT, LabChart
@@ -147,7 +147,7 @@ class TrainingLab(SessionView):
         self.session.steps_per_second = steps_per_second
 
     def _start(self) -> None:
-        self.session.start(*[self.knobs.steps.value] if self.knobs.steps.value else [])
+        self.session.start(self.knobs.steps.value or MAX_STEPS)
 
     def _reset(self) -> None:
         knobs = self.knobs
