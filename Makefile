@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: lab test lint unit-tests notebook-tests browser-tests notebooks bench
+.PHONY: lab test lint unit-tests claims notebook-tests browser-tests notebooks bench
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --allow-root
 
 # Everything, what fails quickest first. The browser tests come last and run alone: they measure.
-test: lint unit-tests notebook-tests browser-tests
+test: lint unit-tests claims notebook-tests browser-tests
 
 lint: .venv/test-installed
 	$(BIN)/ruff format --check .
@@ -18,22 +18,27 @@ lint: .venv/test-installed
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python -m tools.notebooks check
 
 unit-tests: .venv/test-installed
 	$(BIN)/pytest -n 2 --cov=rnnlib tests/unit tests/house tests/install
 
+# What the notebooks say of runs, over several seeds.
+claims: .venv/test-installed
+	$(BIN)/pytest --durations=5 tests/claims
+
 # --dist loadscope: the cells of a notebook stay together, in one process.  One thread for each of the two notebooks that
 # run side by side: OpenMP's threads spin while they wait, and four on two cores took 20 times as long as two.
+# tools.stored_numbers compares what is stored, outputs and numbers in the texts, with what it runs anyway.
 notebook-tests: .venv/test-installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -p tools.stored_numbers --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
 
 browser-tests: .venv/test-installed
 	$(BIN)/pytest tests/browser
 
 # Execute notebooks/src/*.py into notebooks/*.ipynb.
 notebooks: .venv/test-installed
-	$(BIN)/python tools/notebooks.py build
+	$(BIN)/python -m tools.notebooks build
 
 bench: .venv/test-installed
 	$(BIN)/python -m bench

@@ -1,12 +1,14 @@
 """Notebooks are written as notebooks/src/*.py (jupytext's percent format) and read as notebooks/*.ipynb.
 
-python tools/notebooks.py build [name ...]    convert, execute and clean all notebooks, or those named
-python tools/notebooks.py check               one sentence for everything that is not as it should be
+python -m tools.notebooks build [name ...]    convert, execute, fill in and clean all notebooks, or those named
+python -m tools.notebooks check               one sentence for everything that is not as it should be
+
+text_cells.py says what a text cell may hold, budget.py what a notebook may ask of its reader; claims.py finds the tests
+of what is said of runs.  stored_numbers.py is for pytest: it compares a stored notebook with a fresh run.
 """
 
 import argparse
 import hashlib
-import re
 import sys
 import time
 from collections import Counter
@@ -19,9 +21,25 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from rnnlib.files import write_atomically
+from tools.budget import budget_faults
+from tools.claims import claim_faults
+from tools.text_cells import (
+    FIELD,
+    code_that_prints,
+    fields,
+    filled_in,
+    is_filled_in,
+    notes,
+    numbers_in_code,
+    printed_values,
+    typed_numbers,
+    without_notes,
+)
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS, CLAIMS = ROOT / "notebooks", ROOT / "tests" / "claims"
 CELL_SECONDS = 300
+QUESTION = "asks for numbers"  # in the metadata of a cell that is there while a notebook is built
 # All that a notebook says of itself: what else Jupyter writes there (versions, widget states) changes with the machine.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -30,23 +48,24 @@ METADATA = {
 # Without the widgets' state, which is not stored, a widget's view shows an error; its image and its text do not.
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
-LINES_OF_CODE = 25
-WORDS_OF_TEXT = 120
-CELLS_TO_FIRST_PICTURE = 4
-CODE_CELLS_IN_A_ROW = 2
-IMPORTS = 5
-
 # ---------------------------------------------------------------------------------------- building
 
 
+def read_source(source: Path) -> NotebookNode:
+    """The notebook as it is written."""
+    return jupytext.read(source, fmt="py:percent")
+
+
 def from_source(source: Path) -> NotebookNode:
-    """The notebook that `source` describes, not executed yet."""
-    notebook = jupytext.read(source, fmt="py:percent")
+    """The notebook that `source` describes, without notes, not executed and not filled in yet."""
+    notebook = read_source(source)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata = nbformat.from_dict(METADATA)
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note to itself on blank lines in the source
+        if cell.cell_type != "code":
+            cell.source = without_notes(cell.source)
         # Named after their content, cells keep their ids when others come and go: a rebuild differs only where it must.
         name = hashlib.sha1(f"{cell.cell_type} {cell.source}".encode()).hexdigest()[:12]
         seen[name] += 1
@@ -55,7 +74,8 @@ def from_source(source: Path) -> NotebookNode:
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run all cells in `folder` and keep of their outputs what every reader sees alike."""
+    """Run all cells in `folder`, fill in the texts, and keep of the outputs what every reader sees alike."""
+    notebook.cells = with_questions(notebook.cells)
     NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -65,6 +85,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         store_widget_state=False,
         coalesce_streams=True,  # how a printed text was cut into messages depends on the machine's mood
     ).execute()
+    notebook.cells = with_answers(notebook.cells)
     notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = number
@@ -72,6 +93,24 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
             output.get("data", {}).pop(WIDGET_VIEW, None)
             if output.output_type == "execute_result":
                 output.execution_count = number
+
+
+def with_questions(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells, and before each text with fields a cell that prints what is to be filled in."""
+    asked = []
+    for cell in cells:
+        if cell.cell_type != "code" and (wanted := fields(cell.source)):
+            asked.append(nbformat.v4.new_code_cell(code_that_prints(wanted), metadata={QUESTION: True}))
+        asked.append(cell)
+    return asked
+
+
+def with_answers(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells without those that print, and what they have printed in the texts after them."""
+    for question, text in zip(cells, cells[1:], strict=False):
+        if QUESTION in question.metadata:
+            text.source = filled_in(text.source, printed_values(question.outputs[0].text))
+    return [cell for cell in cells if QUESTION not in cell.metadata]
 
 
 def build(source: Path) -> None:
@@ -93,19 +132,47 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 # ---------------------------------------------------------------------------------------- checking
 
 
-def check(folder: Path) -> list[str]:
-    """Everything that is wrong with the notebooks in `folder`, one sentence each."""
+def check(folder: Path, claims: Path) -> list[str]:
+    """Everything that is wrong with the notebooks in `folder` and the tests of their claims, one sentence each."""
     sources = sorted((folder / "src").glob("*.py"))
     built = {built_from(source): source for source in sources}
     faults = [f"{path.stem}: has no source in src." for path in sorted(folder.glob("*.ipynb")) if path not in built]
     for path, source in built.items():
+        found = text_faults(read_source(source))
         if not path.exists():
-            faults.append(f"{path.stem}: has not been built; run `make notebooks`.")
-            continue
-        notebook = nbformat.read(path, as_version=4)
-        found = differences(from_source(source), notebook) + output_faults(notebook) + budget_faults(notebook)
+            found.append("has not been built; run `make notebooks`.")
+        else:
+            notebook = nbformat.read(path, as_version=4)
+            found += differences(from_source(source), notebook) + output_faults(notebook) + budget_faults(notebook)
         faults += [f"{path.stem}: {fault}" for fault in found]
+    return faults + claim_faults({source.stem: claims_of(read_source(source)) for source in sources}, claims)
+
+
+def text_faults(notebook: NotebookNode) -> list[str]:
+    """Numbers that somebody measured and typed, and notes that lead nowhere."""
+    known = numbers_in_code(cell.source for cell in code_cells(notebook))
+    faults = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code":
+            continue
+        if typed := ", ".join(typed_numbers(cell.source, known)):
+            faults.append(
+                f"cell {number} has numbers that no code sets, {typed}: write {{{{ expression:format }}}}, or "
+                f"<!-- given: {typed} --> if they are not measured."
+            )
+        if "{{" in FIELD.sub("", cell.source):
+            faults.append(f"cell {number} has {{{{ without an expression, a format and }}}}.")
+        if "<!--" in without_notes(cell.source):
+            faults.append(f"cell {number} has a note that is none of: claim, given, measured.")
+        for path in notes(cell.source, "measured"):
+            if not (ROOT / path).exists():
+                faults.append(f"cell {number} was measured by {path}, which is not there.")
     return faults
+
+
+def claims_of(notebook: NotebookNode) -> list[str]:
+    """The names of all claims."""
+    return [name for cell in notebook.cells if cell.cell_type != "code" for name in notes(cell.source, "claim")]
 
 
 def differences(expected: NotebookNode, stored: NotebookNode) -> list[str]:
@@ -115,7 +182,8 @@ def differences(expected: NotebookNode, stored: NotebookNode) -> list[str]:
         surplus = sorted(set(stored.metadata) - set(expected.metadata))
         return [f"its metadata are not those of its source {surplus or ''}; {way_out}".replace(" ;", ";")]
     for number, (one, other) in enumerate(zip(expected.cells, stored.cells, strict=False), start=1):
-        if any(one.get(part) != other.get(part) for part in ("cell_type", "source", "metadata", "id")):
+        same = all(one.get(part) == other.get(part) for part in ("cell_type", "metadata", "id"))
+        if not same or not is_filled_in(one.source, other.source):
             return [f"cell {number} is not the one of its source; {way_out}"]
     if len(expected.cells) != len(stored.cells):
         return [f"has {len(stored.cells)} cells, its source has {len(expected.cells)}; {way_out}"]
@@ -139,52 +207,6 @@ def output_faults(notebook: NotebookNode) -> list[str]:
     return faults
 
 
-def budget_faults(notebook: NotebookNode) -> list[str]:
-    """Where the notebook asks more of its reader than was agreed."""
-    faults = []
-    code_in_a_row = 0
-    for number, cell in enumerate(notebook.cells, start=1):
-        is_code = cell.cell_type == "code"
-        code_in_a_row = code_in_a_row + 1 if is_code else 0
-        if code_in_a_row == CODE_CELLS_IN_A_ROW + 1:
-            faults.append(f"cell {number} is the third code cell in a row; say a sentence between them.")
-        if is_code and (lines := len(cell.source.splitlines())) > LINES_OF_CODE:
-            faults.append(f"cell {number} has {lines} lines of code; {LINES_OF_CODE} is the most.")
-        if not is_code and (words := count_words(cell.source)) > WORDS_OF_TEXT:
-            faults.append(f"cell {number} has {words} words; {WORDS_OF_TEXT} is the most.")
-        if any(re.search(r"!\[[^]]*\]\(\s*https?:|<img[^>]*\ssrc=[\"']?https?:", text) for text in texts(cell)):
-            faults.append(f"cell {number} shows an image from the network; put it into the notebook.")
-    if not any(shows_picture(cell) for cell in notebook.cells[:CELLS_TO_FIRST_PICTURE]):
-        faults.append(f"shows no picture in its first {CELLS_TO_FIRST_PICTURE} cells.")
-    imports = sum(
-        len(re.findall(r"^\s*(?:import|from\s+\S+\s+import)\s", cell.source, re.M)) for cell in code_cells(notebook)
-    )
-    if imports > IMPORTS:
-        faults.append(f"has {imports} imports; {IMPORTS} is the most.")
-    return faults
-
-
-def count_words(text: str) -> int:
-    """The words that are read as words: no code blocks, tables, HTML tags or images; a formula counts as one."""
-    text = re.sub(r"^\|.*$", " ", text, flags=re.M)
-    text = re.sub(r"```.*?```|<[^>]+>|!\[[^]]*\]\([^)]*\)", " ", text, flags=re.S)
-    text = re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$", "formula", text, flags=re.S)
-    return len(re.findall(r"\w[\w'’.-]*", text))
-
-
-def texts(cell: NotebookNode) -> list[str]:
-    """What can show an image: a text cell, or an output in HTML or Markdown."""
-    if cell.cell_type != "code":
-        return [cell.source]
-    data = [output.get("data", {}) for output in cell.outputs]
-    return [item[kind] for item in data for kind in ("text/html", "text/markdown") if kind in item]
-
-
-def shows_picture(cell: NotebookNode) -> bool:
-    drawn = any(kind.startswith("image/") for output in cell.get("outputs", []) for kind in output.get("data", {}))
-    return drawn or any(re.search(r"!\[|<img\s|<svg\s", text) for text in texts(cell))
-
-
 # ---------------------------------------------------------------------------------------- commands
 
 
@@ -196,7 +218,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     if arguments.command == "check":
-        if faults := check(NOTEBOOKS):
+        if faults := check(NOTEBOOKS, CLAIMS):
             sys.exit("\n".join(faults))
         return
     known = {source.stem: source for source in sorted((NOTEBOOKS / "src").glob("*.py"))}

@@ -1,5 +1,7 @@
 """tools/notebooks.py on small notebooks: what it builds, and that its check finds what it is there to find."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tools import notebooks
+from tools import budget, notebooks
 
 SOURCE = """\
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -21,7 +23,8 @@ widgets.FloatSlider(description="rate")
 
 
 # %% [markdown]
-# A sentence.
+# A sentence with {{ 1 + 1:.1f }} numbers, {{ "of":s }} which none is typed.
+# <!-- given: 7 -->
 
 # %%
 from IPython.display import SVG
@@ -54,11 +57,11 @@ def spoil(folder: Path, change: Callable[[NotebookNode], object]) -> list[str]:
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     nbformat.write(notebook, path)
-    return notebooks.check(folder)
+    return notebooks.check(folder, folder)
 
 
 def test_a_built_notebook_passes_the_check(folder: Path) -> None:
-    assert notebooks.check(folder) == []
+    assert notebooks.check(folder, folder) == []
     assert [path.name for path in folder.glob("*.ipynb")] == ["01_tiny.ipynb"]
 
 
@@ -71,6 +74,35 @@ def test_a_built_notebook_keeps_text_and_slides_and_drops_what_a_machine_decides
     assert slider.outputs[0].text == "one\ntwo\n"
     assert list(slider.outputs[1].data) == ["text/plain"]
     assert notebook.metadata == notebooks.METADATA
+
+
+def test_a_built_text_has_its_numbers_and_no_notes_and_the_cell_that_asked_is_gone(folder: Path) -> None:
+    notebook = nbformat.read(folder / "01_tiny.ipynb", as_version=4)
+    assert notebook.cells[2].source == "A sentence with 2.0 numbers, of which none is typed."
+    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "markdown", "code"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("It has 3.72.", "has numbers that no code sets, 3.72: write"),
+        ("It has {{ 1 + 1 }}.", "has {{ without an expression, a format and }}."),
+        ("Slow. <!-- claim: slow -->", "has a note that is none of: claim, given, measured."),
+        ("# 3.72\n# <!-- measured: bench/nothing.py -->", "was measured by bench/nothing.py, which is not there."),
+    ],
+)
+def test_the_check_finds_a_text_whose_numbers_come_from_nowhere(folder: Path, text: str, said: str) -> None:
+    source = folder / "src/01_tiny.py"
+    source.write_text(SOURCE.replace("# # Tiny", f"# # Tiny\n# {text}"))
+    assert any(fault.startswith(f"01_tiny: cell 1 {said}") for fault in notebooks.check(folder, folder))
+
+
+def test_the_check_finds_a_claim_without_a_test(folder: Path) -> None:
+    source = folder / "src/01_tiny.py"
+    source.write_text(SOURCE.replace("# # Tiny", "# # Tiny\n# <!-- claim: all_is_well -->"))
+    assert f"01_tiny: claims all_is_well, but there is no test_all_is_well in {folder.name}." in notebooks.check(
+        folder, folder
+    )
 
 
 def test_a_new_first_cell_changes_no_other_id(folder: Path) -> None:
@@ -120,18 +152,39 @@ def test_the_check_finds_an_edited_notebook(folder: Path, change: Callable[[Note
 
 
 def test_the_check_finds_an_edited_source(folder: Path) -> None:
-    (folder / "src/01_tiny.py").write_text(SOURCE.replace("A sentence", "Another sentence"))
-    assert notebooks.check(folder) == [
+    (folder / "src/01_tiny.py").write_text(SOURCE.replace("which none", "which no"))
+    assert notebooks.check(folder, folder) == [
         "01_tiny: cell 3 is not the one of its source; edit its source in src, and run `make notebooks`."
     ]
 
 
 def test_the_check_finds_a_notebook_without_source_and_a_source_without_notebook(folder: Path) -> None:
     (folder / "src/01_tiny.py").rename(folder / "src/02_other.py")
-    assert notebooks.check(folder) == [
+    assert notebooks.check(folder, folder) == [
         "01_tiny: has no source in src.",
         "02_other: has not been built; run `make notebooks`.",
     ]
+
+
+def compared_with_a_fresh_run(folder: Path) -> str:
+    """What nbval says with the plugin."""
+    plugin = ["-p", "tools.stored_numbers", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", *plugin, str(folder / "01_tiny.ipynb")]
+    return subprocess.run(command, capture_output=True, text=True, cwd=notebooks.ROOT).stdout
+
+
+def test_a_built_notebook_shows_what_a_fresh_run_shows(folder: Path) -> None:
+    assert "2 passed" in compared_with_a_fresh_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("stored", "other"), [("with 2.0 numbers", "with 3.0 numbers"), ('"one\\n",', '"won\\n",')], ids=["text", "output"]
+)
+def test_a_stored_number_or_word_that_a_fresh_run_does_not_show_is_found(folder: Path, stored: str, other: str) -> None:
+    path = folder / "01_tiny.ipynb"
+    path.write_text(path.read_text().replace(stored, other).replace('"nbval-check-output"', '"only-run"'))
+    said = compared_with_a_fresh_run(folder)
+    assert "1 failed, 1 passed" in said and "and a fresh run" in said, said
 
 
 CODE, TEXT = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
@@ -163,4 +216,4 @@ PICTURE = TEXT("![the network](attachment:network.png)")
     ],
 )
 def test_the_budget_is_counted(cells: list[NotebookNode], said: list[str]) -> None:
-    assert notebooks.budget_faults(nbformat.v4.new_notebook(cells=cells)) == said
+    assert budget.budget_faults(nbformat.v4.new_notebook(cells=cells)) == said
