@@ -35,6 +35,7 @@ from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProduc
 #
 # **Predict first.** The spectral radius is 1, so the largest eigenvalue neither grows nor shrinks anything. Will the blue curve be level? And
 # what will happen at 0.5 and at 1.5?
+# <!-- given: 1.5 -->
 
 # %% slideshow={"slide_type": "slide"}
 products = JacobianProducts()
@@ -46,6 +47,7 @@ products
 # **Try this.** (1) tanh, radius 1: it falls all the same, because $1 - h^2$ is below 1. (2) Radius 1.5: it grows at first and ends near where
 # it began. Driven units sit near $\pm 1$, where the slope is small. Radius 2: it explodes. (3) Linear: now the radius alone decides, 0.9 or 1.1
 # make all the difference. (4) Orthogonal and linear, radius 1: level, for ever. (5) Sigmoid: no radius up to 2 saves it.
+# <!-- given: 1.5, 0.9, 1.1 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three problems, and this is the first two
@@ -67,10 +69,11 @@ products
 # (Pascanu, Mikolov and Bengio 2013).
 
 # %% [markdown]
-# By hand, with one unit: $w = 0.9$ and a slope of 0.8 give $0.72$ a step, and $0.72^{10} = 0.037$. Now with the initialisation that the
+# By hand, with one unit: $w = 0.9$ and a slope of 0.8 give $0.72$ a step, and $0.72^{10} =$ {{ 0.72**10:.3f }}. Now with the initialisation that the
 # standard text uses, normal numbers of size 0.01, here for 32 units.
 #
 # **Predict first.** How much of a gradient is left after ten steps?
+# <!-- given: 0.9, 0.8, 0.72 -->
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
@@ -96,6 +99,7 @@ print("bounds broken:", broken)
 #
 # Where gradients explode, the error looks like a landscape with a wall. The smallest network that has one has a single unit:
 # $x_t = w\, s(x_{t-1}) + b$ from $x_0 = 0.5$, with the sigmoid $s$, and after 50 steps the error $E = (s(x_{50}) - 0.7)^2$.
+# <!-- given: 50, 0.7 -->
 
 # %%
 figures.cliff_surface()
@@ -104,6 +108,7 @@ figures.cliff_surface()
 # *Two plains and a wall between them. (The teeth at its edge are those of the drawing's grid.)*
 #
 # The wall is there because 50 steps decide between two fates of $x$: to settle high or low. How steep is it? Along $w = 4.64$:
+# <!-- given: 50 -->
 
 # %% tags=["nbval-check-output"]
 slopes = {b / 1000: math.hypot(*cliff.cliff_gradient(4.64, b / 1000)) for b in range(-2600, -2200)}
@@ -144,6 +149,7 @@ clipping
 # **Try this.** (1) Move the second component through 0: green swings, blue does not. (2) Set both equal: now both point the same way.
 #
 # In two dimensions the angle is at most 45 degrees. In a real network, with thousands of components?
+# <!-- given: 45 -->
 
 # %% tags=["nbval-check-output"]
 corpus = text.load_corpus("story")
@@ -231,8 +237,9 @@ rescued
 # *Top left: green leaves the axes within a few steps; blue learns. Bottom left: nearly every gradient of blue is above the threshold, and all
 # these steps are exactly $8 \cdot 0.25 = 2$ long.*
 #
-# At threshold 1 blue is lost as well: in a run of 600 steps of ours its perplexity ended above a billion, at 0.25 at 5.1. Clipping does not make
+# At threshold 1 blue is lost as well: its perplexity ends above that of a blind guess, where at 0.25 it has learned. Clipping does not make
 # a learning rate harmless. It makes steps short, and here short enough.
+# <!-- claim: at_learning_rate_eight_a_threshold_of_a_quarter_learns_and_one_of_one_is_lost -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A run in which clipping does nothing
@@ -326,7 +333,7 @@ gru_gates
 # *The update gate $z$ of a GRU trained in the same way: open keeps the old state, shut takes the new candidate.*
 #
 # **Try this.** (1) Most of the picture is dark: this network renews itself with nearly every letter. (2) Where do almost all units hold on at once?
-# Where this was built there are two such columns, at characters 8 and 69. Count in the text: both are the *u* after a *q*. It is no news, and the
+# Where this was built the two lightest columns are at characters {{ int(gru_gates.values[1].mean(1).argsort()[-2:].min()):d }} and {{ int(gru_gates.values[1].mean(1).argsort()[-2:].max()):d }}. Count in the text: both are the *u* after a *q*. It is no news, and the
 # gates know. (3) Switch to *reset*: how much of the old state goes into the candidate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -396,6 +403,7 @@ checks.gru_step(my_gru_step)
 #
 # **Predict first.** At a delay of 30 steps, who solves it first, and who never? (Chance is wrong in 75 %, and whoever remembers one symbol in
 # 50 %.)
+# <!-- given: 75, 50 -->
 
 # %% slideshow={"slide_type": "slide"}
 race = MemoryRace(delay=30, most_steps=300)
@@ -410,6 +418,7 @@ race
 # **Try this.** (1) Delay 5, then Start: everybody can. (2) Delay 60: who is left? (3) *Adding*: two of sixty numbers are marked, and the answer is their
 # sum. The order of arrival changes. (4) *Copying* at delay 10: now a rotation is the best thing to begin with, because all has to be kept as it
 # is.
+# <!-- given: 60 -->
 
 # %% [markdown]
 # One race proves little. Three of each, up to 1,500 steps (`python -m bench.memory` repeats it); median steps to success, and the range:
@@ -427,12 +436,14 @@ race
 # From a delay of 30 on the plain RNN cannot be relied upon, and it never adds. A rotation to begin with is the quickest for order and no help
 # for adding. The gates solve what the RNN cannot, up to a point: at 60 steps they mostly ran out of time. The IRNN alone solved everything, a
 # network without a gate. A good beginning and a gate are two cures for one disease.
+# <!-- measured: bench/memory.json -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The third problem: time
 #
 # Everything so far was about gradients. The third problem is the clock. Step $t$ needs $h_{t-1}$; no machine can begin with step 35 before step
 # 34 is done.
+# <!-- given: 35, 34 -->
 #
 # **Predict first.** The next cell measures forward and backward passes on your machine. Which of $T$, $B$, $H$ can you make four times as large for nearly
 # nothing?
@@ -540,6 +551,7 @@ checks.time_stays_time(my_loss)
 #
 # It may, and it need not. Above 1 explosion is possible; tanh units near ±1 have slopes far below 1 and usually make it vanish.
 # </details>
+# <!-- given: 1.2 -->
 #
 # <details><summary>What does clipping by norm keep, and what does it lose?</summary>
 #

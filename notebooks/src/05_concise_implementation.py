@@ -32,6 +32,7 @@ from rnnlib.widgets import NextCharacter, TrainingLab
 #
 # **Predict first.** The learning rate is 1. If you move it to 0.1 while the network trains, will the blue curve jump, bend or
 # stay as it is? Then do it: click the slider, use the arrow keys.
+# <!-- given: 0.1 -->
 
 # %% slideshow={"slide_type": "slide"}
 lab = TrainingLab(hidden_size=128)
@@ -227,6 +228,7 @@ for name, trainer in trainers.items():
 # | LSTM concise | 1.1 at 234,815 | 1.04 at 25,843 | 8.8 | 138.6 |
 # | Deep LSTM (2 layers) | 1.0 at 186,006 | 1.05 at 11,136 | 8.9 | 76.2 |
 # | Bidirectional LSTM | not printed | 1.15 at 13,769 | 1.0 | 1.0 |
+# <!-- measured: bench/results.json -->
 
 # %% [markdown]
 # *Ours: one run each, one after another, on a virtual machine with two CPU cores (AVX2), float32, 2026-11-24. Printed: one
@@ -236,6 +238,7 @@ for name, trainer in trainers.items():
 # perplexity is best after a few epochs, and at the end every network but the last is worse than a blind guess, which has 28. A 4-gram
 # counted on the same 10,000 characters has 7.78: no network that reads in one direction reaches it, even at its best. And the one that reads
 # in both? It is too good to be true; we come to it below.
+# <!-- measured: bench/results.json -->
 
 # %% [markdown]
 # From scratch and concise agree line by line.
@@ -265,7 +268,7 @@ ax.annotate(
 drawing
 
 # %% [markdown]
-# *Blue falls to about 1.5. Orange is lowest, between 7 and 8, within the first 600 steps, and then climbs beyond 15.*
+# *Blue falls to {{ training.perplexity(trainer.history.columns()["loss"][-50:].mean()):.1f }}. Orange is lowest, {{ min(held_out.values()):.1f }}, at step {{ min(held_out, key=held_out.get):, }}, and then climbs to {{ list(held_out.values())[-1]:.0f }}.*
 #
 # The network learns its 10,000 characters by heart, and gets worse at everything else. Training perplexity alone would have called
 # this success. And at no moment does it reach the dashed line: a 4-gram, counted in milliseconds, predicts unseen text better. That
@@ -298,7 +301,7 @@ honest = torch.nn.functional.cross_entropy(logits[-1], windows[-1]).detach()
 print(f"perplexity of the character after the last: {training.perplexity(float(honest)):.1f}")
 
 # %% [markdown]
-# From 1.03 to 6: without a future to look at, most of what it could do is gone. A bidirectional network cannot write, either, because
+# From {{ training.perplexity(training.evaluate(both_ways, short.held_out)):.2f }} to {{ training.perplexity(float(honest)):.1f }}: without a future to look at, most of what it could do is gone. A bidirectional network cannot write, either, because
 # what it would have to look at is what it is about to write. Here `sampling.write` refuses it in one sentence.
 #
 # Beware of a language model that is too good. It may have read the answer.
@@ -342,6 +345,7 @@ view
 #
 # **Try this.** Temperature to 0: the text runs into a loop. To 2: letters. Back to 1 and *k* to 3: bold, but never absurd. Then
 # change the prefix to half a word, and watch a single bar take everything.
+# <!-- given: 3 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Save, load, continue
@@ -399,6 +403,8 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 #     my_trainer.run(steps)
 # ```
 # </details>
+# <!-- claim: the_solution_folded_into_notebook_05_beats_counting_within_500_steps -->
+# <!-- given: 3.67, 3.72, 500 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The whole lab
@@ -417,6 +423,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # A **Preset** begins anew with settings that show one thing.
 #
 # **Predict first:** fork, then move the learning rate of the blue network to 5. Which one will be ahead after 500 steps?
+# <!-- given: 5, 500 -->
 
 # %% slideshow={"slide_type": "slide"}
 full_lab = TrainingLab(name="full lab", cell="gru", hidden_size=64)

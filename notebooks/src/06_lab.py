@@ -34,6 +34,7 @@ from rnnlib.widgets import LearningMap, TrainingLab
 #
 # **Predict first.** You fork, set the learning rate ten times lower for the blue network, and let both train. Which is ahead after
 # 20 steps? And after 500? Then do it. (The steps can be counted for you: enter a number at "Steps".)
+# <!-- given: 500 -->
 
 # %% slideshow={"slide_type": "slide"}
 lab = TrainingLab(hidden_size=64, learning_rate=2.0)
@@ -45,8 +46,10 @@ lab
 #
 # <details><summary>What we found after the fork</summary>
 #
-# 20 steps later blue is ahead, 6.5 to 6.8: shorter steps make less noise. 500 steps later green is, 4.8 to 5.8: it has walked further.
+# 20 steps later blue is ahead: shorter steps make less noise. 500 steps later green is: it has walked further.
 # </details>
+# <!-- claim: after_a_fork_a_rate_ten_times_lower_is_ahead_20_steps_later_and_behind_500_steps_later -->
+# <!-- given: 500 -->
 #
 # **Try this.** Change one thing at a time, and write your guess down before you do.
 #
@@ -63,6 +66,7 @@ lab
 # You have now seen some curves. Was that learning rate good, or good *with that threshold*? Two knobs that act together need a map: one
 # network for every pair, all with the same first weights and the same batches.
 #
+# <!-- given: 42 -->
 # The next cell trains 42 small networks, 200 steps each. They learn in the background, one after another, while you read on.
 #
 # **Predict first.** (1) In which corner will networks diverge? (2) In which part of the map does the threshold make no difference at
@@ -82,6 +86,7 @@ learning_map
 
 # %% [markdown]
 # Here is the whole map, as it looks when all 42 are trained:
+# <!-- given: 42 -->
 
 # %% slideshow={"slide_type": "slide"}
 learning_map.wait()
@@ -127,9 +132,10 @@ for product in (1 / 16, 1 / 4):
 #
 # <details><summary>What we found</summary>
 #
-# RNN: 10 crosses of 42. GRU: 5. LSTM: none, its worst corner still learns. Adam: none, and *no rows*: it divides every gradient by its usual
+# RNN: {{ sum(run.diverged for run in learning_map.runs.values()):d }} crosses. GRU: fewer. LSTM: none, its worst corner still learns. Adam: none, and *no rows*: it divides every gradient by its usual
 # size, so that shortening all of them changes next to nothing.
 # </details>
+# <!-- claim: a_map_has_fewer_crosses_for_a_gru_than_for_an_rnn_and_none_for_an_lstm, a_map_for_adam_has_no_crosses_and_no_rows -->
 
 # %% [markdown]
 # <details><summary>Larger maps, on more than one machine</summary>
@@ -162,6 +168,7 @@ for event in recorded.events:
 
 # %% [markdown]
 # **Predict first:** you train it again from this file. Will the loss of step 450 be close, or equal?
+# <!-- given: 450 -->
 
 # %%
 again = recordings.replay("saved/recorded.session")
@@ -169,6 +176,7 @@ losses = [session.trainers["main"].history.columns()["loss"] for session in (rec
 assert (losses[0] == losses[1]).all()
 
 # %% [markdown]
+# <!-- given: 449, 200 -->
 # Equal, and so are all 449 before. An experiment that cannot be repeated is an anecdote; this one is a file of 200 kB.
 #
 # The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)`, or **Open** in the lab,
@@ -197,8 +205,10 @@ checks.handed_in("saved/better.session")
 # It names the step. Changed weights, events, settings or texts are named in the same way.
 #
 # One limit: *bit for bit* holds on one kind of machine. Another kind, or a GPU, rounds differently, by about one part in $10^7$. We scaled
-# all first weights by that much. After 1,500 steps at learning rate 1 the losses differed by less than 1 in 10,000; at learning rate 8,
-# clipped at 0.25, by more than half within 50. The check tells such a drift from a jump, accuses nobody of it, and says where to verify.
+# all first weights by that much. Within 50 steps the losses of two such networks differ by less than 1 in 1,000 at learning rate 1, and by more than a
+# tenth at learning rate 8, clipped at 0.25. The check tells such a drift from a jump, accuses nobody of it, and says where to verify.
+# <!-- claim: within_50_steps_rounding_drifts_little_at_rate_1_and_far_at_rate_8 -->
+# <!-- given: 1,000, 0.25, 50 -->
 
 # %% [markdown]
 # <details><summary>For instructors: a whole folder</summary>
@@ -223,12 +233,14 @@ sick.session.run(60)
 sick
 
 # %% [markdown]
-# *Perplexity, 29 at first, is above 40 at the third step and above a billion at the fifth. Its gradients were no longer than 3 until then:
+# *Perplexity is {{ training.perplexity(sick.session.trainers["main"].history.columns()["loss"][0]):.0f }} at the first step, {{ training.perplexity(sick.session.trainers["main"].history.columns()["loss"][2]):.0f }} at the third and {{ training.perplexity(sick.session.trainers["main"].history.columns()["loss"][4]):.0e }} at the fifth. Until then no gradient was longer than {{ sick.session.trainers["main"].history.columns()["gradient_norm"][:4].max():.1f }}:
 # a learning rate of 8 is enough.*
 #
-# Too late to lower the rate: at rate 1 from here on, it is no better than a blind guess 600 steps later. So turn **one** knob *before
+# Too late to lower the rate: at rate 1 from here on, its perplexity is still above 15 after 600 more steps. So turn **one** knob *before
 # the first step*, such that the training perplexity is below 10 after 200 steps. The map above knows two ways. Steps can be too short,
 # too.
+# <!-- claim: a_network_that_was_lost_at_rate_8_has_not_recovered_600_steps_later_at_rate_1 -->
+# <!-- given: 600, 15 -->
 
 
 # %%
@@ -252,6 +264,7 @@ checks.rescues(my_rescue, sick.session, steps=200, perplexity_below=10)
 #
 # Perplexity about 7. `session.set(learning_rate=1.0)` does as well; 0.25 is too little.
 # </details>
+# <!-- measured: tests/unit/test_checks_06.py -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Challenge 2: beat the 4-gram in 300 steps (15 minutes, hard)
@@ -260,6 +273,7 @@ checks.rescues(my_rescue, sick.session, steps=200, perplexity_below=10)
 #
 # **Predict first:** would you rather spend the steps at one learning rate, or let it fall? Try both in the lab, where you can turn it
 # while the network trains, and watch the orange curve.
+# <!-- measured: tests/unit/test_checks_06.py -->
 
 # %%
 corpus = text.load_corpus("story")
@@ -285,6 +299,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=300)
 #     my_trainer.run(steps)
 # ```
 # </details>
+# <!-- measured: tests/unit/test_checks_06.py -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Challenge 3: hand in your best session (10 minutes, medium)
@@ -307,6 +322,7 @@ checks.handed_in(my_file, step_budget=1500)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Challenge 4: make an RNN remember (8 minutes, medium)
 #
+# <!-- given: 30 -->
 # In the race of notebook 04 the plain RNN did not solve temporal order at delay 30. Same layer, same training, 300 steps: only its *first* weights are yours.
 # Change them in place.
 #
