@@ -5,8 +5,8 @@ Here are the names that a notebook draws with; each view takes what else it need
 
 from rnnlib.figures.gradient_problems import cliff_surface
 from rnnlib.figures.gradients import gradient_map_image
+from rnnlib.figures.networks import inputs_and_outputs, three_networks
 from rnnlib.figures.perplexity import perplexity_axes, perplexity_curves, zipf
-from rnnlib.figures.small_network import inputs_and_outputs
 from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, label_lines, panels
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "panels",
     "perplexity_axes",
     "perplexity_curves",
+    "three_networks",
     "zipf",
 ]

@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from rnnlib.figures.style import BLUE, COLORS, GREY, MONOSPACE, ORANGE, Drawing
+from rnnlib.figures.style import BLUE, COLORS, GREEN, GREY, MONOSPACE, ORANGE, Drawing
 
 LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
 LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
 
 
 Shade = tuple[float, float, float, float]  # red, green, blue, alpha
+Span = tuple[int, int]
 
 
 def shade(color: str, strength: float) -> Shade:
@@ -63,7 +64,7 @@ def partition(
     ax.set_title(f"the text, and where the batch is in it ({kind})")
     for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
         x, y = start % columns + 0.1, start // columns + 0.08
-        ax.text(x, y, str(row), color=color, fontsize=9, fontweight="bold", va="center")
+        ax.text(x, y, str(row), color=color, fontsize=12, fontweight="bold", va="center")
     top = 34 + math.ceil(len(text) / columns) * LINE_HEIGHT + 46
     for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
         rows = [text[start + shift : start + shift + num_steps].ljust(num_steps) for start in starts]
@@ -72,6 +73,23 @@ def partition(
         ax.set_title(title)
         for row in range(len(rows)):
             ax.text(-0.4, row + 0.5, f"row {row}", ha="right", va="center", fontsize=12, color=COLORS[row])
+
+
+def diary(drawing: Drawing, steps: Sequence[int], texts: Sequence[str], marked: Sequence[Sequence[Span]]) -> None:
+    """What a network wrote after so many steps, a line each.
+
+    texts: all of one length.  marked: what is shaded in each of them, (from, to) in characters.
+    """
+    columns = len(texts[0])
+    shades = [shade(BLUE, 0)] * (columns * len(texts))
+    for row, spans in enumerate(marked):
+        for first, last in spans:
+            for column in range(first, min(last, columns)):
+                shades[row * columns + column] = shade(GREEN, 0.3)
+    ax = shaded_letters(drawing, "".join(texts), shades, columns=columns, left=80, top=40)
+    ax.text(-0.6, -0.4, "steps", ha="right", va="center", fontsize=12)
+    for row, step in enumerate(steps):
+        ax.text(-0.6, row + 0.5, f"{step:,}", ha="right", va="center", fontsize=13, color=ORANGE, fontweight="bold")
 
 
 def activation_letters(

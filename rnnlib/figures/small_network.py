@@ -1,6 +1,6 @@
 """Drawings of the small network: one step with every number on it, and the unrolled graph, edge by edge.
 
-Before: style.py; the numbers are those of topics/small_network.py.  Coordinates: dots from the upper left corner.
+Before: networks.py; the numbers are those of topics/small_network.py.  Coordinates: dots from the upper left corner.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
+from rnnlib.figures.networks import canvas
 from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, MONOSPACE, ORANGE, PURPLE, WHITE_BEHIND, Drawing
 from rnnlib.topics.small_network import Numbers, SmallNetwork, Walk
 
 CHARACTER = 0.602 * 12 / 0.72  # dots that a letter of 12 points is wide
 CELL_WIDTH, CELL_HEIGHT = 6 * CHARACTER, 23
-
-
-def canvas(width: int, height: int) -> tuple[Drawing, Axes]:
-    """A drawing of so many dots, and axes whose unit is a dot."""
-    drawing = Drawing(width / 100, height / 100)
-    ax = drawing.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, width), ylim=(height, 0))
-    ax.axis("off")
-    return drawing, ax
 
 
 def number_table(ax: Axes, left: float, top: float, numbers: Numbers, title: str, color: str = BLUE) -> None:
@@ -230,34 +222,3 @@ def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradien
                 fontweight="bold" if color == PURPLE else "normal",
                 va="top" if len(numbers) == 4 else "center", zorder=5, bbox={**WHITE_BEHIND, "pad": 1, "alpha": 0.8},
             )  # fmt: skip
-
-
-# ------------------------------------------------------------------------------- what goes in and out
-
-
-def inputs_and_outputs() -> Drawing:
-    """Three ways to use the same unrolled network: one to many, many to one, many to many."""
-    drawing, ax = canvas(1000, 300)
-    uses = [
-        ("one to many: a picture gets a caption", (0,), (0, 1, 2)),
-        ("many to one: a review is good or bad", (0, 1, 2), (2,)),
-        ("many to many: a language model", (0, 1, 2), (0, 1, 2)),
-    ]
-    for place, (title, inputs, outputs) in enumerate(uses):
-        left = 60 + place * 335
-        ax.text(left - 28, 30, title, fontsize=12)
-        for step in range(3):
-            x = left + step * 90
-            for y, color, there in ((245, GREEN, step in inputs), (165, BLUE, True), (85, ORANGE, step in outputs)):
-                if there:
-                    ax.scatter([x], [y], s=800, color="white", edgecolors=color, linewidths=2, zorder=3)
-                    name = {245: "x", 165: "h", 85: "o"}[y]
-                    ax.text(x, y, name, ha="center", va="center_baseline", fontsize=14, zorder=4)
-            arrow = {"arrowstyle": "-|>", "shrinkA": 15, "shrinkB": 15, "mutation_scale": 14, "linewidth": 1}
-            if step in inputs:
-                ax.annotate("", (x, 165), (x, 245), arrowprops={**arrow, "color": GREEN})
-            if step in outputs:
-                ax.annotate("", (x, 85), (x, 165), arrowprops={**arrow, "color": ORANGE})
-            if step < 2:
-                ax.annotate("", (x + 90, 165), (x, 165), arrowprops={**arrow, "color": BLUE})
-    return drawing

@@ -12,6 +12,7 @@ from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
 from rnnlib.widgets.step_through import OneStep, UnrolledGraph
 from rnnlib.widgets.step_time import StepTime
+from rnnlib.widgets.training_diary import TrainingDiary
 from rnnlib.widgets.training_lab import TrainingLab
 from rnnlib.widgets.truncation import Truncation
 
@@ -30,6 +31,7 @@ __all__ = [
     "OneStep",
     "Partitions",
     "PerplexityOfADistribution",
+    "TrainingDiary",
     "TrainingLab",
     "Truncation",
     "UnrolledGraph",

@@ -16,7 +16,7 @@ TEXT = "the keeper of the lamp counts the waves until the morning comes and goes
 
 def every_drawing() -> dict[str, Callable[[], bytes]]:
     """Name of a drawing function -> what draws it, as PNG."""
-    from rnnlib.figures import chart, gradient_problems, gradients, letters, perplexity, small_network, style
+    from rnnlib.figures import chart, gradient_problems, gradients, letters, networks, perplexity, small_network, style
     from rnnlib.topics.jacobians import JacobianNorms
     from rnnlib.topics.small_network import example_network, walk
 
@@ -107,7 +107,7 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         "partition": on_drawing(lambda drawing: letters.partition(drawing, TEXT[:120], [3, 70], 10, kind="random")),
         "activation_letters": on_drawing(lambda drawing: letters.activation_letters(drawing, TEXT, 2 * wave - 1)),
         "trajectory": on_axes(lambda ax: letters.trajectory(ax, wave.reshape(30, 2), TEXT, 20)),
-        "canvas": lambda: small_network.canvas(300, 200)[0]._repr_png_(),
+        "canvas": lambda: networks.canvas(300, 200)[0]._repr_png_(),
         "number_table": on_axes(lambda ax: (ax.set(xlim=(-99, 300), ylim=(200, 0)), small_network.number_table(
             ax, 0, 9, network.W_hh, "$W_{hh}$"))),
         "nodes": on_axes(lambda ax: small_network.nodes(ax, 1, [1, 2], wave[:2], "$h_t$", style.BLUE)),
@@ -116,7 +116,13 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         "step_forward": lambda: small_network.step_forward(network, way, 2)._repr_png_(),
         "step_backward": lambda: small_network.step_backward(network, way, 2)._repr_png_(),
         "unrolled": lambda: small_network.unrolled(way, small_network.moments(3, backward=True)[:17])._repr_png_(),
-        "inputs_and_outputs": lambda: small_network.inputs_and_outputs()._repr_png_(),
+        "inputs_and_outputs": lambda: networks.inputs_and_outputs()._repr_png_(),
+        "three_networks": lambda: networks.three_networks()._repr_png_(),
+        "node": on_axes(lambda ax: networks.node(ax, 1, 2, "$h$", style.BLUE)),
+        "arrow": on_axes(lambda ax: (ax.plot([0, 1], [0, 1]), networks.arrow(ax, (0, 0), (1, 1), style.BLUE))),
+        "name_of_arrow": on_axes(lambda ax: networks.name_of_arrow(ax, 0.5, 0.5, "$W_{hh}$", style.BLUE)),
+        "diary": on_drawing(
+            lambda drawing: letters.diary(drawing, [0, 5], [TEXT[:40], TEXT[40:80]], [[], [(2, 9)]])),
         "draw_chart": lambda: chart.draw_chart(some_chart())._repr_png_(),
     }  # fmt: skip
 

@@ -12,8 +12,10 @@ from rnnlib.baselines import NGram
 from rnnlib.figures.small_network import moments
 from rnnlib.gradients import gradient_map
 from rnnlib.models import LanguageModel
+from rnnlib.sampling import write
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.topics.small_network import example_network, walk
+from rnnlib.training import Trainer, evaluate, perplexity
 from rnnlib.widgets import (
     CountedBaselines,
     GradientMap,
@@ -21,6 +23,7 @@ from rnnlib.widgets import (
     OneStep,
     Partitions,
     PerplexityOfADistribution,
+    TrainingDiary,
     Truncation,
     UnrolledGraph,
 )
@@ -31,6 +34,34 @@ X, Y = np.eye(3), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
 
 def shown(view: View) -> tuple[bytes, str]:
     return view.png, view.text
+
+
+class TestTrainingDiary:
+    def diary(self, corpus: Corpus) -> TrainingDiary:
+        generator = torch.Generator().manual_seed(0)
+        model = LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=8, generator=generator)
+        self.trainer = Trainer(model, SequentialBatches(corpus.train, batch_size=4, num_steps=10))
+        return TrainingDiary(self.trainer, corpus, prefix="the ", steps=(0, 2, 60))
+
+    def test_its_pages_are_what_the_network_wrote_after_so_many_steps(self, corpus: Corpus) -> None:
+        view = self.diary(corpus)
+        assert [page.step for page in view.pages] == [0, 2, 60] and self.trainer.steps_made == 60
+        last, generator = view.pages[-1], torch.Generator().manual_seed(0)
+        assert last.text == write(self.trainer.model, corpus.vocab, "the ", 60, generator=generator)
+        assert last.held_out == perplexity(evaluate(self.trainer.model, corpus.held_out))
+        assert view.pages[0].text != last.text
+        words = {last.text[first:end] for first, end in last.words}
+        known = set(corpus.vocab.decode(corpus.train).split())
+        assert words and words <= known
+        assert not known & (set(last.text.removeprefix("the ").split()) - words)
+
+    def test_the_slider_shows_the_pages_up_to_its_own(self, corpus: Corpus) -> None:
+        view = self.diary(corpus)
+        stored = shown(view)
+        assert view.compute() == view.pages and view.pages[-1].text in view.text
+        view.step.value = 1
+        assert view.compute() == view.pages[:2]
+        assert view.text.startswith("After 2 steps") and shown(view)[0] != stored[0]
 
 
 class TestPartitions:

@@ -1,0 +1,111 @@
+"""Networks as circles and arrows: with and without a loop, and the tasks that a loop can be used for.
+
+Before: style.py.  Next: small_network.py, with numbers.  Coordinates: dots from the upper left corner.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from rnnlib.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing
+
+ARROW: dict[str, Any] = {"arrowstyle": "-|>", "shrinkA": 17, "shrinkB": 17, "mutation_scale": 14, "linewidth": 1.5}
+RISE = 85  # from input to state, and from state to output
+
+
+def canvas(width: int, height: int) -> tuple[Drawing, Axes]:
+    """A drawing of so many dots, and axes whose unit is a dot."""
+    drawing = Drawing(width / 100, height / 100)
+    ax = drawing.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, width), ylim=(height, 0))
+    ax.axis("off")
+    return drawing, ax
+
+
+def node(ax: Axes, x: float, y: float, name: str, color: str) -> None:
+    """A circle with a name in it."""
+    ax.scatter([x], [y], s=900, color="white", edgecolors=color, linewidths=2, zorder=3)
+    ax.text(x, y, name, ha="center", va="center_baseline", fontsize=14, zorder=4)
+
+
+def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str, **how: Any) -> None:
+    """An arrow between two circles."""
+    ax.annotate("", end, start, arrowprops={**ARROW, "color": color, **how})
+
+
+def name_of_arrow(ax: Axes, x: float, y: float, name: str, color: str) -> None:
+    """What an arrow is called, beside it."""
+    ax.text(x, y, name, color=color, fontsize=13, ha="center", va="center")
+
+
+def three_networks() -> Drawing:
+    """A feed-forward network, the same with a loop, and the loop unrolled over three steps."""
+    drawing, ax = canvas(1000, 350)
+    bottom, middle = 300, 300 - RISE
+    for x, title in ((60, "feed-forward"), (310, "recurrent"), (560, "the same, unrolled over three steps")):
+        ax.text(x - 30, 40, title, fontsize=14, fontweight="bold")
+    for x in (90, 340):
+        _tower(ax, x, bottom, ("$x$", "$h$", "$o$") if x == 90 else ("$x_t$", "$h_t$", "$o_t$"))
+        name_of_arrow(ax, x - 32, bottom - RISE / 2, "$W_{xh}$", GREEN)
+        name_of_arrow(ax, x - 32, middle - RISE / 2, "$W_{hq}$", ORANGE)
+    ax.text(60, 345, "no $W_{hh}$: nothing is kept", fontsize=12, color=GREY)
+    arrow(ax, (350, middle - 20), (350, middle + 20), BLUE, connectionstyle="arc3,rad=-3", shrinkA=2, shrinkB=2)
+    name_of_arrow(ax, 440, middle, "$W_{hh}$", BLUE)
+    node(ax, 570, middle, "$h_0$", GREY)
+    for t in (1, 2, 3):
+        x = 570 + 115 * t
+        _tower(ax, x, bottom, (f"$x_{t}$", f"$h_{t}$", f"$o_{t}$"))
+        arrow(ax, (x - 115, middle), (x, middle), BLUE)
+        name_of_arrow(ax, x - 58, middle - 16, "$W_{hh}$", BLUE)
+    return drawing
+
+
+def _tower(ax: Axes, x: float, bottom: float, names: Sequence[str]) -> None:
+    """Input, state and output, one above the other."""
+    heights = [bottom - step * RISE for step in range(3)]
+    for y, name, color in zip(heights, names, (GREEN, BLUE, ORANGE), strict=True):
+        node(ax, x, y, name, color)
+    for y, color in zip(heights, (GREEN, ORANGE), strict=False):
+        arrow(ax, (x, y), (x, y - RISE), color)
+
+
+# title, number of steps, steps with an input, steps with an output, steps whose output is the next input
+Use = tuple[str, int, Sequence[int], Sequence[int], Sequence[int]]
+USES: tuple[Use, ...] = (
+    ("one to many: a picture gets a caption", 3, (0,), (0, 1, 2), (0, 1)),
+    ("many to one: a review is good or bad", 3, (0, 1, 2), (2,), ()),
+    ("many to many: a language model learns", 3, (0, 1, 2), (0, 1, 2), ()),
+    ("encoder and decoder: a sentence is translated", 5, (0, 1, 2), (2, 3, 4), (2, 3)),
+)
+
+
+def inputs_and_outputs() -> Drawing:
+    """Four ways to use the same unrolled network; dashed, an output that is the next input."""
+    drawing, ax = canvas(1000, 600)
+    for place, (title, steps, inputs, outputs, written) in enumerate(USES):
+        left, bottom = 60 + 480 * (place % 2), 250 + 300 * (place // 2)
+        ax.text(left - 28, bottom - 2 * RISE - 45, title, fontsize=13)
+        for step in range(steps):
+            x = left + step * 85
+            node(ax, x, bottom - RISE, "h", BLUE)
+            if step in inputs:
+                node(ax, x, bottom, "x", GREEN)
+                arrow(ax, (x, bottom), (x, bottom - RISE), GREEN)
+            if step in outputs:
+                node(ax, x, bottom - 2 * RISE, "o", ORANGE)
+                arrow(ax, (x, bottom - RISE), (x, bottom - 2 * RISE), ORANGE)
+            if step + 1 < steps:
+                arrow(ax, (x, bottom - RISE), (x + 85, bottom - RISE), BLUE)
+            if step in written:
+                node(ax, x + 85, bottom, "x", PURPLE)
+                arrow(ax, (x + 85, bottom), (x + 85, bottom - RISE), PURPLE)
+                arrow(
+                    ax,
+                    (x, bottom - 2 * RISE),
+                    (x + 85, bottom),
+                    PURPLE,
+                    linestyle="--",
+                    connectionstyle="arc3,rad=-0.1",
+                )
+    return drawing
