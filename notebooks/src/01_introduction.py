@@ -52,7 +52,7 @@ diary
 # the story has.*
 #
 # **Try this.** Put *Steps* to 0 and move it up. (1) At 0 all characters are about equally likely, $q$ as much as $e$. (2) After 5 steps the frequent letters
-# are frequent, but hardly a word ends. (3) After 35 spaces come about as often as in the story. (4) After 2,000 more than half of what
+# are frequent, but spaces are still rare. (3) After 35 spaces come about as often as in the story. (4) After 2,000 more than half of what
 # it writes are words.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -154,12 +154,13 @@ for name, error in errors.items():
     print(f"{name:9}", *(f"{steps} ahead {size:.2f}" for steps, size in zip(horizons, error, strict=True)), sep="   ")
 
 # %% slideshow={"slide_type": "slide"}
+colors = (figures.ORANGE, figures.BLUE, figures.GREEN)
 drawing, (over_time, over_steps) = figures.panels(2, width=10)
+figures.label_lines(over_time, list(zip(predictions, colors, strict=True)))
 over_time.plot(future[2000:, -1], color=figures.GREY, linewidth=0.5)
-for (name, found), color in zip(predictions.items(), (figures.ORANGE, figures.BLUE, figures.GREEN), strict=True):
+for (name, found), color in zip(predictions.items(), colors, strict=True):
     over_time.plot(found[:, -1], color=color, linewidth=1.4)
     over_steps.plot(horizons, errors[name], ".-", color=color)
-    over_steps.annotate(name, (15, errors[name][2]), color=color, fontsize=12, ha="right", va="bottom")
 over_time.set(xlabel="window", ylabel="x, 64 steps ahead")
 over_steps.axhline(0.2, color=figures.BLACK, linestyle="--")
 over_steps.set(xscale="log", xlabel="steps ahead", ylabel="error (root mean square)", ylim=(0, 0.6))
@@ -171,7 +172,7 @@ drawing
 # *Left, predictions 64 steps ahead over the true values (grey). Right, the errors; dashed, the noise.*
 #
 # One step ahead, all three are near the noise. 64 steps ahead four values are {{ errors["4 values"][3]:.2f }} off: so few noisy values hardly
-# tell whether the wave rises or falls, and the orange curve swings too little. 64 values know ({{ errors["64 values"][3]:.2f }}), with a weight for each. The state knows as well ({{ errors["16 units"][3]:.2f }}), with 16 numbers. **Memory
+# tell whether the wave rises or falls, and the orange curve swings too little and too late. 64 values know ({{ errors["64 values"][3]:.2f }}), with a weight for each. The state knows as well ({{ errors["16 units"][3]:.2f }}), with 16 numbers. **Memory
 # wins.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -220,7 +221,7 @@ for name, counter in runs.items():
 # *On logarithmic axes the words lie near a straight line: Zipf's law. Pairs and triples fall more slowly.*
 #
 # For longer and longer runs of words most counts are 1, and a count of 1 says little about the next text. Characters are few, and each is seen often.
-# What they lack is reach: here a word has {{ sum(map(len, words)) / len(words):.1f }} letters on average, so the last three characters are mostly less than a word.
+# What they lack is reach: here a word has {{ sum(map(len, words)) / len(words):.1f }} letters on average, and a 4-gram sees the last three characters.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Minibatches: which character lands where
@@ -402,7 +403,7 @@ counting
 # rest is memorisation, not generalisation.
 
 # %% [markdown]
-# Why is it worse, on few characters? Take the held-out text apart: places whose last four characters had been seen, and the others.
+# Why is it so bad, on few characters? Take the held-out text apart: places whose last four characters had been seen, and the others.
 
 # %% tags=["nbval-check-output"]
 few = corpus.train[: round(len(corpus.train) / 128)]
@@ -416,12 +417,14 @@ for n in (2, 4, 5):
     print(f"{n}-gram: context seen {in_places[n][0]:.2f}, context new {in_places[n][1]:.2f}")
 
 # %% [markdown]
-# {{ (~seen).double().mean():.0%}} of the contexts are new. There the 5-gram *is* the 4-gram, as the formula says. It loses where the context was seen:
-# a single sighting gets half of the probability, and mostly something else comes.
+# <!-- given: 5 -->
+# {{ (~seen).double().mean():.0% }} of the contexts are new. There the 5-gram *is* the 4-gram, as the formula says, and both are worse than the bigram: of their shorter
+# contexts, too, most were seen once or twice. Where the context *was* seen, the fifth character makes it worse, from {{ in_places[4][0]:.2f }} to {{ in_places[5][0]:.2f }}: after a single
+# sighting $N = K = 1$, and what came then gets half of the probability, more than it deserves.
 
 # %% [markdown]
 # **The line.** An order is chosen by what it reaches on held-out text: here {{ min(held_out_of, key=held_out_of.get):d}}, with {{ min(held_out_of.values()):.2f }}. That is the line which
-# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ held_out_of[4]:.2f }}: a little easier, and the usual one.
+# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ held_out_of[4]:.2f }}: a little easier to cross.
 #
 # Whoever trains a network for an hour should know what counting does in a second.
 

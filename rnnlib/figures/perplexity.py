@@ -4,6 +4,7 @@ Before: style.py.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -64,7 +65,7 @@ def surprise_bars(axes: Sequence[Axes], probabilities: np.ndarray, names: Sequen
     for ax, heights in zip(axes, (probabilities, 1 / np.where(possible, probabilities, np.nan)), strict=True):
         ax.bar(range(len(names)), heights, color=BLUE, edgecolor="none")
         ax.set_xticks(range(len(names)), names)
-        ax.set_xlabel("next character")
+        ax.set(xlabel="next character", xlim=(-0.6, len(names) - 0.4))
     axes[0].set(ylim=(0, 1), ylabel="probability p")
     axes[1].set(ylim=(1, 200), ylabel="surprise 1/p")
     plain_log_axis(axes[1])
@@ -81,21 +82,26 @@ def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen
     for row, curve in enumerate(perplexities):
         color, width = (ORANGE, 2.5) if row == order else (GREY, 1.2)
         ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)
-    # names at the right end, pushed apart where lines end close together
-    heights = np.log(perplexities[:, -1])
+    _names_at_the_end(ax, amounts[-1] * 1.06, perplexities[:, -1], order, "left")
+    _names_at_the_end(ax, amounts[0] / 1.06, perplexities[:, 0], order, "right")
+    ax.plot(amounts[place], perplexities[order, place], "o", color=ORANGE, markersize=10, zorder=4)
+    ax.set_xscale("log")
+    plain_log_axis(ax)
+    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0] / 1.6, amounts[-1] * 1.6))
+    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+    ax.set_yticks([3, 5, 10, 20])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def _names_at_the_end(ax: Axes, x: float, ends: np.ndarray, order: int, side: Literal["left", "right"]) -> None:
+    """Names of n-grams where their curves end, pushed apart where these are close together.  side: of the names."""
+    heights = np.log(ends)
     by_height = np.argsort(heights)
     for lower, upper in zip(by_height, by_height[1:], strict=False):
         heights[upper] = max(heights[upper], heights[lower] + 0.13)
     for row, height in enumerate(heights):
         color = ORANGE if row == order else GREY
-        ax.text(amounts[-1] * 1.06, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, va="center")
-    ax.plot(amounts[place], perplexities[order, place], "o", color=ORANGE, markersize=10, zorder=4)
-    ax.set_xscale("log")
-    plain_log_axis(ax)
-    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0], amounts[-1] * 1.6))
-    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
-    ax.set_yticks([3, 5, 10, 20])
-    ax.xaxis.set_minor_locator(NullLocator())
+        ax.text(x, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, ha=side, va="center")
 
 
 def zipf(ax: Axes, counts: Mapping[str, Sequence[int]]) -> None:

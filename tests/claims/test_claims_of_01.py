@@ -63,6 +63,11 @@ def test_four_noisy_values_miss_the_wave_64_steps_ahead_where_64_values_and_16_u
         assert max(near) < 0.26
         assert far[0] > 0.42 and max(far[1:]) < 0.32
         assert found[4][:, 1].std() < 0.8 * found[64][:, 1].std()
+        # it looks most like the true curve of some 50 steps earlier
+        late = {
+            shift: float((found[4][shift:, 1] * future[2000 : len(future) - shift, 1]).mean()) for shift in range(120)
+        }
+        assert 20 < max(late, key=lambda shift: late[shift]) < 90
 
 
 def test_a_5_gram_counted_on_few_characters_is_worse_than_a_bigram_and_copies_what_it_has_seen() -> None:
