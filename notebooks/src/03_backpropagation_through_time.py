@@ -25,7 +25,7 @@ import torch
 
 from rnnlib import cells, checks, engine, figures, models, text, training
 from rnnlib.topics import small_network, truncation
-from rnnlib.widgets import GradientMap, OneStep, Truncation, UnrolledGraph
+from rnnlib.widgets import GradientMap, OneStepBack, Truncation, UnrolledGraph
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## There and back
@@ -76,7 +76,7 @@ graph
 # the tanh let least of the gradient through?
 
 # %% slideshow={"slide_type": "slide"}
-one_step = OneStep(network, inputs, targets, backward=True)
+one_step = OneStepBack(network, inputs, targets)
 one_step.t.value = 2
 one_step
 

@@ -98,7 +98,7 @@ def _names_at_the_end(ax: Axes, x: float, ends: np.ndarray, order: int, side: Li
     heights = np.log(ends)
     by_height = np.argsort(heights)
     for lower, upper in zip(by_height, by_height[1:], strict=False):
-        heights[upper] = max(heights[upper], heights[lower] + 0.13)
+        heights[upper] = max(heights[upper], heights[lower] + 0.11)
     for row, height in enumerate(heights):
         color = ORANGE if row == order else GREY
         ax.text(x, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, ha=side, va="center")

@@ -48,8 +48,18 @@ def nodes(ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, 
     ax.text(x, min(ys) - 44, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
 
 
-def edges(ax: Axes, x: Sequence[float], ys_from: Sequence[float], ys_to: Sequence[float], weights: Numbers) -> None:
-    """All edges between two columns of nodes: blue for positive weights, orange and dashed for negative ones."""
+def edges(
+    ax: Axes,
+    x: Sequence[float],
+    ys_from: Sequence[float],
+    ys_to: Sequence[float],
+    weights: Numbers,
+    strengths: Numbers | None = None,
+) -> None:
+    """All edges between two columns of nodes: blue for positive weights, orange and dashed for negative ones.
+
+    strengths: of the shape of the weights, 0 for an edge that carries nothing to 1.
+    """
     lines = [[(x[0], y_from), (x[1], y_to)] for y_from in ys_from for y_to in ys_to]
     flat = weights.ravel()
     ax.add_collection(
@@ -58,37 +68,42 @@ def edges(ax: Axes, x: Sequence[float], ys_from: Sequence[float], ys_to: Sequenc
             colors=[BLUE if weight > 0 else ORANGE for weight in flat],
             linestyles=["solid" if weight > 0 else "dashed" for weight in flat],
             linewidths=3 * np.abs(flat),
-            alpha=0.7,
+            alpha=0.7 if strengths is None else 0.1 + 0.6 * strengths.ravel(),
             zorder=1,
         )
     )
 
 
-def step_forward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
-    """Step t (1 to T): the nodes with their values at the left, the sums that gave them at the right."""
+def step_forward(network: SmallNetwork, way: Walk, t: int, unit: int = 0, letters: str = "") -> Drawing:
+    """Step t (1 to T): the nodes with their values at the left, the sums that gave them at the right.
+
+    Edges from a node that is 0 are pale.  unit: from 1 on, all edges are pale but those into this hidden unit.
+    """
     drawing, ax = canvas(1050, 530)
-    ax.text(480, 30, f"t = {t}", fontsize=16)
+    ax.text(16, 30, f"t = {t}" + (f" of {letters}" if letters else ""), fontsize=16)
     h, o = way.h[t], way.o[t - 1]
-    edges(ax, (60, 200), _column(3, 430), _column(4, 250), network.W_xh)
-    edges(ax, (60, 200), _column(4, 160), _column(4, 250), network.W_hh)
-    edges(ax, (200, 340), _column(4, 250), _column(2, 250), network.W_hq)
+    wanted = np.ones(len(h)) if unit == 0 else np.eye(len(h))[unit - 1]
+    carries = [np.abs(np.sign(values))[:, None] for values in (way.x[t - 1], way.h[t - 1], h)]
+    edges(ax, (60, 200), _column(3, 430), _column(4, 250), network.W_xh, carries[0] * wanted)
+    edges(ax, (60, 200), _column(4, 160), _column(4, 250), network.W_hh, carries[1] * wanted)
+    edges(ax, (200, 340), _column(4, 250), _column(2, 250), network.W_hq, carries[2] * (np.ones(2) * (unit == 0)))
     nodes(ax, 60, _column(4, 160), way.h[t - 1], "$h_{t-1}$", GREY)
     nodes(ax, 60, _column(3, 430), way.x[t - 1], "$x_t$", GREEN)
     nodes(ax, 200, _column(4, 250), h, "$h_t$", BLUE)
     nodes(ax, 340, _column(2, 250), o, "$o_t$", ORANGE)
     rows = [
         (way.from_input[t - 1], r"$x_t\,W_{xh}$", GREEN),
-        (way.from_state[t - 1], r"$+\;h_{t-1}\,W_{hh}$", GREY),
+        (way.from_state[t - 1], r"$+\;h_{t-1}\,W_{hh}$", PURPLE),
         (network.b_h, r"$+\;b_h$", GREY),
         (way.a[t - 1], r"$=\;a_t$", BLUE),
         (h, r"$h_t=\tanh(a_t)$", BLUE),
         (o, r"$o_t=h_t\,W_{hq}+b_q$", ORANGE),
     ]
     _sum_at_the_right(ax, rows)
-    number_table(ax, 480, 272, network.W_xh, "$W_{xh}$  (U)", GREEN)
-    number_table(ax, 480, 372, network.W_hh, "$W_{hh}$  (W)", GREY)
-    number_table(ax, 820, 372, network.W_hq, "$W_{hq}$ (V)", ORANGE)
-    number_table(ax, 820, 478, network.b_q, "$b_q$", ORANGE)
+    number_table(ax, 480, 272, network.W_xh, "$W_{xh}$", GREEN)
+    number_table(ax, 480, 372, network.W_hh, "$W_{hh}$", PURPLE)
+    number_table(ax, 840, 372, network.W_hq, "$W_{hq}$", ORANGE)
+    number_table(ax, 840, 478, network.b_q, "$b_q$", ORANGE)
     return drawing
 
 
@@ -166,7 +181,7 @@ def unrolled(way: Walk, walked: Sequence[Moment], *, direct_only: bool = False) 
     T = len(way.x)
     drawing, ax = canvas(X_OF_STEP + T * DISTANCE + 110, 500)
     for t in range(1, T + 1):
-        for kind, color in (("x", GREEN), ("h", GREY), ("o", ORANGE), ("L", BLACK)):
+        for kind, color in (("x", GREEN), ("h", BLUE), ("o", ORANGE), ("L", BLACK)):
             _edge(ax, Moment(kind, t), walked, color)
     for moment in walked:
         if moment.backward:

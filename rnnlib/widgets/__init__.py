@@ -8,9 +8,10 @@ from rnnlib.widgets.jacobian_products import JacobianProducts
 from rnnlib.widgets.learning_map import LearningMap
 from rnnlib.widgets.memory_race import MemoryRace
 from rnnlib.widgets.next_character import NextCharacter
+from rnnlib.widgets.one_step import OneStep
 from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
-from rnnlib.widgets.step_through import OneStep, UnrolledGraph
+from rnnlib.widgets.step_through import OneStepBack, UnrolledGraph
 from rnnlib.widgets.step_time import StepTime
 from rnnlib.widgets.training_diary import TrainingDiary
 from rnnlib.widgets.training_lab import TrainingLab
@@ -29,6 +30,7 @@ __all__ = [
     "MemoryRace",
     "NextCharacter",
     "OneStep",
+    "OneStepBack",
     "Partitions",
     "PerplexityOfADistribution",
     "TrainingDiary",

@@ -70,7 +70,7 @@ VIEWS = [
     (STRUCTURE, "UnrolledGraph(network", "knob-view", "Edges walked", "ArrowRight", "unrolled_graph"),
     (STRUCTURE, "HiddenStates(reader", "knob-view", "Unit", "ArrowRight", "hidden_states"),
     (BACKPROPAGATION, "UnrolledGraph(network", "knob-view", "Edges walked", "ArrowRight", "graph_backward"),
-    (BACKPROPAGATION, "OneStep(network", "knob-view", "Time step t", "ArrowLeft", "one_step_backward"),
+    (BACKPROPAGATION, "OneStepBack(network", "knob-view", "Time step t", "ArrowLeft", "one_step_backward"),
     (BACKPROPAGATION, "GradientMap(hidden_size=64)", "gradient-map", "Cut every k steps", "PageDown", "gradient_map"),
     (BACKPROPAGATION, "Truncation(small", "knob-view", "Cut every k steps", "ArrowRight", "truncation"),
     (PROBLEMS, "JacobianProducts()", "knob-view", "Spectral radius", "ArrowRight", "jacobian_products"),
