@@ -80,7 +80,7 @@ def step_forward(network: SmallNetwork, way: Walk, t: int, unit: int = 0, letter
     Edges from a node that is 0 are pale.  unit: from 1 on, all edges are pale but those into this hidden unit.
     """
     drawing, ax = canvas(1050, 530)
-    ax.text(16, 30, f"t = {t}" + (f" of {letters}" if letters else ""), fontsize=16)
+    ax.text(130, 30, f"t = {t}" + (f" of {letters}" if letters else ""), fontsize=16)
     h, o = way.h[t], way.o[t - 1]
     wanted = np.ones(len(h)) if unit == 0 else np.eye(len(h))[unit - 1]
     carries = [np.abs(np.sign(values))[:, None] for values in (way.x[t - 1], way.h[t - 1], h)]
@@ -93,7 +93,7 @@ def step_forward(network: SmallNetwork, way: Walk, t: int, unit: int = 0, letter
     nodes(ax, 340, _column(2, 250), o, "$o_t$", ORANGE)
     rows = [
         (way.from_input[t - 1], r"$x_t\,W_{xh}$", GREEN),
-        (way.from_state[t - 1], r"$+\;h_{t-1}\,W_{hh}$", PURPLE),
+        (way.from_state[t - 1], r"$+\;h_{t-1}\,W_{hh}$", BLUE),
         (network.b_h, r"$+\;b_h$", GREY),
         (way.a[t - 1], r"$=\;a_t$", BLUE),
         (h, r"$h_t=\tanh(a_t)$", BLUE),
@@ -101,7 +101,7 @@ def step_forward(network: SmallNetwork, way: Walk, t: int, unit: int = 0, letter
     ]
     _sum_at_the_right(ax, rows)
     number_table(ax, 480, 272, network.W_xh, "$W_{xh}$", GREEN)
-    number_table(ax, 480, 372, network.W_hh, "$W_{hh}$", PURPLE)
+    number_table(ax, 480, 372, network.W_hh, "$W_{hh}$", BLUE)
     number_table(ax, 840, 372, network.W_hq, "$W_{hq}$", ORANGE)
     number_table(ax, 840, 478, network.b_q, "$b_q$", ORANGE)
     return drawing

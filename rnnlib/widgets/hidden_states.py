@@ -30,6 +30,7 @@ class HiddenStates(KnobView):
             hidden, _ = model.hidden_states(tokens, model.initial_state(1))
         self.hidden = hidden[:, 0].cpu().numpy()  # (n, H): h_t after reading character t
         self._plane = main_plane(hidden[:, 0].cpu()).numpy()
+        self.share_of_variance = float(self._plane.var(0).sum() / self.hidden.var(0).sum())  # that the plane shows
         self.unit = int_slider("Unit", 0, 0, self.hidden.shape[1] - 1)
         self.position = int_slider("Character", min(len(text) - 1, 40), 0, len(text) - 1)
         super().__init__([self.unit, self.position])
@@ -73,11 +74,3 @@ class HiddenStates(KnobView):
             f"Unit {self.unit.value} is highest, on average, after {high}; lowest after {low}. At character "
             f"{self.position.value} it is {now:+.2f}."
         )
-
-    def most_telling_unit(self, letter: str = " ") -> int:
-        """The unit whose mean after this letter differs most from its mean elsewhere, in standard deviations."""
-        here = np.array([character == letter for character in self._reads])
-        if not here.any() or here.all():
-            raise ValueError(f"the text must have {letter!r} and other characters too.")
-        difference = self.hidden[here].mean(0) - self.hidden[~here].mean(0)
-        return int(np.abs(difference / (self.hidden.std(0) + 1e-9)).argmax())
