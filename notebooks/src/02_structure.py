@@ -65,7 +65,7 @@ one_step
 # <details><summary>What you should have seen</summary>
 #
 # Weights and biases never change. Without $W_{hh}$ a state depends on its own letter alone: steps 1 and 4 are equal, a feed-forward network.
-# A weight of $W_{hh}$ moves nothing at step 1, because $h_0 = 0$, and everything after; a weight of $W_{hq}$ moves outputs and no state.
+# A weight of $W_{hh}$ moves nothing at step 1, because $h_0 = 0$, one unit at step 2, and all from there on; a weight of $W_{hq}$ moves outputs and no state.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -237,7 +237,7 @@ for T in (1, 35, 1000):
 #
 # $$[x_t, h_{t-1}] \begin{bmatrix} W_{xh} \\ W_{hh} \end{bmatrix} = x_t W_{xh} + h_{t-1} W_{hh}.$$
 #
-# It is the same sum. At $t = 2$ of the picture:
+# It is the same sum. At $t = 2$ of the picture, before the bias:
 
 # %% tags=["nbval-check-output"]
 x_2, h_1 = torch.from_numpy(x[1]), torch.from_numpy(walked.h[1])
@@ -263,8 +263,8 @@ look_up = timeit.timeit(lambda: torch.nn.functional.embedding(tokens, table), nu
 print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300 * 1e6:.0f} us")
 
 # %% [markdown] tags=["nbval-ignore-output"]
-# {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros in memory. The numbers are the same. On a CPU, the
-# library's own networks look rows up.
+# {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros in memory. The numbers are the same. This library's
+# networks from scratch look rows up when they run forward on a CPU.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: the forward pass, with its state carried (8 minutes, medium)
@@ -358,8 +358,8 @@ drawing
 # *Left, perplexity against the visible past. Right, how often the probe names the letter $k$ steps back; dashed, the most frequent letter.*
 #
 # From about eight characters on, more past helps no more: {{ used[5]:.2f }} with 8, {{ used[7]:.2f }} with 20. The state holds the last letter ({{ found["trained"][0]:.0%}}), two steps back {{ found["trained"][2]:.0%}}, four back
-# {{ found["trained"][4]:.0%}}, ten back no more than a guess, {{ found["trained"][10]:.0%}}. And random weights remember nearly as well! Any loop mixes the past into the state, and lets it fade. What is *learnt* is to
-# make use of it, and to keep a few steps more.
+# {{ found["trained"][4]:.0%}}, ten back no more than a guess, {{ found["trained"][10]:.0%}}. And random weights remember nearly as well! Already a random
+# loop carries the past along, and lets it fade. What is *learnt* is to make use of it, and to keep it a few steps longer.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A look at single units
@@ -385,7 +385,8 @@ inside
 # Over all held-out text unit {{ inside.unit.value:d }} holds {{ states[after_space, inside.unit.value].mean():.2f }} after a space, on average, and {{ states[~after_space, inside.unit.value].mean():.2f }} after a letter (standard deviations {{ states[after_space, inside.unit.value].std():.2f }} and
 # {{ states[~after_space, inside.unit.value].std():.2f }}). The plane shows {{ inside.share_of_variance:.0%}} of the states' variance; the rest you do not see.
 #
-# **Try this.** Move *Unit*: most tell you nothing. A state is read by its 64 numbers together, as the probe does. Move *Character*: the path jumps with every letter.
+# **Try this.** Move *Unit*: most are hard to read. A state is read by its 64 numbers together, as the probe does. Move *Character*: the path jumps. From one letter to
+# the next the whole state moves {{ (states[1:] - states[:-1]).norm(dim=1).mean() / (states - states.roll(1000, 0)).norm(dim=1).mean():.0%}} as far as two states lie apart that have nothing to do with each other.
 #
 # How to learn such weights is the next question.
 

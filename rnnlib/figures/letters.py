@@ -108,7 +108,9 @@ def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length
     ax.plot(*points.T, ".", color=GREY, alpha=0.4, markersize=4)
     first = max(0, position - length + 1)
     path = points[first : position + 1]
-    ax.plot(*path.T, color=BLUE, linewidth=1.2, alpha=0.6)
+    for start, end in zip(path, path[1:], strict=False):
+        how = {"arrowstyle": "-|>", "color": BLUE, "alpha": 0.6, "linewidth": 1.2, "shrinkA": 8, "shrinkB": 8}
+        ax.annotate("", end, start, arrowprops=how)
     for place, (x, y) in zip(range(first, position + 1), path, strict=True):
         is_last = place == position
         letter = "␣" if text[place] == " " else text[place]
