@@ -384,7 +384,8 @@ inside
 #
 # Over all held-out text unit {{ inside.unit.value:d }} holds {{ states[after_space, inside.unit.value].mean():.2f }} after a space, on average, and {{ states[~after_space, inside.unit.value].mean():.2f }} after a letter (standard deviations {{ states[after_space, inside.unit.value].std():.2f }} and
 # {{ states[~after_space, inside.unit.value].std():.2f }}). The plane shows {{ inside.share_of_variance:.0%}} of the states' variance; the rest you do not see.
-#
+
+# %% [markdown]
 # **Try this.** Move *Unit*: most are hard to read. A state is read by its 64 numbers together, as the probe does. Move *Character*: the path jumps. From one letter to
 # the next the whole state moves {{ (states[1:] - states[:-1]).norm(dim=1).mean() / (states - states.roll(1000, 0)).norm(dim=1).mean():.0%}} as far as two states lie apart that have nothing to do with each other.
 #

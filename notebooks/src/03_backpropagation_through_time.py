@@ -11,12 +11,12 @@
 #
 # When you have worked through this notebook, you can
 #
-# - walk the graph of a recurrent network backward, one edge at a time, and keep two kinds of derivative apart;
-# - write backpropagation through time as a loop of five lines, the very loop that stands in this course's library;
+# - compute a gradient through several steps by hand, and keep two kinds of derivative apart;
+# - derive all five gradients of a recurrent network, and check them in two ways;
 # - read a gradient map, and see on it what `detach` cuts;
 # - say what truncation saves, what it costs, and what happens to whoever forgets to detach.
 #
-# 40 minutes to read, 25 for three exercises.
+# 45 minutes to read, 25 for three exercises.
 
 # %%
 import timeit
@@ -28,52 +28,108 @@ from rnnlib.topics import small_network, truncation
 from rnnlib.widgets import GradientMap, OneStepBack, Truncation, UnrolledGraph
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## One unit, three steps, every number
+#
+# <!-- given: 0.5, 0.8 -->
+# A network must be told how to change its weights so that its loss falls: it needs the gradient. Begin with the smallest one. One unit without input, weight $w = 0.8$, from $h_0 = 0.5$:
+#
+# $$a_t = w\,h_{t-1}, \qquad h_t = \tanh(a_t), \qquad L = \tfrac12 (h_3 - 1)^2.$$
+#
+# **Predict first.** $w$ is used three times. If it grows a little, $L$ changes by way of each use. Which of the three uses matters most, and which least?
+
+# %% slideshow={"slide_type": "slide"}
+w, h = 0.8, torch.tensor([0.5, 0.0, 0.0, 0.0]).double()
+for t in (1, 2, 3):
+    h[t] = torch.tanh(w * h[t - 1])
+dh, da, shares = torch.zeros(4).double(), torch.zeros(4).double(), torch.zeros(4).double()
+dh[3] = h[3] - 1
+for t in (3, 2, 1):
+    da[t] = dh[t] * (1 - h[t] ** 2)
+    shares[t] = da[t] * h[t - 1]
+    dh[t - 1] = da[t] * w
+figures.scalar_chain(h, dh, shares, w)
+
+# %% [markdown]
+# *Black, forward; purple, backward, from right to left. Below, what each use of $w$ contributes to $dL/dw$.*
+#
+# Each step back multiplies twice: by $1 - h_t^2$, the derivative of tanh at this place, to pass through the tanh, and by $w$, to pass to $h_{t-1}$. On the way each use of $w$ gets its share,
+# $\frac{dL}{da_t} h_{t-1}$: the last one {{ shares[3]:.3f }}, the first one {{ shares[1]:.3f }}. Because $w$ is one number, the shares add up: $dL/dw =$ {{ shares.sum():.3f }}.
+
+# %% [markdown]
+# **The product over steps.** Written out, the gradient that arrives at $h_0$ is a product with two factors for each step:
+#
+# $$\frac{dL}{dh_0} = (h_3 - 1) \cdot w (1 - h_3^2) \cdot w (1 - h_2^2) \cdot w (1 - h_1^2).$$
+#
+# Here {{ dh[3]:.3f }} · {{ w * (1 - h[3]**2):.3f }} · {{ w * (1 - h[2]**2):.3f }} · {{ w * (1 - h[1]**2):.3f }} = {{ dh[0]:.3f }}. Factors below 1 shrink it step by step; notebook 04 is about this product.
+#
+# Is it right? Ask autograd; and ask without any calculus: move $w$ up and down a little, and look at the loss.
+
+
+# %% tags=["nbval-check-output"]
+def loss_at(w: torch.Tensor) -> torch.Tensor:
+    h = torch.tensor(0.5).double()
+    for _ in range(3):
+        h = torch.tanh(w * h)
+    return 0.5 * (h - 1) ** 2
+
+
+w_leaf = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
+(by_autograd,) = torch.autograd.grad(loss_at(w_leaf), w_leaf)
+by_difference = (loss_at(w_leaf.detach() + 1e-6) - loss_at(w_leaf.detach() - 1e-6)) / 2e-6
+print(f"by hand {shares.sum():.6f}, by autograd {by_autograd:.6f}, by difference {by_difference:.6f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Two derivatives with one name
+#
+# Now a loss at every step. $h_t$ then acts on $L = L_1 + \dots + L_T$ in two ways, and "the derivative of $L$ with respect to $h_t$" can mean two things:
+#
+# - the **direct** term $\dfrac{\partial L}{\partial h_t}$: how $L$ changes through $o_t$ alone, with all later states held fixed;
+# - the **total** derivative $\dfrac{dL}{dh_t}$: how $L$ changes when $h_t$ does, with everything that follows from it.
+#
+# Training needs the total one. Everywhere in this notebook a $\partial$ is direct and a $d$ is total. (Careful with other texts: Werbos 1990 writes $\partial^+$ for the *total* one.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## There and back
 #
-# The small network of notebook 02, over three steps. Black numbers were computed on the way forward; each output is compared with a
-# target and gives a loss $L_t$, and $L = L_1 + L_2 + L_3$. Now the slider goes on, backward.
+# The small network of notebook 02 reads *abc*. Each output is compared with a target, $y_1 = (1, 0)$, $y_2 = (0, 1)$, $y_3 = (1, 0)$, and
 #
-# **Predict first.** How many gradients must arrive at $h_3$ before it can pass anything on to $h_2$? And how many at $h_2$?
+# $$L_t = \tfrac12 |o_t - y_t|^2, \qquad \text{so} \quad \frac{dL}{do_t} = o_t - y_t.$$
+#
+# (With the cross-entropy of a language model it is $\mathrm{softmax}(o_t)$ minus the one-hot target. All else is the same.)
+#
+# **Predict first.** How many gradients must arrive at $h_3$ before it can pass anything on to $h_2$? How many at $h_2$? And how often does $W_{hh}$ get a share?
 
 # %% slideshow={"slide_type": "slide"}
 network = small_network.example_network()
 inputs, targets = torch.eye(3).numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).numpy()
 graph = UnrolledGraph(network, inputs, targets, backward=True)
-graph.edges.value = 16
+graph.edges.value = 17
 graph
 
 # %% [markdown]
-# *Purple arrows carry gradients; the thick one was walked last. Beside each node its value, in purple its gradient.*
+# <!-- given: 12, 20, 16, 17 -->
+# *Purple arrows carry gradients; the thick one was walked last. Beside each node its value, in purple its gradient. Below, the weights: each is one node, which collects a share
+# from every step.*
 #
-# **Try this.** Move *Edges walked* from 12 to 20. (1) At $h_3$ one gradient arrives, from $o_3$. At $h_2$ two arrive: edge 16 brings one from $o_2$, edge 17
-# another from $h_3$, and the purple numbers change. (2) Switch to *direct term only*: the second one is left out, as if $h_2$ did nothing but
+# **Try this.** Move *Edges walked* from 12 to 20. (1) At $h_3$ one gradient arrives, from $o_3$. At $h_2$ two: edge 16 brings the direct term from $o_2$, edge 17
+# the one from $h_3$, and the purple numbers change. (2) Watch the sums below grow: three shares each; but $W_{hh}$ gets 0 from step 1, since $h_0 = 0$. (3) Switch to *direct term only*: as if $h_2$ did nothing but
 # make $o_2$.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Two derivatives with one name
-#
-# "The derivative of $L$ with respect to $h_t$" can mean two things, and most confusion about this algorithm comes from mixing them up:
-#
-# - the **direct** term $\dfrac{\partial^+ L}{\partial h_t}$: how $L$ changes through $o_t$ alone, with all later states held fixed;
-# - the **total** derivative $\dfrac{dL}{dh_t}$: how $L$ changes when $h_t$ does, with everything that follows from it.
-#
-# Training needs the total one.
-
 # %% [markdown]
-# $h_t$ acts on $L$ through exactly two things, $o_t$ and $h_{t+1}$. With $a_t$ for the sum before the tanh, $h_t = \tanh(a_t)$:
+# **The two formulas.** $h_t$ acts on $L$ through exactly two things. Through $o_t = h_t W_{hq} + b_q$: moving $h_t$ moves $o_t$ by $W_{hq}$ times as much, so the direct term is $\frac{dL}{do_t} W_{hq}^\top$. And through
+# $a_{t+1} = h_t W_{hh} + \dots$, in the same way. With $\tanh' = 1 - \tanh^2$:
 #
-# $$\frac{dL}{dh_t} = \underbrace{\frac{\partial^+ L}{\partial h_t}}_{\text{direct}} +
+# $$\frac{dL}{dh_t} = \underbrace{\frac{dL}{do_t} W_{hq}^\top}_{\text{direct, } \partial L / \partial h_t} +
 # \underbrace{\frac{dL}{da_{t+1}}\, W_{hh}^\top}_{\text{later}}, \qquad
 # \frac{dL}{da_t} = \frac{dL}{dh_t} \odot (1 - h_t^2).$$
 #
-# At the last step there is no later term. So the loop begins there, and runs backward. States are rows here, hence $W_{hh}^\top$ at the
-# right.
+# At the last step there is no later term: the loop begins there and runs backward. ($\odot$ multiplies unit by unit. States are rows, hence transposed matrices at the right.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # The same step with all its numbers.
 #
 # **Predict first.** At $t = 1$, which is larger in size, the direct term or what comes from later? For which of the four units does
-# the tanh let least of the gradient through?
+# the tanh let least of the gradient through at $t = 2$?
 
 # %% slideshow={"slide_type": "slide"}
 one_step = OneStepBack(network, inputs, targets)
@@ -81,33 +137,51 @@ one_step.t.value = 2
 one_step
 
 # %% [markdown]
-# *Right: direct and later add up to $dL/dh_t$; times $1 - h_t^2$ they give $dL/da_t$. Below: this step's share of $dL/dW_{hh}$, and the sum over
-# all steps.*
+# *Right: direct and later add up to $dL/dh_t$; times $1 - h_t^2$ they give $dL/da_t$. Below: this step's share of $dL/dW_{hh}$, and the sum of all shares.*
 #
-# **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first. (2) At $t = 2$ the fourth unit has $h = 0.87$, so only
-# 0.24 of its gradient passes: a unit near $\pm 1$ hardly learns. (3) $h_0$ is zero, so step 1 has no share in $dL/dW_{hh}$.
+# **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in three of four units. (2) At $t = 2$ the fourth unit has $h = ${{ one_step.walk.h[2, 3]:.2f }}, so only
+# {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ hardly learns.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## By hand, with two numbers
+# ## All five gradients
 #
-# One unit, two steps, $h_0 = 0.5$, weight $w = 0.8$, no input, and $L = h_2$. Then $h_1 = \tanh(w h_0)$, $h_2 = \tanh(w h_1)$, and
-# $w$ is used twice, so its derivative has two terms:
+# Everything a weight does it does through $o_t$ or $a_t$, at every step:
 #
-# $$\frac{dL}{dw} = (1 - h_2^2)\,\bigl(\underbrace{h_1}_{\text{second use}} + \underbrace{w (1 - h_1^2)\, h_0}_{\text{first use}}\bigr).$$
-
-# %% tags=["nbval-check-output"]
-w, h_0 = torch.tensor(0.8, dtype=torch.float64, requires_grad=True), 0.5
-h_1 = torch.tanh(w * h_0)
-h_2 = torch.tanh(w * h_1)
-h_2.backward()
-by_hand = (1 - h_2**2) * (h_1 + w * (1 - h_1**2) * h_0)
-print(f"by hand {by_hand.item():.6f}, by autograd {w.grad.item():.6f}")
+# $$\frac{dL}{dW_{hq}} = \sum_t h_t^\top \frac{dL}{do_t}, \quad \frac{dL}{db_q} = \sum_t \frac{dL}{do_t}, \quad
+# \frac{dL}{dW_{hh}} = \sum_t h_{t-1}^\top \frac{dL}{da_t}, \quad \frac{dL}{dW_{xh}} = \sum_t x_t^\top \frac{dL}{da_t}, \quad
+# \frac{dL}{db_h} = \sum_t \frac{dL}{da_t}.$$
+#
+# A share is what goes in, times the gradient of what comes out. The way over $t$, from $da_T$ down to $da_1$, is the only difficult part, and it is yours now.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The loop
+# ## Exercise 1: backpropagation through time (10 minutes, medium)
 #
-# Given the states $h_0, \dots, h_T$ and the direct terms of all steps, five lines find everything. `later` is the second term of the formula, and
-# at the last step it is zero.
+# Write the loop yourself, from the two formulas.
+
+
+# %%
+def my_bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """h (T + 1, B, H), direct (T, B, H), W_hh (H, H) -> dh (T, B, H), dW_hh (H, H)."""
+    return ..., ...  # your lines
+
+
+checks.bptt(my_bptt)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# Two lines in the loop are the two formulas, one adds this step's share, $h_{t-1}^\top\, dL/da_t$, and one prepares what the step before will need.
+# What must `later` be before the loop?
+# </details>
+# <details><summary>A solution</summary>
+#
+# The function `bptt` in the next section.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The library's code
+#
+# Here is ours. In code `h[t + 1]` is the state *after* step $t$, counted from 0, because `h[0]` is $h_0$; `.mT` transposes a matrix.
 
 
 # %%
@@ -124,50 +198,7 @@ def bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[tor
 
 
 # %% [markdown]
-# In code `h[t + 1]` is the state *after* step $t$, counted from 0, because `h[0]` is $h_0$; `.mT` transposes a matrix. Is it right? Ask autograd, for a random network with
-# $T = 6$, $B = 3$, $H = 5$ and a random loss, in double precision.
-
-# %%
-generator = torch.Generator().manual_seed(0)
-x_in, coefficients = torch.randn(2, 6, 3, 5, generator=generator, dtype=torch.float64)
-W_hh = torch.randn(5, 5, generator=generator, dtype=torch.float64).requires_grad_()
-
-
-def states(W_hh: torch.Tensor) -> list[torch.Tensor]:
-    """h_0 to h_6; the loss is the sum of coefficients * h_t, so the coefficients are its direct terms."""
-    h = [torch.zeros(3, 5, dtype=torch.float64)]
-    for x in x_in:
-        h.append(torch.tanh(x + h[-1] @ W_hh))
-    return h
-
-
-# %%
-h = states(W_hh)
-loss = (coefficients * torch.stack(h[1:])).sum()
-expected = torch.autograd.grad(loss, [*h[1:], W_hh])
-dh, dW_hh = bptt(torch.stack(h).detach(), coefficients, W_hh.detach())
-assert torch.allclose(dh, torch.stack(expected[:-1]))  # every dL/dh_t
-assert torch.allclose(dW_hh, expected[-1])
-
-# %% [markdown]
-# Term by term. A second witness, who knows nothing of derivatives: move one weight by $\epsilon$ up and down, and look at what the loss
-# does.
-
-# %% tags=["nbval-check-output"]
-epsilon, difference = 1e-6, torch.zeros(5, 5, dtype=torch.float64)
-for i in range(5):
-    for j in range(5):
-        up, down = W_hh.detach().clone(), W_hh.detach().clone()
-        up[i, j] += epsilon
-        down[i, j] -= epsilon
-        up, down = ((coefficients * torch.stack(states(moved)[1:])).sum() for moved in (up, down))
-        difference[i, j] = (up - down) / (2 * epsilon)
-print("largest difference below 1e-8:", bool((difference - dW_hh).abs().max() < 1e-8))
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## You have just written the library's loop
-#
-# `cells.RNN.backward` is this code. It keeps $dL/da_t$ of every step, too, as `dx`: from it come the gradients of $W_{xh}$ and $b_h$.
+# `cells.RNN.backward` is this loop. It keeps $dL/da_t$ of every step, too, as `dx`, for the gradients of $W_{xh}$ and $b_h$:
 #
 # ```python
 # for t in reversed(range(len(direct))):
@@ -176,11 +207,56 @@ print("largest difference below 1e-8:", bool((difference - dW_hh).abs().max() < 
 #     dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
 #     later = da @ W_hh.mT  # back to h_{t-1}
 # ```
+#
+# Is it right? All five gradients of the small network, in three ways.
 
 # %%
-back = cells.RNN.backward(x_in, [(state,) for state in h], W_hh.detach(), coefficients)
-assert torch.equal(back.hidden, dh)
-assert torch.equal(back.W_hh, dW_hh)
+xs, ys = torch.from_numpy(inputs).double()[:, None], torch.from_numpy(targets).double()[:, None]
+weights = {name: torch.from_numpy(matrix).clone().requires_grad_() for name, matrix in vars(network).items()}
+
+
+def forward(W_xh, W_hh, b_h, W_hq, b_q) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+    """The states h_0 to h_3, the outputs o_1 to o_3, and the loss."""
+    h, o = [torch.zeros(1, 4).double()], []
+    for x in xs:
+        h.append(torch.tanh(x @ W_xh + h[-1] @ W_hh + b_h))
+        o.append(h[-1] @ W_hq + b_q)
+    return h, o, 0.5 * (torch.stack(o) - ys).square().sum()
+
+
+# %% [markdown]
+# By the formulas, with the loop above; by autograd; and by differences, each of the 42 weights moved up and down by a millionth.
+# <!-- given: 42 -->
+
+# %%
+with torch.no_grad():
+    h, o, _ = forward(**weights)
+    h, do = torch.stack(h), torch.stack(o) - ys
+    dh, dW_hh = bptt(h, do @ weights["W_hq"].mT, weights["W_hh"])
+    da = dh * (1 - h[1:] ** 2)
+    back = cells.RNN.backward(xs @ weights["W_xh"], [(state,) for state in h], weights["W_hh"], do @ weights["W_hq"].mT)
+    dW_xh, db_h, dW_hq, db_q = (xs.mT @ da).sum(0), da.sum((0, 1)), (h[1:].mT @ do).sum(0), do.sum((0, 1))
+by_formula = {"W_xh": dW_xh, "W_hh": dW_hh, "b_h": db_h, "W_hq": dW_hq, "b_q": db_q}
+by_autograd = dict(zip(weights, torch.autograd.grad(forward(**weights)[-1], list(weights.values())), strict=True))
+print("the library's loop gives the same:", torch.equal(back.hidden, dh) and torch.equal(back.W_hh, dW_hh))
+
+
+# %% tags=["nbval-check-output"]
+def difference(name: str, place: int) -> torch.Tensor:
+    """How the loss changes with one entry of one weight."""
+    losses = []
+    for step in (1e-6, -1e-6):
+        moved = {each: value.detach().clone() for each, value in weights.items()}
+        moved[name].view(-1)[place] += step
+        losses.append(forward(**moved)[-1])
+    return (losses[0] - losses[1]) / 2e-6
+
+
+print("      formula, first three entries   largest distance below 1e-9: autograd, below 1e-7: differences")
+for name, found in by_formula.items():
+    by_difference = torch.stack([difference(name, place) for place in range(found.numel())]).view_as(found)
+    near = (found - by_autograd[name]).abs().max() < 1e-9, (found - by_difference).abs().max() < 1e-7
+    print(f"{name:5}", *(f"{number:8.4f}" for number in found.flatten()[:3]), *(bool(each) for each in near), sep="   ")
 
 # %% [markdown]
 # That is the definition, plain torch on any device. A trainer on a CPU has the same numbers computed by `rnnlib/engine`: compiled loops, each
@@ -209,41 +285,16 @@ for name, way in ways.items():
     print(f"{name}: {100 * min(timeit.repeat(way, number=10, repeat=10)):.1f} ms")
 
 # %% [markdown]
-# On the two CPU cores where this was built the compiled loop is several times faster than PyTorch's layer with autograd, because it knows what is
-# coming. Whichever way, our loop gives $dL/dh_t$ for every $t$ at no cost: that is what the lab's upper right panel shows.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercise 1: backpropagation through time (10 minutes, medium)
-#
-# Close the cell above and write the loop yourself, from the two formulas.
-
-
-# %%
-def my_bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """h (T + 1, B, H), direct (T, B, H), W_hh (H, H) -> dh (T, B, H), dW_hh (H, H)."""
-    return ..., ...  # your lines
-
-
-checks.bptt(my_bptt)
-
-# %% [markdown]
-# <details><summary>A hint</summary>
-#
-# Two lines in the loop are the two formulas, one adds this step's share, $h_{t-1}^\top\, dL/da_t$, and one prepares what the step before will need.
-# What must `later` be before the loop?
-# </details>
-# <details><summary>A solution</summary>
-#
-# The function `bptt` above.
-# </details>
+# The compiled loop makes no graph of operations, and calls nothing but itself between two steps; this is why it is the quickest where this notebook was built. Whichever way, the loop gives
+# $dL/dh_t$ for every $t$ at no extra cost: that is what the lab's upper right panel shows.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The gradient map
 #
-# How far back does the loss of one step reach? Take the losses apart: $\left|dL_t / dh_k\right|$ for every pair of steps, a picture
+# How far back does the loss of one step reach? Take the losses apart: $\left|dL_t / dh_j\right|$ for every pair of steps, a picture
 # of $T \times T$ cells. Above the diagonal it is empty, for a loss cannot depend on later states.
 #
-# **Predict first.** Press **Start**. While the network learns, will the lower left corner, the long distances, grow darker or lighter? And what
+# **Predict first.** Press **Reset**, then **Start**. While the network learns, will the lower left corner, the long distances, grow darker or lighter? And what
 # does *Cut every k steps* do to the map?
 
 # %% slideshow={"slide_type": "slide"}
@@ -252,24 +303,40 @@ gradient_map.session.run(300)
 gradient_map
 
 # %% [markdown]
-# *Left: row $t$ is the loss of step $t$, column $k$ the state that it reaches; yellow is most, dark blue a millionth. Right: the same against the
-# distance $t - k$.*
+# <!-- claim: over_twenty_steps_a_trained_rnn_passes_more_of_its_gradient_than_a_fresh_one -->
+# <!-- given: 6 -->
+# *Left: row $t$ is the loss of step $t$, column $j$ the state that it reaches; yellow is the largest, dark blue a millionth. Right: the same against the
+# distance $t - j$.*
 #
-# **Try this.** (1) Reset, then Start: fresh weights let the gradient fade, learning opens the way for it. (2) Cut every 6 steps: the map falls into
-# triangles. Each cut is a `detach`. (3) Switch the cell to LSTM and press Start: notebook 04 explains why its map looks as it does.
+# **Try this.** (1) Reset, then Start: with fresh weights the gradient fades within some steps; learning opens the way for it, and the corner grows lighter. (2) Cut every 6 steps: the map falls into
+# triangles. Each cut is a `detach`: no loss reaches a state before it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Full, truncated, randomised
 #
-# A text of 50,000 characters makes a graph of 50,000 steps. Nobody can hold it. Three ways out, all with the same forward values:
+# <!-- given: 50,000 -->
+# How far back should one go? All three have the same forward values:
 #
-# - **full**: go all the way back;
-# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches;
-# - **randomised**: cut at random, with probability $1/k$ at each step, and multiply what passes by $\frac{1}{1 - 1/k}$, so that in the mean
+# - **full**: all the way;
+# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches. (`detach` keeps the value and lets go of how it was computed.)
+# - **randomised**: cut at random, with probability $1/k$ at each step, and multiply what passes by $\frac{1}{1 - 1/k}$, so that on average
 #   nothing is lost (Tallec and Ollivier 2017).
+#
+# Can one hold the graph of 50,000 steps in memory? Try.
+
+# %%
+long_text, layer = corpus.train[:50_001, None], models.RNNModel(torch.nn.RNN(len(corpus.vocab), 32), len(corpus.vocab))
+with truncation.HeldMemory() as held:
+    logits, _ = layer(long_text[:-1], layer.initial_state(1))
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), long_text[1:].flatten())
+    megabytes = held.bytes / 1e6
+print(f"held for the way back: {megabytes:.0f} MB")
 
 # %% [markdown]
-# **Predict first.** Which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
+# One can: a small network with one row needs {{ megabytes:.0f }} MB, a large one with many rows thousands of times that. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text;
+# all steps one after the other; and gradients that have faded, or exploded, long before they arrive.
+#
+# **Predict first.** For a text of $T$ characters: which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
 # machine, on a network trained for 500 steps, while the cell runs.
 
 # %% slideshow={"slide_type": "slide"}
@@ -280,11 +347,10 @@ three_ways = Truncation(small, corpus)
 three_ways
 
 # %% [markdown]
-# *Left: memory held for the way back. Middle: time for one pass. Right: the gradient's error, $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
+# *Left: memory held for the way back. Middle: time for one pass over all $T$ characters. Right: the gradient's error, $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
 #
-# **Try this.** (1) Memory: full grows with $T$, truncated stops at $k$. (2) Time: all three grow with $T$ alike. Truncation saves memory, not
-# time. (3) Move $k$ from 2 to 32: the error falls. The randomised gradient is no nearer to the full one than the truncated. Then what is
-# it good for?
+# **Try this.** (1) Memory: full grows with $T$, truncated stops at $k$. (2) Time: all three grow with $T$ alike; for the same text truncation saves memory, not
+# time. (3) Move $k$ from 2 to 32: the error of the truncated gradient falls.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Biased or noisy
@@ -304,12 +370,47 @@ def gradient(factors: list[float]) -> torch.Tensor:
 generator = torch.Generator().manual_seed(0)
 draws = torch.stack([gradient(truncation.cut_at_random(T, k, generator)) for _ in range(300)])
 full, truncated = gradient([1.0] * T), gradient(truncation.cut_after(T, k))
-for name, found in (("truncated", truncated), ("one draw", draws[0]), ("mean of 300", draws.mean(0))):
-    print(f"{name}: error {((found - full).norm() / full.norm()):.2f}")
+for name, guess in (("truncated", truncated), ("one draw", draws[0]), ("mean of 300", draws.mean(0))):
+    print(f"{name}: error {((guess - full).norm() / full.norm()):.2f}")
+print(f"a draw on average: error {((draws - full).norm(dim=1) / full.norm()).mean():.2f}")
 
 # %% [markdown]
+# <!-- claim: a_randomised_gradient_is_further_off_than_the_truncated_one_and_the_mean_of_300_is_nearer -->
 # The mean of many draws comes as near to the full gradient as you like: randomised truncation is *unbiased*. But one draw, which is all that a
-# training step has, is noisier than plain truncation is wrong. That is why nearly everybody truncates regularly, and accepts the bias.
+# training step has, is on average further off than plain truncation. That is why nearly everybody truncates regularly, and accepts the bias.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercise 2: truncate (10 minutes, hard)
+#
+# $h_t = \tanh(x_t + h_{t-1} W_{hh})$ for rows $x_t$ of `xs`; `loss_of(t, h)` is the loss of step $t$ (counted from 0). Return $dL/dW_{hh}$ for the sum of
+# all losses, with the state detached before steps $k$, $2k$, and so on.
+
+
+# %%
+def my_truncated(xs: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor, loss_of, k: int) -> torch.Tensor:
+    W_hh = W_hh.requires_grad_()
+    return ...  # your lines
+
+
+checks.truncated(my_truncated)
+
+# %% [markdown]
+# <details><summary>A hint</summary>
+#
+# One loop over `enumerate(xs)`, one `if`, one sum; then `torch.autograd.grad(total, W_hh)[0]`.
+# </details>
+# <details><summary>A solution</summary>
+#
+# ```python
+# total = 0.0
+# for t, x in enumerate(xs):
+#     if t > 0 and t % k == 0:
+#         h = h.detach()
+#     h = torch.tanh(x + h @ W_hh)
+#     total = total + loss_of(t, h)
+# return torch.autograd.grad(total, W_hh)[0]
+# ```
+# </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Without detach
@@ -317,6 +418,7 @@ for name, found in (("truncated", truncated), ("one draw", draws[0]), ("mean of 
 # A training loop carries the state from minibatch to minibatch. Its *value*, that is. If the tensor is carried as it is, the graph of the
 # first minibatch stays attached to it, and to the next, and so on.
 #
+# <!-- given: 35 -->
 # **Predict first.** Twelve minibatches of 35 steps: what do memory and time of the twelfth look like, with detach and without?
 
 
@@ -347,14 +449,14 @@ figures.label_lines(axes[0], [("with detach", figures.BLUE), ("without", figures
 drawing
 
 # %% [markdown]
-# *Blue is level. Orange climbs with every minibatch: each backward pass goes all the way back to the first.*
+# *Blue is level. Orange climbs with every minibatch: each backward pass goes all the way back to the first, and takes longer each time.*
 #
 # Autograd usually stops you: without `retain_graph=True` the second backward pass raises *Trying to backward through the graph a second
 # time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, let go of
 # the graph. A state is a tuple here, so `models.detach` does it part by part.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercise 2: find the missing detach (6 minutes, easy)
+# ## Exercise 3: find the missing detach (6 minutes, easy)
 #
 # This loop fails at the second minibatch. Repair it, for a GRU, whose state is $(h,)$, and for an LSTM, whose state is $(h, c)$. Then set
 # `repaired = True`.
@@ -391,39 +493,6 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercise 3: truncate (10 minutes, hard)
-#
-# $h_t = \tanh(x_t + h_{t-1} W_{hh})$ for rows $x_t$ of `xs`; `loss_of(t, h)` is the loss of step $t$ (counted from 0). Return $dL/dW_{hh}$ for the sum of
-# all losses, with the state detached before steps $k$, $2k$, and so on.
-
-
-# %%
-def my_truncated(xs: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor, loss_of, k: int) -> torch.Tensor:
-    W_hh = W_hh.requires_grad_()
-    return ...  # your lines
-
-
-checks.truncated(my_truncated)
-
-# %% [markdown]
-# <details><summary>A hint</summary>
-#
-# One loop over `enumerate(xs)`, one `if`, one sum; then `torch.autograd.grad(total, W_hh)[0]`.
-# </details>
-# <details><summary>A solution</summary>
-#
-# ```python
-# total = 0.0
-# for t, x in enumerate(xs):
-#     if t > 0 and t % k == 0:
-#         h = h.detach()
-#     h = torch.tanh(x + h @ W_hh)
-#     total = total + loss_of(t, h)
-# return torch.autograd.grad(total, W_hh)[0]
-# ```
-# </details>
-
-# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # <details><summary>What is the difference between the direct and the total derivative of L by h<sub>t</sub>?</summary>
@@ -437,9 +506,9 @@ checks.truncated(my_truncated)
 # The same matrix is used at every step. Each use has its share, and a change of the matrix changes all of them.
 # </details>
 #
-# <details><summary>What does detach change: values, gradients, memory, time?</summary>
+# <details><summary>What does detach between minibatches change: values, gradients, memory, time?</summary>
 #
-# No value. Gradients end there; memory is free after each piece; the time for a text of given length stays the same.
+# No value. Gradients end there. Memory is free after each minibatch, and each takes the same time, where without detach both grow from minibatch to minibatch.
 # </details>
 
 # %% [markdown]

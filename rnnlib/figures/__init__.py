@@ -5,7 +5,7 @@ Here are the names that a notebook draws with; each view takes what else it need
 
 from rnnlib.figures.gradient_problems import cliff_surface
 from rnnlib.figures.gradients import gradient_map_image
-from rnnlib.figures.networks import inputs_and_outputs, three_networks
+from rnnlib.figures.networks import inputs_and_outputs, scalar_chain, three_networks
 from rnnlib.figures.perplexity import perplexity_axes, perplexity_curves, zipf
 from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, label_lines, panels
 
@@ -24,6 +24,7 @@ __all__ = [
     "panels",
     "perplexity_axes",
     "perplexity_curves",
+    "scalar_chain",
     "three_networks",
     "zipf",
 ]

@@ -13,7 +13,7 @@ from rnnlib.figures.style import COLORS, color_bar
 
 
 def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
-    """|dL_t/dh_k| as an image: row t, column k, on a logarithmic scale over so many decades below the largest."""
+    """|dL_t/dh_j| as an image: row t, column j, on a logarithmic scale over so many decades below the largest."""
     T, largest = len(norms), norms.max()
     shown = np.where(norms > 0, norms, np.nan) / (largest if largest > 0 else 1)
     with np.errstate(divide="ignore"):
@@ -21,12 +21,12 @@ def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> No
             np.log10(shown), cmap="cividis", vmin=-decades, vmax=0, extent=(0.5, T + 0.5, T + 0.5, 0.5), aspect="auto",
             origin="upper", interpolation="nearest",
         )  # fmt: skip
-    ax.set(xlabel="hidden state k", ylabel="loss of step t")
+    ax.set(xlabel="hidden state j", ylabel="loss of step t")
     ax.grid(False)
     bar = color_bar(image, ax, [-decades, 0], width=0.05, distance=0.03)
     bar.ax.tick_params(labelsize=10)  # there is little room before the next panel
     bar.ax.set_yticklabels([f"$10^{{{-decades:g}}}$", "1"])
-    ax.set_title(r"$|\partial L_t/\partial h_k|$, the largest is 1")
+    ax.set_title(r"$|dL_t/dh_j|$, the largest is 1")
 
 
 def against_length(

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from rnnlib.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing
 
 ARROW: dict[str, Any] = {"arrowstyle": "-|>", "shrinkA": 17, "shrinkB": 17, "mutation_scale": 14, "linewidth": 1.5}
+GRADIENT = "#8F3A72"  # purple, dark enough for letters
 RISE = 85  # from input to state, and from state to output
 
 
@@ -68,6 +69,30 @@ def _tower(ax: Axes, x: float, bottom: float, names: Sequence[str]) -> None:
         node(ax, x, y, name, color)
     for y, color in zip(heights, (GREEN, ORANGE), strict=False):
         arrow(ax, (x, y), (x, y - RISE), color)
+
+
+def scalar_chain(h: Sequence[float], dh: Sequence[float], shares: Sequence[float], w: float) -> Drawing:
+    """One unit over some steps: h_t forward in black, dL/dh_t backward in purple, and what each use of w contributes.
+
+    h, dh: from 0 on.  shares: of dL/dw, from step 1 on (the first entry is not used).
+    """
+    drawing, ax = canvas(1000, 320)
+    steps = len(h) - 1
+    places = [90 + 270 * t for t in range(steps + 1)]
+    for t, x in enumerate(places):
+        node(ax, x, 110, f"$h_{t}$", BLUE)
+        ax.text(x, 50, f"{h[t]:.3f}", ha="center", fontsize=15)
+        ax.text(x, 172, f"$dL/dh_{t}$ = {dh[t]:.3f}", ha="center", fontsize=13, color=GRADIENT)
+    for t in range(1, steps + 1):
+        arrow(ax, (places[t - 1], 102), (places[t], 102), BLUE)
+        arrow(ax, (places[t], 118), (places[t - 1], 118), PURPLE)
+        name_of_arrow(ax, (places[t - 1] + places[t]) / 2, 84, "times $w$, tanh", BLUE)
+        arrow(ax, (places[t] - 135, 122), (places[t] - 135, 245), PURPLE, shrinkA=0)
+        ax.text(places[t] - 135, 268, f"{shares[t]:.3f}", ha="center", fontsize=15, color=GRADIENT)
+    total = sum(float(share) for share in shares[1:])
+    ax.text(places[0], 268, f"w = {w:g}", ha="center", fontsize=13)
+    ax.text(places[-1] - 40, 268, f"together $dL/dw$ = {total:.3f}", fontsize=13, color=GRADIENT, ha="center")
+    return drawing
 
 
 # title, number of steps, steps with an input, steps with an output, steps whose output is the next input

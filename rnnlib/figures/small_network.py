@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 
-from rnnlib.figures.networks import canvas
+from rnnlib.figures.networks import GRADIENT, canvas
 from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, MONOSPACE, ORANGE, PURPLE, WHITE_BEHIND, Drawing
 from rnnlib.topics.small_network import Numbers, SmallNetwork, Walk
 
@@ -179,12 +179,13 @@ def unrolled(way: Walk, walked: Sequence[Moment], *, direct_only: bool = False) 
     direct_only: beside each h_t only what o_t says of it, without what comes later.
     """
     T = len(way.x)
-    drawing, ax = canvas(X_OF_STEP + T * DISTANCE + 110, 500)
+    collects = any(moment.backward for moment in walked) and not direct_only
+    drawing, ax = canvas(X_OF_STEP + T * DISTANCE + 110, 690 if collects else 500)
     for t in range(1, T + 1):
         for kind, color in (("x", GREEN), ("h", BLUE), ("o", ORANGE), ("L", BLACK)):
             _edge(ax, Moment(kind, t), walked, color)
     for moment in walked:
-        if moment.backward:
+        if moment.backward and not (direct_only and moment.kind == "dh"):
             _edge(ax, moment, walked, PURPLE)
     done = {(moment.kind, moment.t) for moment in walked}
     _node(ax, 0, H_ROW, "$h_{0}$", way.h[0])
@@ -196,7 +197,37 @@ def unrolled(way: Walk, walked: Sequence[Moment], *, direct_only: bool = False) 
         _node(ax, t, H_ROW, f"$h_{t}$", way.h[t] if known["h"] else None, gradient if known["do"] else None)
         _node(ax, t, O_ROW, f"$o_{t}$", way.o[t - 1] if known["o"] else None, way.do[t - 1] if known["dL"] else None)
         _node(ax, t, L_ROW, f"$L_{t}$", way.losses[t - 1 : t] if known["L"] else None)
+    if collects:
+        for place, (name, (steps, total)) in enumerate(collected(way, walked).items()):
+            _weight_node(ax, 30 + place * 345, name, steps, total)
     return drawing
+
+
+def collected(way: Walk, walked: Sequence[Moment]) -> dict[str, tuple[list[int], Numbers]]:
+    """What each matrix has got so far on the way back: from which steps, and the sum of their shares.
+
+    A step's shares: h_t^T dL/do_t for W_hq, h_{t-1}^T dL/da_t for W_hh and x_t^T dL/da_t for W_xh.
+    """
+    T, done = len(way.x), {(moment.kind, moment.t) for moment in walked}
+    with_o = [t for t in range(T, 0, -1) if ("dL", t) in done]
+    with_a = [t for t in range(T, 0, -1) if (("do" if t == T else "dh"), t) in done]
+    return {
+        name: (steps, np.einsum("ti,tj->ij", before[steps], after[[t - 1 for t in steps]]))
+        for name, steps, before, after in (
+            ("W_{hq}", with_o, way.h, way.do),
+            ("W_{hh}", with_a, np.roll(way.h, 1, axis=0), way.da),
+            ("W_{xh}", with_a, np.vstack([way.x[:1], way.x]), way.da),
+        )
+    }
+
+
+def _weight_node(ax: Axes, left: float, name: str, steps: Sequence[int], total: Numbers) -> None:
+    """A weight as a square node, and below it the sum of the shares that it has collected."""
+    ax.scatter([left + 20], [535], s=900, marker="s", color="white", edgecolors=BLACK, linewidths=1)
+    ax.text(left + 20, 535, f"${name}$", ha="center", va="center", fontsize=13)
+    told = "nothing yet" if not steps else "from " + ", ".join(f"t = {t}" for t in steps)
+    ax.text(left + 50, 535, told, va="center", fontsize=12, color=GRADIENT, fontweight="bold")
+    number_table(ax, left + 8, 565, total, "", PURPLE)
 
 
 def _x(t: int) -> float:
@@ -228,12 +259,12 @@ def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradien
     """A node with its name inside; its values to the right, its gradient in purple beside them."""
     ax.scatter([_x(t)], [y], s=1000, color="white", edgecolors=BLACK, linewidths=1, zorder=3)
     ax.text(_x(t), y, name, ha="center", va="center", fontsize=14, zorder=4)
-    for numbers, color, left in ((values, BLACK, 30), (gradient, PURPLE, 92)):
+    for numbers, color, left in ((values, BLACK, 30), (gradient, GRADIENT, 92)):
         if numbers is not None:
             written = "\n".join(f"{number:+.2f}" for number in numbers)
             below = y + (26 if len(numbers) == 4 else 0)
             ax.text(
                 _x(t) + left, below, written, color=color, family=MONOSPACE, fontsize=12, linespacing=1.05,
-                fontweight="bold" if color == PURPLE else "normal",
+                fontweight="bold" if color == GRADIENT else "normal",
                 va="top" if len(numbers) == 4 else "center", zorder=5, bbox={**WHITE_BEHIND, "pad": 1, "alpha": 0.8},
             )  # fmt: skip

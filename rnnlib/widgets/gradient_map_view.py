@@ -57,7 +57,7 @@ class GradientMap(SessionView):
         means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
         over_lags = np.column_stack([np.arange(T), np.maximum(means / max(means[0], 1e-30), 1e-12)])
         map_of_all = Field(
-            "|∂L_t/∂h_k|, the largest is 1", "map", names, names, (1e-6, 1.0), "hidden state k", "loss of step t"
+            "|dL_t/dh_j|, the largest is 1", "map", names, names, (1e-6, 1.0), "hidden state j", "loss of step t"
         )
         mean = Panel(
             "mean over each lag, that of lag 0 is 1", (Line("mean", "mean", "blue", "marked"),), x_name="lag t - k",

@@ -83,8 +83,8 @@ def of_kind(kind: type[ast.AST], code: str) -> list[str]:
 def test_a_notebook_quotes_the_library_word_for_word(number: str, kind: type[ast.AST], function: Callable) -> None:
     (source,) = [source for source in SOURCES if source.stem.startswith(number)]
     markdown = "\n".join(cell.source for cell in cells(source) if cell.cell_type == "markdown")
-    before_the_exercises = markdown.split("## Exercise")[0]
-    (quoted,) = re.findall(r"```python\n(.*?)```", before_the_exercises, re.S)
+    unfolded = re.sub("<details>.*?</details>", "", markdown, flags=re.S)
+    (quoted,) = re.findall(r"```python\n(.*?)```", unfolded, re.S)
     assert of_kind(kind, quoted) == of_kind(kind, inspect.getsource(function))
 
 

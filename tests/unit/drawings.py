@@ -118,6 +118,8 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         "unrolled": lambda: small_network.unrolled(way, small_network.moments(3, backward=True)[:17])._repr_png_(),
         "inputs_and_outputs": lambda: networks.inputs_and_outputs()._repr_png_(),
         "three_networks": lambda: networks.three_networks()._repr_png_(),
+        "scalar_chain": lambda: networks.scalar_chain(wave[:4], wave[4:8], wave[8:12], 0.8)._repr_png_(),
+        "collected": lambda: small_network.unrolled(way, small_network.moments(3, backward=True))._repr_png_(),
         "node": on_axes(lambda ax: networks.node(ax, 1, 2, "$h$", style.BLUE)),
         "arrow": on_axes(lambda ax: (ax.plot([0, 1], [0, 1]), networks.arrow(ax, (0, 0), (1, 1), style.BLUE))),
         "name_of_arrow": on_axes(lambda ax: networks.name_of_arrow(ax, 0.5, 0.5, "$W_{hh}$", style.BLUE)),

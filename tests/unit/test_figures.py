@@ -134,7 +134,7 @@ def test_the_gradient_map_has_a_row_for_each_loss_and_a_column_for_each_state() 
         return image[len(image) - 1 - round(y), round(x), :3].tolist()
 
     largest = list(matplotlib.colormaps["cividis"](1.0, bytes=True)[:3])
-    assert ax.get_xlabel() == "hidden state k" and ax.get_ylabel() == "loss of step t"
+    assert ax.get_xlabel() == "hidden state j" and ax.get_ylabel() == "loss of step t"
     assert color_at(k=2, t=6) == largest
     assert color_at(k=6, t=2) == [255, 255, 255]
     assert color_at(k=2, t=3) == [255, 255, 255]  # two rows further up: t grows downwards

@@ -10,7 +10,7 @@ import torch
 from factories import wait_until
 
 from rnnlib.baselines import NGram
-from rnnlib.figures.small_network import moments
+from rnnlib.figures.small_network import collected, moments
 from rnnlib.gradients import gradient_map
 from rnnlib.models import LanguageModel
 from rnnlib.sampling import write
@@ -191,6 +191,25 @@ class TestStepThrough:
         total = view.png
         view.beside.value = "direct term only"
         assert view.png != total and "switched off" in view.text
+
+    def test_weights_collect_a_share_at_every_step_and_in_the_end_have_the_gradient(self) -> None:
+        network, steps = example_network(), moments(3, backward=True)
+        way = walk(network, X, Y)
+        assert all(not got for got, _ in collected(way, steps[:12]).values())
+        assert {name: got for name, (got, _) in collected(way, steps[:14]).items()} == {
+            "W_{hq}": [3], "W_{hh}": [3], "W_{xh}": [3]
+        }  # fmt: skip
+        W_xh, W_hh, b_h, W_hq, b_q = weights = [
+            torch.from_numpy(each).clone().requires_grad_() for each in vars(network).values()
+        ]
+        h, loss = torch.zeros(4, dtype=torch.float64), 0.0
+        for x, y in zip(torch.from_numpy(X), torch.from_numpy(Y), strict=True):
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            loss = loss + 0.5 * (h @ W_hq + b_q - y).square().sum()
+        dW_xh, dW_hh, _, dW_hq, _ = torch.autograd.grad(loss, weights)
+        total = {name: each for name, (_, each) in collected(way, steps).items()}
+        for name, expected in (("W_{hq}", dW_hq), ("W_{hh}", dW_hh), ("W_{xh}", dW_xh)):
+            np.testing.assert_allclose(total[name], expected.numpy(), atol=1e-12)
 
     def test_a_single_step_can_be_walked(self) -> None:
         view = UnrolledGraph(example_network(), X[:1], Y[:1], backward=True)

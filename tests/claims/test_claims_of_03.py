@@ -1,0 +1,45 @@
+"""What notebook 03 says of runs."""
+
+import torch
+
+from rnnlib import gradients, models, text, training
+from rnnlib.topics import truncation
+
+SEEDS = (0, 1, 2)
+CORPUS = text.load_corpus("story")
+BATCHES = text.SequentialBatches(CORPUS.train)
+
+
+def after(steps: int, seed: int, hidden_size: int) -> models.LanguageModel:
+    generator = torch.Generator().manual_seed(seed)
+    model = models.LanguageModel("rnn", vocab_size=len(CORPUS.vocab), hidden_size=hidden_size, generator=generator)
+    training.Trainer(model, BATCHES).run(steps)
+    return model
+
+
+def test_over_twenty_steps_a_trained_rnn_passes_more_of_its_gradient_than_a_fresh_one() -> None:
+    tokens, targets = BATCHES[3].tokens[:, :8], BATCHES[3].targets[:, :8]
+    for seed in SEEDS:
+        passed = []
+        for steps in (0, 300):
+            model = after(steps, seed, 64)
+            norms = gradients.norms_over_lags(model, tokens, targets, model.initial_state(8))
+            passed.append(norms[20] / norms[0])
+        assert passed[1] > 10 * passed[0]
+
+
+def test_a_randomised_gradient_is_further_off_than_the_truncated_one_and_the_mean_of_300_is_nearer() -> None:
+    T, k = 24, 4
+    tokens, targets = BATCHES[3].tokens[:T, :8], BATCHES[3].targets[:T, :8]
+    for seed in SEEDS:
+        model = after(500, seed, 32)
+
+        def gradient(factors: list[float], model: models.LanguageModel = model) -> torch.Tensor:
+            return truncation.truncated_bptt(model, tokens, targets, model.initial_state(8), factors).gradient
+
+        generator = torch.Generator().manual_seed(seed)
+        draws = torch.stack([gradient(truncation.cut_at_random(T, k, generator)) for _ in range(300)])
+        full, truncated = gradient([1.0] * T), (gradient(truncation.cut_after(T, k)))
+        of_truncated, of_mean = (truncated - full).norm(), (draws.mean(0) - full).norm()
+        assert (draws - full).norm(dim=1).mean() > 1.2 * of_truncated
+        assert of_mean < 0.8 * of_truncated
