@@ -116,7 +116,7 @@ graph
 # make $o_2$.
 
 # %% [markdown]
-# **The two formulas.** $h_t$ acts on $L$ through exactly two things. Through $o_t = h_t W_{hq} + b_q$: moving $h_t$ moves $o_t$ by $W_{hq}$ times as much, so the direct term is $\frac{dL}{do_t} W_{hq}^\top$. And through
+# **The two formulas.** $h_t$ acts on $L$ through exactly two things. Through $o_t = h_t W_{hq} + b_q$: a small change $\delta$ of $h_t$ changes $o_t$ by $\delta W_{hq}$, so the direct term is $\frac{dL}{do_t} W_{hq}^\top$. And through
 # $a_{t+1} = h_t W_{hh} + \dots$, in the same way. With $\tanh' = 1 - \tanh^2$:
 #
 # $$\frac{dL}{dh_t} = \underbrace{\frac{dL}{do_t} W_{hq}^\top}_{\text{direct, } \partial L / \partial h_t} +
@@ -139,7 +139,7 @@ one_step
 # %% [markdown]
 # *Right: direct and later add up to $dL/dh_t$; times $1 - h_t^2$ they give $dL/da_t$. Below: this step's share of $dL/dW_{hh}$, and the sum of all shares.*
 #
-# **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in three of four units. (2) At $t = 2$ the fourth unit has $h = ${{ one_step.walk.h[2, 3]:.2f }}, so only
+# **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in {{ int((abs(one_step.walk.later[0]) > abs(one_step.walk.direct[0])).sum()):d }} of four units. (2) At $t = 2$ the fourth unit has $h =$ {{ one_step.walk.h[2, 3]:.2f }}, so only
 # {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ hardly learns.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -285,7 +285,7 @@ for name, way in ways.items():
     print(f"{name}: {100 * min(timeit.repeat(way, number=10, repeat=10)):.1f} ms")
 
 # %% [markdown]
-# The compiled loop makes no graph of operations, and calls nothing but itself between two steps; this is why it is the quickest where this notebook was built. Whichever way, the loop gives
+# The compiled loop records no graph of operations and calls no library between two steps; where this notebook was built it is the quickest. Whichever way, the loop gives
 # $dL/dh_t$ for every $t$ at no extra cost: that is what the lab's upper right panel shows.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -333,7 +333,7 @@ with truncation.HeldMemory() as held:
 print(f"held for the way back: {megabytes:.0f} MB")
 
 # %% [markdown]
-# One can: a small network with one row needs {{ megabytes:.0f }} MB, a large one with many rows thousands of times that. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text;
+# One can: this small network with one row needs {{ megabytes:.0f }} MB; memory grows with units and rows. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text;
 # all steps one after the other; and gradients that have faded, or exploded, long before they arrive.
 #
 # **Predict first.** For a text of $T$ characters: which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
@@ -347,6 +347,7 @@ three_ways = Truncation(small, corpus)
 three_ways
 
 # %% [markdown]
+# <!-- claim: the_truncated_gradient_comes_nearer_to_the_full_one_when_it_goes_further_back -->
 # *Left: memory held for the way back. Middle: time for one pass over all $T$ characters. Right: the gradient's error, $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
 #
 # **Try this.** (1) Memory: full grows with $T$, truncated stops at $k$. (2) Time: all three grow with $T$ alike; for the same text truncation saves memory, not

@@ -43,3 +43,18 @@ def test_a_randomised_gradient_is_further_off_than_the_truncated_one_and_the_mea
         of_truncated, of_mean = (truncated - full).norm(), (draws.mean(0) - full).norm()
         assert (draws - full).norm(dim=1).mean() > 1.2 * of_truncated
         assert of_mean < 0.8 * of_truncated
+
+
+def test_the_truncated_gradient_comes_nearer_to_the_full_one_when_it_goes_further_back() -> None:
+    T = 64
+    tokens, targets = CORPUS.train[: 8 * T].view(8, T).T, CORPUS.train[1 : 8 * T + 1].view(8, T).T
+    for seed in SEEDS:
+        model = after(500, seed, 32)
+        found = {
+            k: truncation.truncated_bptt(
+                model, tokens, targets, model.initial_state(8), truncation.cut_after(T, k)
+            ).gradient
+            for k in (2, 8, 32, T)
+        }
+        errors = [float((found[k] - found[T]).norm() / found[T].norm()) for k in (2, 8, 32)]
+        assert errors[0] > 1.3 * errors[1] > 1.3**2 * errors[2]
