@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
 
-from rnnlib.figures.style import COLORS, color_bar
+from rnnlib.figures.style import COLORS, color_bar, plain_log_axis
 
 
 def gradient_map_image(ax: Axes, norms: np.ndarray, *, decades: float = 6) -> None:
@@ -38,6 +37,5 @@ def against_length(
     ax.set_xscale("log", base=2)
     ax.set_xticks(lengths, [str(length) for length in lengths])
     if log:
-        ax.set_yscale("log")
-        ax.yaxis.set_minor_locator(NullLocator())
+        plain_log_axis(ax)
     ax.set(xlabel="time steps T", ylabel=ylabel)

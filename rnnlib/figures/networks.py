@@ -76,7 +76,7 @@ def scalar_chain(h: Sequence[float], dh: Sequence[float], shares: Sequence[float
 
     h, dh: from 0 on.  shares: of dL/dw, from step 1 on (the first entry is not used).
     """
-    drawing, ax = canvas(1000, 320)
+    drawing, ax = canvas(1000, 350)
     steps = len(h) - 1
     places = [90 + 270 * t for t in range(steps + 1)]
     for t, x in enumerate(places):
@@ -90,8 +90,8 @@ def scalar_chain(h: Sequence[float], dh: Sequence[float], shares: Sequence[float
         arrow(ax, (places[t] - 135, 122), (places[t] - 135, 245), PURPLE, shrinkA=0)
         ax.text(places[t] - 135, 268, f"{shares[t]:.3f}", ha="center", fontsize=15, color=GRADIENT)
     total = sum(float(share) for share in shares[1:])
-    ax.text(places[0], 268, f"w = {w:g}", ha="center", fontsize=13)
-    ax.text(places[-1] - 40, 268, f"together $dL/dw$ = {total:.3f}", fontsize=13, color=GRADIENT, ha="center")
+    ax.text(places[0], 268, f"$w$ = {w:g}", ha="center", fontsize=15)
+    ax.text(places[1] + 135, 320, f"together $dL/dw$ = {total:.3f}", fontsize=15, color=GRADIENT, ha="center")
     return drawing
 
 

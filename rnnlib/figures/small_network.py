@@ -114,6 +114,9 @@ def step_backward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
     da_after = way.da[t] if t < len(way.x) else np.zeros(len(network.W_hh))
     edges(ax, (60, 200), _column(2, 430), _column(4, 250), network.W_hq.T)
     edges(ax, (60, 200), _column(4, 160), _column(4, 250), network.W_hh.T)
+    ax.add_collection(
+        LineCollection([[(200, y), (340, y)] for y in _column(4, 250)], colors=GREY, linewidths=1, zorder=1)
+    )
     nodes(ax, 60, _column(4, 160), da_after, "$dL/da_{t+1}$", GREY)
     nodes(ax, 60, _column(2, 430), way.do[t - 1], "$dL/do_t$", ORANGE)
     nodes(ax, 200, _column(4, 250), way.total[t - 1], "$dL/dh_t$", BLUE)
@@ -128,8 +131,8 @@ def step_backward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
     _sum_at_the_right(ax, rows)
     number_table(ax, 480, 272, way.h[t - 1], "$h_{t-1}$", GREY)
     share = np.outer(way.h[t - 1], way.da[t - 1])
-    number_table(ax, 480, 372, share, "to $dL/dW_{hh}$", GREEN)
-    number_table(ax, 790, 372, way.dW_hh, "of all\nsteps", BLUE)
+    number_table(ax, 480, 372, share, "this step's\nshare of\n$dL/dW_{hh}$", GREEN)
+    number_table(ax, 790, 372, way.dW_hh, "all\nshares", BLUE)
     return drawing
 
 

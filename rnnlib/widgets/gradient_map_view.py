@@ -60,7 +60,7 @@ class GradientMap(SessionView):
             "|dL_t/dh_j|, the largest is 1", "map", names, names, (1e-6, 1.0), "hidden state j", "loss of step t"
         )
         mean = Panel(
-            "mean over each lag, that of lag 0 is 1", (Line("mean", "mean", "blue", "marked"),), x_name="lag t - k",
+            "mean; at distance 0 it is 1", (Line("mean", "mean", "blue", "marked"),), x_name="distance t - j",
             x_limits=(0, max(1, T - 1)), at_least=(1e-8, 1.5), at_most=(1e-8, 10),
         )  # fmt: skip
         with np.errstate(invalid="ignore"):
@@ -68,7 +68,7 @@ class GradientMap(SessionView):
         return Chart((map_of_all, mean), {"map": shown.astype(np.float32), "mean": over_lags.astype(np.float32)})
 
     def _norms(self) -> np.ndarray:
-        """|dL_t/dh_k| (T, T), worked out anew only for another network or cut."""
+        """|dL_t/dh_j| (T, T), worked out anew only for another network or cut."""
         session, T, cut = self.session, len(self.tokens), self.cut_every.value
         model = session.snapshot
         if (model, cut) != self._known[0]:
