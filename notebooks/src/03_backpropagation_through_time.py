@@ -450,7 +450,7 @@ figures.label_lines(axes[0], [("with detach", figures.BLUE), ("without", figures
 drawing
 
 # %% [markdown]
-# *Blue is level. Orange climbs with every minibatch: each backward pass goes all the way back to the first, and takes longer each time.*
+# *Blue: memory is level, and time is, but for noise. Orange climbs with every minibatch: each backward pass goes all the way back to the first.*
 #
 # Autograd usually stops you: without `retain_graph=True` the second backward pass raises *Trying to backward through the graph a second
 # time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, let go of

@@ -63,6 +63,7 @@ class ViewInPage:
 
 
 VIEWS = [
+    (INTRODUCTION, "diary = TrainingDiary(", "knob-view", "Steps", "ArrowLeft", "training_diary"),
     (INTRODUCTION, "Partitions(corpus)", "knob-view", "Minibatch", "ArrowRight", "partitions"),
     (INTRODUCTION, "PerplexityOfADistribution()", "knob-view", "Share of a", "ArrowLeft", "perplexity"),
     (INTRODUCTION, "CountedBaselines(corpus)", "knob-view", "Order n", "ArrowRight", "counted_baselines"),
