@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: lab test lint unit-tests notebook-tests browser-tests notebooks bench
+.PHONY: lab test lint unit-tests gpu-tests notebook-tests browser-tests notebooks bench
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --allow-root
 
 # Everything, what fails quickest first. The browser tests come last and run alone: they measure.
-test: lint unit-tests notebook-tests browser-tests
+test: lint unit-tests gpu-tests notebook-tests browser-tests
 
 lint: .venv/test-installed
 	$(BIN)/ruff format --check .
@@ -22,6 +22,11 @@ lint: .venv/test-installed
 
 unit-tests: .venv/test-installed
 	$(BIN)/pytest -n 2 --cov=rnnlib tests/unit tests/house tests/install
+
+# The GPU path, on GPUs that are not there; each kind changes torch for its process.
+gpu-tests: .venv/test-installed
+	$(BIN)/pytest tests/gpu --gpu=cuda
+	$(BIN)/pytest tests/gpu --gpu=mps
 
 # --dist loadscope: the cells of a notebook stay together, in one process.  One thread for each of the two notebooks that
 # run side by side: OpenMP's threads spin while they wait, and four on two cores took 20 times as long as two.
