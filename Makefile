@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: lab test lint unit-tests gpu-tests notebook-tests browser-tests notebooks bench
+.PHONY: lab test lint unit-tests gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
@@ -42,6 +42,11 @@ notebooks: .venv/test-installed
 
 bench: .venv/test-installed
 	$(BIN)/python -m bench
+
+# On a machine with a CUDA GPU: the tests on the real one, then the figures for bench/RESULTS.md.
+bench-gpu: .venv/test-installed
+	$(BIN)/pytest tests/gpu --gpu=real
+	$(BIN)/python -m bench.gpu
 
 .venv/lab-installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This course needs Python 3.11 or newer; \

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnnlib.cells import Cell, State
 from rnnlib.engine.few_operations import FewOperations
-from rnnlib.engine.gpu import copy_where, runner
+from rnnlib.engine.gpu import copy_where, runner, wait_for
 from rnnlib.engine.threads import undisturbed, without_garbage_collection
 from rnnlib.models import Backpropagation, Weights
 
@@ -20,7 +20,7 @@ with without_garbage_collection():
 
 __all__ = [
     "CompiledEngine", "Engine", "FewOperations", "compile_loops", "copy_where", "quickest", "runner",
-    "undisturbed",
+    "undisturbed", "wait_for",
 ]  # fmt: skip
 
 

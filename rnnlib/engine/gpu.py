@@ -134,6 +134,14 @@ class Ends:
         self._events.append(event)
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.current_stream().synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def copy_where(condition: Tensor, source: Tensor, target: Tensor) -> None:
     """target <- source if the condition, (), holds.  Does not wait for a GPU; a CPU copies faster than it selects."""
     if condition.device.type != "cpu":

@@ -142,11 +142,13 @@ class SideBySide:
         )
         self._weights = model.vector.detach().repeat(N, 1)  # (N, P)
         self._state = tuple(part.repeat(N, 1, 1) for part in model.initial_state(batch_size))
-        self._rates = torch.tensor([[network.learning_rate] for network in networks], device=device)
-        self._thresholds = torch.tensor([[network.clip_threshold] for network in networks], device=device)
+        knobs = torch.tensor(
+            [(network.learning_rate, network.clip_threshold) for network in networks], dtype=torch.float32
+        )
+        self._rates, self._thresholds = knobs.to(device).split(1, dim=1)  # (N, 1) each
         self._optimizer = OPTIMIZERS[networks[0].optimizer]([self._weights])
         self._alive = torch.ones(N, 1, dtype=torch.bool, device=device)
-        self._good, self.measured = self._weights.clone(), torch.zeros(N, 3, device=device)
+        self._good, self.measured = self._weights.clone(), torch.zeros(N, 3, dtype=torch.float32, device=device)
 
     def weights(self) -> Tensor:
         """(N, P): the weights of each in its row; of one that has diverged the last that gave finite numbers."""

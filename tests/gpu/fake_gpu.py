@@ -11,7 +11,7 @@ the rules of the real ones.
 import threading
 import time
 import traceback
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 ROOT = Path(__file__).parents[2]
 
 faults: dict[str, None] = {}
-waits: Counter[str] = Counter()  # how often, and where, the host waited for the GPU
+waits: defaultdict[str, float] = defaultdict(float)  # for how many seconds, and where, the host waited for the GPU
 _here = threading.local()
 asleep = torch._C._DisableTorchDispatch
 
@@ -66,14 +66,16 @@ def captures_here() -> bool:
 
 def wait(what: str) -> None:
     """The host waits for all that the GPU was given."""
-    waits[f"{place()}: {what}"] += 1
     if captures_here():
         fault(f"{what} waits for the GPU while a graph is captured")
     elif Device.capture and (Device.capture.mode == "global" or what == "synchronize"):
         fault(f'{what} in another thread while a graph is captured in "{Device.capture.mode}" mode breaks the capture')
     elif getattr(_here, "in_step", False) and "text.py" not in place():  # once an epoch batches are cut anew
         fault(f"{what} waits for the GPU inside a training step")
-    time.sleep(max(0.0, Device.busy_until - time.monotonic()))
+    seconds = Device.busy_until - time.monotonic()
+    if seconds > 0:
+        waits[f"{place()}: {what}"] += seconds
+        time.sleep(seconds)
 
 
 def tensors(tree: object) -> list[torch.Tensor]:

@@ -24,7 +24,18 @@ def test_live_views_of_a_session(small: dict[str, Any], kind: Any) -> None:
     view.session.wait()
     view._repr_mimebundle_()
     assert view.message == "" and view.session.error is None and "could not be drawn" not in view.text
+    assert "tested only without a real GPU" in view.describe_status()
     view.stop()
+
+
+def test_a_picture_waits_for_the_gpu_before_its_time_is_taken(cuda: str, fake: Any, small: dict[str, Any]) -> None:
+    lab = widgets.TrainingLab(name="waits", **small)
+    fake.waits.clear()
+    fake.Device.seconds_of_a_replay = 0.02
+    lab.session.run(20)
+    lab.stop()
+    where = [place for place in fake.waits if "widgets" in place]
+    assert where and all(place.startswith("rnnlib/engine/gpu.py") for place in where)
 
 
 def test_the_learning_map_trains_all_its_networks(small: dict[str, Any]) -> None:
