@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# make lab TORCH=cpu: on Linux without a GPU this spares gigabytes of CUDA.
+ifeq ($(TORCH),cpu)
+PIP_INSTALL += --extra-index-url https://download.pytorch.org/whl/cpu
+endif
 
 .PHONY: lab test lint unit-tests gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
 
