@@ -5,8 +5,8 @@ Rules of CUDA graphs that are kept here, each with where it is known from:
 
 - A function runs some times on the graph's stream before it is captured (PyTorch's notes on CUDA, "CUDA Graphs").
 - One capture at a time in a process; what other threads do on the GPU meanwhile must not count ("thread_local").
-- A graph destroyed while another is captured breaks that (pytorch#161037): nothing refers back to a graph, so that it
-  goes with its trainer, and Python's garbage collection rests during a capture.
+- A graph destroyed while another is captured breaks that (pytorch#161037): who destroys one waits for the capture,
+  nothing refers back to a graph, so that it goes with its trainer, and garbage collection rests during a capture.
 - Graphs of one stream share cuBLAS's workspace, which goes with the first of them (pytorch#193402): every trainer has a
   stream of its own, for all its graphs.
 - A graph whose capture was broken off must never be replayed.
@@ -77,7 +77,7 @@ class Graph:
     The graph reads its inputs where it was captured, so each call copies them there.
     """
 
-    _one_at_a_time = threading.Lock()
+    _one_at_a_time = threading.RLock()  # who captures, or destroys
 
     def __init__(self) -> None:
         self._stream = torch.cuda.Stream()
@@ -86,9 +86,12 @@ class Graph:
 
     def forget(self) -> None:
         """Give the graph and its memory back; warm up again."""
-        self._calls = 0
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._inputs: tuple[Tensor, ...] = ()
+        with self._one_at_a_time:
+            self._calls = 0
+            self._graph: torch.cuda.CUDAGraph | None = None
+            self._inputs: tuple[Tensor, ...] = ()
+
+    __del__ = forget
 
     def __call__(self, step: Step, tokens: Tensor, targets: Tensor) -> None:
         """As Runner."""

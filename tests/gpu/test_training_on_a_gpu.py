@@ -184,6 +184,33 @@ def test_two_threads_that_begin_at_once_capture_one_after_the_other(
     assert [trainer.steps_made for trainer in trainers] == [8, 8, 8]
 
 
+def test_no_graph_is_destroyed_while_another_is_captured(
+    cuda: str, small: dict[str, Any], story: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resized, dropped, capturing = ([build_trainer(Settings(**small), story)] for _ in range(3))
+    for (trainer,) in (resized, dropped):
+        trainer.run(CALLS_TO_WARM_UP + 1)
+    (trainer,), calls = capturing, itertools.count(1)
+    find = trainer._backpropagate
+    destroyers = [
+        threading.Thread(target=resized[0].release_memory),
+        threading.Thread(target=dropped.clear),
+    ]
+
+    def while_others_destroy(*batch: Any) -> Any:
+        if next(calls) == CALLS_TO_WARM_UP + 1:
+            for thread in destroyers:
+                thread.start()
+                thread.join(0.1)  # it waits for the end of the capture
+                assert thread.is_alive()
+        return find(*batch)
+
+    monkeypatch.setattr(trainer, "_backpropagate", while_others_destroy)
+    trainer.run(CALLS_TO_WARM_UP + 2)
+    for thread in destroyers:
+        thread.join()
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_run_that_breaks_goes_back_to_where_it_broke_however_late_that_is_seen(
     small: dict[str, Any], story: Corpus, optimizer: str
