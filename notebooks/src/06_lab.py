@@ -237,7 +237,7 @@ def my_rescue(session: sessions.Session) -> None:
     ...
 
 
-checks.rescues(my_rescue, sick.session, steps=200, perplexity_below=10)
+checks.rescues(my_rescue)
 
 # %% [markdown]
 # <details><summary>A hint</summary>

@@ -12,15 +12,15 @@ from torch import Tensor
 from rnnlib.cells import Cell, State
 from rnnlib.engine.few_operations import FewOperations
 from rnnlib.engine.gpu import copy_where, runner, wait_for
-from rnnlib.engine.threads import undisturbed, without_garbage_collection
+from rnnlib.engine.threads import on_one_thread, undisturbed, without_garbage_collection
 from rnnlib.models import Backpropagation, Weights
 
 with without_garbage_collection():
     from rnnlib.engine.cpu import CompiledEngine, compile_loops
 
 __all__ = [
-    "CompiledEngine", "Engine", "FewOperations", "compile_loops", "copy_where", "quickest", "runner",
-    "undisturbed", "wait_for",
+    "CompiledEngine", "Engine", "FewOperations", "compile_loops", "copy_where", "on_one_thread", "quickest",
+    "runner", "undisturbed", "wait_for",
 ]  # fmt: skip
 
 

@@ -27,6 +27,11 @@ def _threads_of_torch() -> int:
     return getattr(_outside, "threads_of_torch", None) or torch.get_num_threads()
 
 
+def on_one_thread() -> contextlib.AbstractContextManager[object]:
+    """Inside, torch computes on this thread alone.  After, on as many as the reader had it."""
+    return _openmp().limit(limits=1)
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Inside, torch computes on this thread alone, without autograd, and takes denormal numbers for zeros.
@@ -37,7 +42,7 @@ def undisturbed() -> Iterator[None]:
     """
     flushes, before = _SMALLEST_NORMAL * 0.5 == 0.0, getattr(_outside, "threads_of_torch", None)
     _outside.threads_of_torch = _threads_of_torch()
-    with _openmp().limit(limits=1), torch.inference_mode(False), torch.no_grad():
+    with on_one_thread(), torch.inference_mode(False), torch.no_grad():
         torch.set_flush_denormal(True)
         try:
             yield

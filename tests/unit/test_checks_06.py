@@ -3,14 +3,18 @@
 import copy
 import math
 import re
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rnnlib import checks, engine, text, training
+from rnnlib.checks import answers
+from rnnlib.checks.lab import SICK
 from rnnlib.live import recordings, settings
 from rnnlib.live.checkpoints import write_file
 from rnnlib.live.sessions import Session
@@ -23,19 +27,13 @@ SMALL = {"hidden_size": 16, "batch_size": 8, "num_steps": 10, "max_train_tokens"
 
 
 class TestRescue:
-    @pytest.fixture
-    def sick(self):
-        session = Session(Settings(**SMALL, learning_rate=16.0, clip_threshold=math.inf), name="sick")
-        session.run(60)
-        yield session
-        session.stop()
-
-    def check(self, rescue, sick: Session) -> checks.Verdict:
-        return checks.rescues(rescue, sick, steps=150, perplexity_below=14)
+    def check(self, rescue) -> checks.Verdict:
+        sick = Settings(**SMALL, learning_rate=16.0, clip_threshold=math.inf)
+        return checks.rescues(rescue, sick=sick, steps=150, perplexity_below=14)
 
     @pytest.mark.parametrize("change", [{"clip_threshold": 0.1}, {"learning_rate": 1.0}])
-    def test_shorter_steps_rescue(self, sick: Session, change: dict) -> None:
-        verdict = self.check(lambda session: session.set(**change), sick)
+    def test_shorter_steps_rescue(self, change: dict) -> None:
+        verdict = self.check(lambda session: session.set(**change))
         assert verdict.result == "passed", verdict
         (knob,) = change
         assert f"with {knob} at {change[knob]:g}" in verdict.message and "after 150 steps" in verdict.message
@@ -56,20 +54,55 @@ class TestRescue:
             (lambda session: session.stop(), "it ended the session"),
             (lambda session: session.set(learning_rate=-1), "it raised ValueError: the learning rate must be"),
             (lambda session: session.set(momentum=0.9), "it raised ValueError: there is no knob 'momentum'"),
+            (lambda session: sys.exit(), "it called exit"),
         ],
     )
-    def test_what_does_not_rescue_is_named(self, sick: Session, wrong, named: str) -> None:
-        verdict = self.check(wrong, sick)
+    def test_what_does_not_rescue_is_named(self, wrong, named: str) -> None:
+        verdict = self.check(wrong)
         assert verdict.result == "wrong" and named in verdict.message
 
-    def test_turning_nothing_is_open(self, sick: Session) -> None:
-        assert self.check(lambda session: ..., sick).result == "open"
-        assert self.check(lambda session: session.set(learning_rate=16.0), sick).result == "open"
+    def test_a_network_that_is_put_into_the_session_does_not_count(self) -> None:
+        def trained_elsewhere(session: Session) -> None:
+            session.set(learning_rate=1e-3)  # too short
+            other = Session(session.settings, name="elsewhere")
+            other.set(learning_rate=1.0)
+            other.run(150)
+            other.stop()
+            session.trainers["main"].model.load_state_dict(other.model.state_dict())
 
-    def test_the_check_leaves_no_thread_and_the_sick_session_as_it_was(self, sick: Session) -> None:
-        self.check(lambda session: session.set(clip_threshold=0.1), sick)
+        assert "it crawls" in self.check(trained_elsewhere).message
+
+    def test_turning_nothing_is_open(self) -> None:
+        assert self.check(lambda session: ...).result == "open"
+        assert self.check(lambda session: session.set(learning_rate=16.0)).result == "open"
+
+    def test_the_check_leaves_no_thread(self) -> None:
+        self.check(lambda session: session.set(clip_threshold=0.1))
         assert "session rescue" not in [thread.name for thread in threading.enumerate()]
-        assert sick.alive and sick.steps_made == 60 and sick.events == []
+
+
+class TestMemory:
+    def test_a_rotation_remembers_and_a_smaller_one_does_not(self) -> None:
+        assert checks.remembers(lambda rnn: nn.init.orthogonal_(rnn.weight_hh_l0)).result == "passed"
+        verdict = checks.remembers(lambda rnn: nn.init.orthogonal_(rnn.weight_hh_l0, gain=0.5), steps=20)
+        assert "a network that remembers nothing is wrong in 75 %" in verdict.message
+
+    @pytest.mark.parametrize(
+        ("start", "named"),
+        [
+            (lambda rnn: setattr(rnn, "mode", "RNN_RELU"), "the layer was made another one (its nonlinearity"),
+            (lambda rnn: rnn.weight_hh_l0.fill_(math.nan), "some of the weights are not finite"),
+            (lambda rnn: delattr(rnn, "weight_hh_l0"), "rnn.weight_hh_l0 is no tensor (32, 32) any more"),
+            (lambda rnn: rnn.weight, "it raised AttributeError: 'RNN' object has no attribute 'weight'"),
+            (lambda rnn: sys.exit(), "it called exit"),
+        ],
+    )
+    def test_what_is_no_start_is_named(self, start, named: str) -> None:
+        verdict = checks.remembers(start)
+        assert verdict.result == "wrong" and named in verdict.message, verdict
+
+    def test_changing_nothing_is_open(self) -> None:
+        assert checks.remembers(lambda rnn: ...).result == "open"
 
 
 # --------------------------------------------------------------------------------- a session handed in
@@ -320,13 +353,22 @@ def solutions() -> list[str]:
 
 
 def test_the_solution_of_the_first_challenge_passes() -> None:
-    small = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "learning_rate": 8.0, "clip_threshold": math.inf}
-    sick = Session(Settings(**small, device="cpu"), name="sick")
-    verdict = checks.rescues(
-        lambda session: exec(solutions()[0], {"session": session}), sick, steps=200, perplexity_below=10
-    )
-    sick.stop()
+    verdict = checks.rescues(lambda session: exec(solutions()[0], {"session": session}))
     assert verdict.result == "passed", verdict
+
+
+def test_the_answer_to_the_first_challenge_passes() -> None:
+    assert checks.rescues(answers.my_rescue).result == "passed"
+
+
+def test_the_challenges_sick_run_is_the_one_of_the_notebook() -> None:
+    source = (Path(__file__).parents[2] / "notebooks/src/06_lab.py").read_text()
+    (arguments,) = re.findall(r"^sick = TrainingLab\((.*)\)$", source, re.M)
+    assert eval(f"dict({arguments})", {"math": math}) | {"name": 0} == {
+        **{name: getattr(SICK, name) for name in ("hidden_size", "batch_size", "num_steps", "learning_rate")},
+        "clip_threshold": SICK.clip_threshold,
+        "name": 0,
+    }
 
 
 def test_the_solution_of_the_second_challenge_passes() -> None:
@@ -335,3 +377,8 @@ def test_the_solution_of_the_second_challenge_passes() -> None:
     exec(solutions()[1], names)
     verdict = checks.beats_the_ngram(names["my_trainer"], corpus, step_budget=300)
     assert verdict.result == "passed" and "held-out perplexity 3.5" in verdict.message, verdict
+
+
+def test_the_answer_to_the_second_challenge_passes() -> None:
+    corpus = text.load_corpus("story")
+    assert checks.beats_the_ngram(answers.my_training(corpus), corpus, step_budget=300).result == "passed"
