@@ -45,7 +45,8 @@ def _changed(function: Function, gradients: list[Tensor], threshold: float) -> A
             "a new tensor was put into the list, and the old one, which the optimizer reads, is as it was: change the "
             "tensor in place (`gradient *= ...`, `gradient.clamp_(...)`)."
         )
-    if untouched and isinstance(returned, Tensor | list | tuple):
+    new = isinstance(returned, list | tuple) and any(all(a is not b for b in same_tensors) for a in returned)
+    if untouched and (new or isinstance(returned, Tensor)):
         raise Wrong("it returned new tensors and left the gradients as they were: change them in place (`g *= ...`).")
     return tuple(same_tensors)
 

@@ -54,9 +54,9 @@ def _plain(value: Any) -> Tensor:
     if not isinstance(value, Tensor):
         raise Wrong(_told(value))
     with torch._C.DisableTorchFunctionSubclass():  # what a subclass of Tensor would say of itself does not count
-        tensor = value.as_subclass(Tensor)
-        if tensor.layout != torch.strided or tensor.is_nested:
+        if value.layout != torch.strided or value.is_nested:
             raise Wrong("it returned a sparse or nested tensor; expected an ordinary one: `.to_dense()`.")
+        tensor = value.as_subclass(Tensor)
         if tensor.is_meta:
             raise Wrong("it returned a tensor on the device 'meta', which has a shape and no values.")
         if tensor.is_quantized or tensor.is_complex():
