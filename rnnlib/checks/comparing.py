@@ -17,6 +17,7 @@ from rnnlib.live.histories import DRAWN, LongHistory, long_history_of
 from rnnlib.training import Trainer
 
 # What the twin's numbers are away from ours tells how far those of another machine may be: so many times as far.
+STEPS_THAT_SHOW_ROUNDING = 20  # machines that round differently differ within so many steps
 TIMES_THE_TWIN, ALWAYS_ALLOWED, TOLERANCE = 30.0, 1e-5, 1e-2
 ANOTHER_MACHINE = "Verify it on a machine like the one it was trained on: another kind, or a GPU, rounds differently."
 TIMES = "history.kept.seconds"  # what a clock measured cannot be computed again
@@ -50,6 +51,9 @@ def first_tampering(content: dict[str, Any], replayed: Experiment, make_twin: Ca
             _mistake_in_description(saved, trainer) or _mistake_in_knobs(saved, trainer) or _times_are_wrong(saved)
         )
         if mistake is None and not _same_curve(saved, trainer):
+            mistake = _changed_on_this_kind_of_machine(saved, trainer)
+            if mistake is not None:
+                return f"{name}: {mistake}"
             twin = twin or make_twin()
             mistake = _beyond_rounding(saved, trainer, twin.trainers[name])
         elif mistake is None:
@@ -144,6 +148,17 @@ def _same_curve(saved: dict[str, Any], trainer: Trainer) -> bool:
     return all(
         np.array_equal(_column(saved, name), history[name], equal_nan=True) for name in ("loss", "gradient_norm")
     )
+
+
+def _changed_on_this_kind_of_machine(saved: dict[str, Any], trainer: Trainer) -> str | None:
+    """Where a curve leaves the one found here after so many equal steps that both machines round alike, or None."""
+    ours = trainer.history.columns()
+    differences = {name: _relative(_column(saved, name), ours[name]) for name in ("loss", "gradient_norm")}
+    firsts = {name: int(found.nonzero()[0][0]) for name, found in differences.items() if found.any()}
+    name = min(firsts, key=lambda name: firsts[name])
+    if firsts[name] < STEPS_THAT_SHOW_ROUNDING:
+        return None
+    return _changed_from(firsts[name], differences[name], name.replace("_", " "))
 
 
 # ------------------------------------------------------------------------------------- what may be rounding

@@ -319,7 +319,7 @@ def a_better_fork(content: dict) -> None:
         (lambda content: main(content)["history"]["curves"]["kept"].add_(0.1), "its drawn curve was changed"),
         (smoothly_better, "the loss differs from the first step on"),
         (column("gradient_norm", lambda norm: 0.8 * norm), "the gradient norm differs from the first step on"),
-        (weights_under_cover_of_rounding, "main: its weights were changed"),
+        (weights_under_cover_of_rounding, "main: its curve was changed: the loss at step 60 is not what"),
         (lambda content: main(content).update(weights=torch.eye(3).to_sparse()), "its weights were changed"),
         (lambda content: main(content)["history"].update(kept=7), "has the form of a session but not its content"),
         (set_setting(colour="blue"), "has the form of a session but not its content"),
