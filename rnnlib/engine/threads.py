@@ -74,12 +74,14 @@ def _openmp() -> threadpoolctl.ThreadpoolController:
 
 
 _pool: ThreadPoolExecutor | None = None
+_threads_of_pool = 0
 _lock = threading.Lock()
 
 
 def side_by_side(work: Callable[[int], None], parts: int) -> None:
     """work(0) to work(parts - 1), one on this thread and the others beside it; returns when all are done."""
-    others = [_the_pool().submit(work, part) for part in range(1, parts)]
+    with _lock:
+        others = [_pool_of(parts - 1).submit(work, part) for part in range(1, parts)]
     try:
         work(0)
     finally:
@@ -87,14 +89,15 @@ def side_by_side(work: Callable[[int], None], parts: int) -> None:
             other.result()
 
 
-def _the_pool() -> ThreadPoolExecutor:
-    """The threads, made when they are needed for the first time."""
-    global _pool
-    with _lock:
-        if _pool is None:
-            flush = functools.partial(torch.set_flush_denormal, True)
-            _pool = ThreadPoolExecutor(MOST_THREADS - 1, "rnnlib engine", initializer=flush)
-        return _pool
+def _pool_of(threads: int) -> ThreadPoolExecutor:
+    """So many threads, or more, made when they are needed for the first time: a pool makes all that it may."""
+    global _pool, _threads_of_pool
+    if _pool is None or _threads_of_pool < threads:
+        if _pool is not None:
+            _pool.shutdown(wait=False)  # after what it was given
+        flush = functools.partial(torch.set_flush_denormal, True)
+        _pool, _threads_of_pool = ThreadPoolExecutor(threads, "rnnlib engine", initializer=flush), threads
+    return _pool
 
 
 def _forget_the_pool() -> None:

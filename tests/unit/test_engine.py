@@ -1,6 +1,8 @@
 """The engines: the numbers of the definition, on any number of threads, in both precisions."""
 
+import functools
 import os
+import threading
 from collections.abc import Callable
 
 import numba
@@ -187,6 +189,27 @@ def test_denormal_numbers_are_zeros_during_a_step_on_all_its_threads_and_nowhere
         assert (np.full(2, 1e-310) * 0.5 == 0).all()  # as the reader had it
     finally:
         torch.set_flush_denormal(False)
+
+
+def test_two_labs_at_once_have_no_more_threads_beside_them_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_pool", None)
+    before, begun, go_on = set(threading.enumerate()), [threading.Event() for _ in range(4)], threading.Event()
+
+    def work(lab: int, part: int) -> None:
+        begun[2 * lab + part].set()
+        if (lab, part) == (0, 1):
+            assert go_on.wait(60)
+
+    labs = [threading.Thread(target=threads.side_by_side, args=(functools.partial(work, lab), 2)) for lab in range(2)]
+    labs[0].start()
+    assert begun[1].wait(60)  # the first lab's thread is busy
+    labs[1].start()
+    assert begun[2].wait(60)  # the second lab has asked for one
+    beside = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("rnnlib engine")]
+    go_on.set()
+    for lab in labs:
+        lab.join()
+    assert len(beside) == 1 and begun[3].is_set()
 
 
 def test_what_goes_wrong_in_a_thread_beside_is_told_when_all_have_ended() -> None:
