@@ -2,15 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# make lab TORCH=cpu: on Linux without a GPU this spares gigabytes of CUDA.
+ifeq ($(TORCH),cpu)
+PIP_INSTALL += --extra-index-url https://download.pytorch.org/whl/cpu
+endif
 
-.PHONY: lab test lint unit-tests claims notebook-tests browser-tests notebooks bench
+.PHONY: lab test lint unit-tests claims gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --allow-root
 
 # Everything, what fails quickest first. The browser tests come last and run alone: they measure.
-test: lint unit-tests claims notebook-tests browser-tests
+test: lint unit-tests claims gpu-tests notebook-tests browser-tests
 
 lint: .venv/test-installed
 	$(BIN)/ruff format --check .
@@ -25,7 +29,11 @@ unit-tests: .venv/test-installed
 
 # What the notebooks say of runs, over several seeds.
 claims: .venv/test-installed
-	$(BIN)/pytest --durations=5 tests/claims
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=5 tests/claims
+
+# The GPU path, on GPUs that are not there; each kind changes torch for its process.
+gpu-tests: .venv/test-installed
+	$(BIN)/pytest tests/gpu --gpu=mps & mps=$$!; $(BIN)/pytest tests/gpu --gpu=cuda && wait $$mps
 
 # --dist loadscope: the cells of a notebook stay together, in one process.  One thread for each of the two notebooks that
 # run side by side: OpenMP's threads spin while they wait, and four on two cores took 20 times as long as two.
@@ -42,6 +50,11 @@ notebooks: .venv/test-installed
 
 bench: .venv/test-installed
 	$(BIN)/python -m bench
+
+# On a machine with a CUDA GPU: the tests on the real one, then the figures for bench/RESULTS.md.
+bench-gpu: .venv/test-installed
+	$(BIN)/pytest tests/gpu --gpu=real
+	$(BIN)/python -m bench.gpu
 
 .venv/lab-installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This course needs Python 3.11 or newer; \

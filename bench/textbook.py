@@ -13,10 +13,12 @@ from torch.nn import functional as F
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
-def textbook_step(cell: str, vocab_size: int, hidden_size: int) -> Callable[[Tensor, Tensor], float]:
+def textbook_step(
+    cell: str, vocab_size: int, hidden_size: int, *, device: torch.device | str = "cpu"
+) -> Callable[[Tensor, Tensor], float]:
     """A function that trains one minibatch: tokens, targets (T, B) int64 -> loss."""
-    rnn = LAYERS[cell](vocab_size, hidden_size)
-    output = nn.Linear(hidden_size, vocab_size)
+    rnn = LAYERS[cell](vocab_size, hidden_size, device=device)
+    output = nn.Linear(hidden_size, vocab_size, device=device)
     parameters = [*rnn.parameters(), *output.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=1.0)
     state = None

@@ -149,10 +149,10 @@ class LanguageModel(nn.Module):
         return [(*gates, V, H), (*gates, H, H), (*gates, H), (H, V), (V,)]
 
     def named(self, vector: Tensor) -> Weights:
-        """A vector as long as `vector` (the weights, their gradient), as views with the weights' names."""
+        """A vector as long as `vector` (the weights, their gradient), or rows of them, as views with names."""
         ends = list(itertools.accumulate(map(math.prod, self.shapes()), initial=0))
         places = zip(itertools.pairwise(ends), self.shapes(), strict=True)
-        return Weights(*(vector[first:last].view(shape) for (first, last), shape in places))
+        return Weights(*(vector[..., first:last].unflatten(-1, shape) for (first, last), shape in places))
 
     @property
     def weights(self) -> Weights:

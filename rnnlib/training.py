@@ -5,7 +5,6 @@ Before: optimizers.py.  Next: sampling.py lets the trained network write.
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any, NamedTuple
@@ -97,6 +96,10 @@ class History:
         table = np.hstack([measured, self._on_host[first:last]])
         return dict(zip(self.COLUMNS, table.T, strict=True))
 
+    def forget_after(self, steps: int) -> None:
+        """Keep the first `steps` steps."""
+        self._length = steps
+
     def clipped_fraction(self, first: int = 0) -> float:
         """The share of the steps from `first` on whose gradient was clipped; nan without steps."""
         return float(self.columns(first)["clipped"].mean()) if len(self) > first else math.nan
@@ -105,8 +108,8 @@ class History:
 class Trainer:
     """Trains a model on batches, one minibatch a step.
 
-    knobs: read before every step; `set` changes them.  steps_made: how many steps it made so far.  state: the hidden
-    state carried into the next batch.  last_result: what the last step gave.
+    knobs: read before every step; `set` changes them.  steps_made, steps_checked: how many steps it made, and how many
+    of them `raise_if_diverged` has seen.  state: carried into the next batch.  last_result: what the last step gave.
     """
 
     @engine.undisturbed()
@@ -114,11 +117,11 @@ class Trainer:
         """optimizer: "sgd" or "adam".  Raises ValueError for another name, and for tokens the model does not know."""
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"there is no optimizer {optimizer!r}; choose from: {', '.join(OPTIMIZERS)}.")
-        self.batches, self.steps_made, self.seconds = batches, 0, 0.0
+        self.batches, self.steps_made, self.seconds, self.steps_checked = batches, 0, 0.0, 0
         self.last_result: StepResult
         self.history = History(model.device)
         self._learning_rate, self._threshold = torch.ones(2, dtype=torch.float32, device=model.device).unbind()
-        self.knobs = knobs or Knobs()
+        self.knobs, self._runner = knobs or Knobs(), engine.runner(model.device)
         self.use_model(model, OPTIMIZERS[optimizer](model.trainable))
         self.set(**asdict(self.knobs))
 
@@ -128,43 +131,41 @@ class Trainer:
         check_tokens(self.batches.tokens.cpu()[:, None], model.vocab_size)
         self.model, self.optimizer = model, optimizer
         self.state: State = model.initial_state(self.batches.batch_size)
-        if isinstance(model, LanguageModel):
-            self._engine = engine.quickest(model.cell, model.device)
-        self._prepare()
         self._safety_net = SafetyNet(self._learned())
+        self.release_memory()
 
-    def _prepare(self) -> None:
-        """On a GPU the whole step is recorded once and replayed; knobs that it reads from numbers may change."""
-        self._run: Callable[[Tensor, Tensor], None] = self._learn
-        if self.model.device.type == "cuda":
-            self._run = engine.Graph(self._learn)
+    def release_memory(self) -> None:
+        """Give back what steps need beside the weights; the next step takes it anew."""
+        self._runner.forget()
+        if isinstance(self.model, LanguageModel):
+            self._engine = engine.quickest(self.model.cell, self.model.device)
 
     def set(self, **changes: Any) -> None:
         """Change knobs: set(learning_rate=0.5, clip_threshold=math.inf).  Takes effect with the next step."""
         knobs = replace(self.knobs, **changes)
         self._learning_rate.fill_(knobs.learning_rate)
         self._threshold.fill_(knobs.clip_threshold)
-        clips_otherwise, self.knobs = knobs.clip_by != self.knobs.clip_by, knobs
-        if clips_otherwise:
-            self._prepare()
+        if knobs.clip_by != self.knobs.clip_by:
+            self._runner.forget()
+        self.knobs = knobs
 
     @engine.undisturbed()
     def step(self) -> StepResult:
-        """One minibatch.  Does not wait for a GPU."""
+        """One minibatch.  Waits for a GPU only where that is some steps behind."""
         started = time.perf_counter()
         batch = self.batches[self.steps_made]
         if not batch.continues:
             self.clear_state()
-        self._run(batch.tokens, batch.targets)
+        self._runner(self._learn, batch.tokens, batch.targets)
         self.steps_made += 1
         self.seconds += time.perf_counter() - started
-        knobs = self.knobs
-        return self.history.append(self.last_result, knobs.learning_rate, knobs.clip_threshold, self.seconds)
+        return self.history.append(self.last_result, self.knobs.learning_rate, self.knobs.clip_threshold, self.seconds)
 
     def _learn(self, tokens: Tensor, targets: Tensor) -> None:
-        """One step: backpropagate, clip, update, carry the state.  Asks for no number on the way."""
+        """One step: backpropagate, clip, update, carry the state.  Asks for no number of a GPU on the way."""
         found = self._backpropagate(tokens, targets)
         norm = global_norm(found.gradients)
+        self._safety_net.keep(self._learned(), found.loss + norm)
         if self.knobs.clip_by == "norm":
             clipped = norm > self._threshold
             clip_by_norm(found.gradients, self._threshold, norm)
@@ -201,48 +202,50 @@ class Trainer:
 
     @engine.undisturbed()
     def raise_if_diverged(self) -> None:
-        """FloatingPointError if the last step's loss or gradient was not finite; the weights go back to good ones.
+        """FloatingPointError if a step's loss or gradient was not finite; the weights go back to those before it.
 
-        A step is checked once.  Waits for a GPU.
+        Steps after that one are taken back.  A step is checked once.  Waits for a GPU.
         """
-        if self._safety_net.checked_step == self.steps_made:
+        first, self.steps_checked = self.steps_checked, self.steps_made
+        if first == self.steps_made:
             return
-        loss, norm = float(self.last_result.loss), float(self.last_result.gradient_norm)
-        if math.isfinite(loss + norm):
-            self._safety_net.keep(self._learned(), self.steps_made)
+        if self._safety_net.holds() and math.isfinite(self.last_result.loss + self.last_result.gradient_norm):
             return
-        self._safety_net.restore(self._learned(), self.steps_made)
+        self._safety_net.restore(self._learned())
         self.clear_state()
+        measured = self.history.columns(first)
+        broken = int((~np.isfinite(measured["loss"] + measured["gradient_norm"])).argmax())
+        self.steps_made = self.steps_checked = len(self.history) - len(measured["loss"]) + broken + 1
+        self.history.forget_after(self.steps_made)
         raise FloatingPointError(
-            f"the loss is {loss:.3g} and the gradient norm {norm:.3g} at step {self.steps_made}; the weights are the "
-            f"last that were found good. Lower the learning rate ({self.knobs.learning_rate:g}) or the clipping "
-            f"threshold ({self.knobs.clip_threshold:g})."
+            f"the loss is {measured['loss'][broken]:.3g} and the gradient norm {measured['gradient_norm'][broken]:.3g} "
+            f"at step {self.steps_made}; the weights are the last that were found good. Lower the learning rate "
+            f"({self.knobs.learning_rate:g}) or the clipping threshold ({self.knobs.clip_threshold:g})."
         )
 
 
 class SafetyNet:
-    """Copies of weights that are known to be good.
-
-    Good are those of the last but one step that was checked and finite: those of the last one are only proven by the
-    next loss.
-    """
+    """A copy of the last weights that gave a finite loss and gradient.  It is kept without waiting for a GPU."""
 
     def __init__(self, learned: list[Tensor]):
-        self._good, self._unproven = ([tensor.detach().clone() for tensor in learned] for _ in range(2))
-        self.checked_step = 0
+        self._good = [tensor.detach().clone() for tensor in learned]
+        self._holds = torch.ones((), dtype=torch.bool, device=learned[0].device)
 
-    def keep(self, learned: list[Tensor], step: int) -> None:
-        """The step gave finite numbers: what was unproven is good now, and what it has learned is unproven."""
-        self._good, self._unproven, self.checked_step = self._unproven, self._good, step
-        for kept, tensor in zip(self._unproven, learned, strict=True):
-            kept.copy_(tensor)
+    def keep(self, learned: list[Tensor], numbers: Tensor) -> None:
+        """Before an update: what was learned so far gives these numbers, (); nothing is kept once they are broken."""
+        self._holds.logical_and_(numbers < math.inf)  # and nan is not, either
+        for good, tensor in zip(self._good, learned, strict=True):
+            engine.copy_where(self._holds, tensor, good)
 
-    def restore(self, learned: list[Tensor], step: int) -> None:
-        """The step gave numbers that are not finite: go back."""
-        self.checked_step = step
-        for good, *spoiled in zip(self._good, self._unproven, learned, strict=True):
-            for tensor in spoiled:
-                tensor.copy_(good)
+    def holds(self) -> bool:
+        """Whether all numbers were finite.  Waits for a GPU."""
+        return bool(self._holds)
+
+    def restore(self, learned: list[Tensor]) -> None:
+        """Go back."""
+        self._holds.fill_(True)
+        for good, tensor in zip(self._good, learned, strict=True):
+            tensor.copy_(good)
 
 
 # -------------------------------------------------------------------------------------- evaluation

@@ -259,8 +259,9 @@ print("the next minibatch continues each row:", torch.equal(following.tokens[0],
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: sequential batches (12 minutes, hard)
 #
-# Cut tokens $(n)$ into a list of pairs (inputs, targets), both $(T, B)$, such that row $b$ goes on from batch to batch, beginning with
-# the first token, with as many whole batches as fit. Targets are one token on.
+# Cut tokens $(n)$ into pairs (inputs, targets), both $(T, B)$, in a list. Each row reads a part of the text of its own and goes on from batch to batch;
+# the $B$ parts are equally long and follow one another, the first from the first token on. As many whole batches as fit. Targets are one
+# token on. Your function leaves its arguments as they are, here and wherever nothing else is asked.
 
 
 # %%
@@ -343,7 +344,8 @@ for name, logits in (("knows", knows), ("guesses", torch.zeros(4, 28)), ("errs w
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: perplexity from logits (5 minutes, easy)
 #
-# Logits $(T, B, V)$ rate each of $V$ tokens for every place; targets $(T, B)$ say which came. Return the perplexity.
+# Logits $(T, B, V)$ rate each of $V$ tokens for every place; targets $(T, B)$ say which came. Return one perplexity for all $T B$ of them, a
+# number.
 
 
 # %%
@@ -362,7 +364,7 @@ checks.perplexity(my_perplexity)
 #
 # ```python
 # loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-# return torch.exp(loss)
+# return float(torch.exp(loss))
 # ```
 # </details>
 

@@ -144,7 +144,7 @@ print("by the library's step:", carried[0].numpy().round(2), "by ours:", state.n
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: one step (5 minutes, easy)
 #
-# Write the step yourself: $x$ is $(B, V)$, $h$ is $(B, H)$.
+# Write the step yourself: $x$ is $(B, V)$, $h$ is $(B, H)$. Return the next state, a tensor $(B, H)$.
 
 
 # %%
@@ -269,7 +269,7 @@ print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: the forward pass, with its state carried (8 minutes, medium)
 #
-# Inputs $(T, B, V)$ and a state $(B, H)$ come in; all $T$ states $(T, B, H)$ and the last one go out, so that the next minibatch can go on
+# Inputs $(T, B, V)$ and a state $(B, H)$ come in; the states after each step $(T, B, H)$ and the last one go out, so that the next minibatch can go on
 # from it.
 
 

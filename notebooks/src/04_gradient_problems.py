@@ -170,7 +170,7 @@ for share in (0.5, 0.1, 0.01):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: clip by norm (6 minutes, easy)
 #
-# `gradients` is a list of tensors. Shorten them *in place*, all by one factor, so that their global norm is at most `threshold`.
+# `gradients` is a list of tensors. If their global norm is above `threshold`, shorten them *in place*, all by one factor, to that norm.
 
 
 # %%
@@ -196,6 +196,8 @@ checks.clip_by_norm(my_clip_by_norm)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: clip by value (3 minutes, easy)
+#
+# In place: components above `threshold` become `threshold`, those below `-threshold` become `-threshold`.
 
 
 # %%
@@ -463,8 +465,8 @@ clock
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 5: the empty generator (4 minutes, medium)
 #
-# This training loop clips, and learns nothing. `parameters` comes from `model.parameters()`, which is a generator. Repair it, and set
-# `repaired = True`.
+# This training loop clips, and learns nothing. `parameters` comes from `model.parameters()`, which is a generator. Repair it, such that each
+# parameter changes in place, and set `repaired = True`.
 
 # %%
 repaired = False
@@ -521,7 +523,7 @@ checks.missing_detach(train_carrying if freed else lambda *arguments: ...)
 # ## Exercise 7: a reshape too many (5 minutes, medium)
 #
 # Logits are $(T, B, V)$, but these targets are $(B, T)$. The line that is commented out runs, the loss falls a little, and the network never
-# learns to write. Why? Return the right loss.
+# learns to write. Why? Return the right loss, a tensor that can be backpropagated.
 
 
 # %%

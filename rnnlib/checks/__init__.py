@@ -2,27 +2,27 @@
 
 Before: figures/.  Next: widgets/, which show what all of this computes.
 
-A check never raises at a reader.  It compares the answer with the library's own, and names the mistake if it is a
-known one.  An open exercise is told apart from a wrong one, so that Run All goes on.
+A check never raises at a reader.  An exercise is a table (exercise.py): what is asked, inputs, and the mistakes that
+have a name.  Its mechanism calls the reader's function (running.py), looks at what came back (seeing.py) and says
+what it found (verdict.py).  An open exercise is told apart from a wrong one, so that Run All goes on.
 """
 
-from rnnlib.checks.backpropagation import bptt, missing_detach, truncated
-from rnnlib.checks.concise_implementation import beats_the_ngram, model
-from rnnlib.checks.gradient_problems import (
-    clip_by_norm,
-    clip_by_value,
-    clipped_once,
-    gru_step,
-    lstm_step,
-    time_stays_time,
-)
+from rnnlib.checks.backpropagation import bptt, truncated
+from rnnlib.checks.carrying import missing_detach
+from rnnlib.checks.concise_implementation import model
+from rnnlib.checks.contest import beats_the_ngram
+from rnnlib.checks.exercise import Exercise
+from rnnlib.checks.gates import gru_step, lstm_step
+from rnnlib.checks.gradient_problems import clip_by_norm, clip_by_value
 from rnnlib.checks.handed_in import handed_in
 from rnnlib.checks.introduction import perplexity, sequential_batches, smoothed_bigram
 from rnnlib.checks.lab import remembers, rescues
+from rnnlib.checks.repairs import clipped_once, time_stays_time
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
 from rnnlib.checks.verdict import Verdict
 
 __all__ = [
+    "Exercise",
     "Verdict",
     "beats_the_ngram",
     "bptt",

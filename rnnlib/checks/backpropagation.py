@@ -1,243 +1,236 @@
-"""The checks of notebook 03: backpropagation through time, the missing detach, truncation.
+"""The exercises of notebook 03: backpropagation through time, and truncation.  carrying.py has the missing detach.
 
-Before: structure.py.
+Before: structure.py.  Next: carrying.py.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from rnnlib.cells import RNN, State, unroll
+from rnnlib.cells import RNN, unroll
 from rnnlib.checks import answers
-from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, check_function, verdict
-from rnnlib.models import RNNModel
+from rnnlib.checks.exercise import Case, Exercise, Function
 
-Function = Callable[..., Any]
+# ------------------------------------------------------------------------------------------ bptt
 
 
-def bptt(function: Function) -> Verdict:
-    """Check function(h (T + 1, B, H), direct (T, B, H), W_hh (H, H)) -> dh (T, B, H), dW_hh (H, H).
-
-    h: h_0 to h_T.  direct: what each o_t alone says of h_t.  dh: the total derivatives dL/dh_1 to dL/dh_T.
-    """
+def _states_and_direct_terms() -> list[Case]:
     generator = torch.Generator().manual_seed(0)
-    inputs = []
+    cases: list[Case] = []
     for T, B, H in ((5, 3, 4), (1, 1, 3), (2, 1, 2)):
         W_hh = torch.randn(H, H, generator=generator)
         x_in = torch.randn(T, B, H, generator=generator)
-        h = torch.stack([h for (h,) in unroll(RNN, x_in, (torch.zeros(B, H),), W_hh)])
-        inputs.append((h, torch.randn(T, B, H, generator=generator), W_hh))
+        h = torch.stack([h for (h,) in unroll(RNN, x_in, (torch.randn(B, H, generator=generator).tanh(),), W_hh)])
+        cases.append((f"T = {T}, B = {B}, H = {H}", (h, torch.randn(T, B, H, generator=generator), W_hh)))
+    return cases
 
-    def back(
-        h: Tensor, direct: Tensor, W_hh: Tensor, *, slope_at: int = 1, pass_on: float = 1.0, from_da: bool = True
-    ) -> tuple[Tensor, Tensor]:
-        """dh and da, with the switches by which the known mistakes differ."""
-        dh, da, after = torch.empty_like(direct), torch.empty_like(direct), torch.zeros_like(direct[0])
-        for t in reversed(range(len(direct))):
-            dh[t] = direct[t] + pass_on * after @ W_hh.T
-            da[t] = dh[t] * (1 - h[t + slope_at] ** 2)
-            after = da[t] if from_da else dh[t]
-        return dh, da
 
-    def shared(h: Tensor, da: Tensor) -> Tensor:
-        return torch.einsum("tbi,tbj->ij", h, da)
+def _back(
+    h: Tensor,
+    direct: Tensor,
+    W_back: Tensor,
+    *,
+    slope: Callable[[Tensor, Tensor], Tensor] = lambda before, after: 1 - after**2,
+    pass_on: float = 1.0,
+    from_da: bool = True,
+    forwards: bool = False,
+    steps: slice = slice(None),
+) -> tuple[Tensor, Tensor]:
+    """dh and da (T, B, H), with the switches by which the known mistakes differ."""
+    dh, da, later = torch.zeros_like(direct), torch.zeros_like(direct), torch.zeros_like(direct[0])
+    order = range(len(direct)) if forwards else range(len(direct) - 1, -1, -1)
+    for t in order[steps]:
+        dh[t] = direct[t] + pass_on * later @ W_back
+        da[t] = dh[t] * slope(h[t], h[t + 1])
+        later = da[t] if from_da else dh[t]
+    return dh, da
 
-    def variant(**switches: Any) -> Function:
-        def wrong(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
-            dh, da = back(h, direct, W_hh, **switches)
-            return dh, shared(h[:-1], da)
 
-        return wrong
+def _shared(h: Tensor, da: Tensor) -> Tensor:
+    """The sum of all steps' shares of dW_hh."""
+    return torch.einsum("tbi,tbj->ij", h, da)
 
-    def not_transposed(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
-        dh, da = back(h, direct, W_hh.T)
-        return dh, shared(h[:-1], da)
 
-    mistakes: dict[str, Function] = {
-        "the gradient goes back through W_hh as it is; it must be W_hh.T.": not_transposed,
-        "nothing comes from the step after: these are the direct terms alone.": variant(pass_on=0.0),
-        "the tanh is left out on the way from h_{t+1} to h_t: pass on da, not dh.": variant(from_da=False),
-        "tanh' is taken at h_{t-1}; it belongs to the state of the same step: h[t + 1] in this list.": variant(
-            slope_at=0
+def _with(**switches: Any) -> Function:
+    def wrong(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
+        dh, da = _back(h, direct, W_hh.T, **switches)
+        return dh, _shared(h[:-1], da)
+
+    return wrong
+
+
+def _untransposed(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
+    dh, da = _back(h, direct, W_hh)
+    return dh, _shared(h[:-1], da)
+
+
+def _weights_from(make: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Function:
+    """dh as it must be, and dW_hh made of h (T + 1, B, H), dh and da."""
+
+    def wrong(h: Tensor, direct: Tensor, W_hh: Tensor) -> tuple[Tensor, Tensor]:
+        dh, da = _back(h, direct, W_hh.T)
+        return dh, make(h, dh, da)
+
+    return wrong
+
+
+bptt = Exercise(
+    name="bptt",
+    statement=(
+        "function(h (T + 1, B, H), direct (T, B, H), W_hh (H, H)) -> dh (T, B, H), dW_hh (H, H).  h: the states h_0 to "
+        "h_T, of h_t = tanh(x_t + h_{t-1} W_hh).  direct[t]: what o_{t+1} alone says of h[t + 1].  dh[t]: the total "
+        "derivative of L by h[t + 1]."
+    ),
+    cases=_states_and_direct_terms,
+    results=["dh (T, B, H)", "dW_hh (H, H)"],
+    answer=answers.bptt,
+    mistakes={
+        "the gradient goes back through W_hh as it is; it must be W_hh.T.": _untransposed,
+        "nothing comes from the step after: these are the direct terms alone.": _with(pass_on=0.0),
+        "what comes from the step after is subtracted; it is added.": _with(pass_on=-1.0),
+        "the tanh is left out on the way from h_{t+1} to h_t: pass on da, not dh.": _with(from_da=False),
+        "the tanh is left out everywhere: da = dh * (1 - h**2).": _with(slope=lambda before, after: 1 + 0 * after),
+        "tanh' is taken at h_{t-1}; it belongs to the state of the same step: h[t + 1] in this list.": _with(
+            slope=lambda before, after: 1 - before**2
         ),
-        "dW_hh is made of h_t; the weights multiplied h_{t-1}: h[:-1].": lambda h, d, W: (
-            back(h, d, W)[0],
-            shared(h[1:], back(h, d, W)[1]),
+        "tanh' is 1 - h**2; this is 1 - h.": _with(slope=lambda before, after: 1 - after),
+        "the slope is that of a sigmoid, h (1 - h); that of tanh is 1 - h**2.": _with(
+            slope=lambda before, after: after * (1 - after)
         ),
-        "dW_hh has only the first step's share (the last one of your loop); all T add up.": lambda h, d, W: (
-            back(h, d, W)[0],
-            shared(h[:1], back(h, d, W)[1][:1]),
+        "the tanh was taken of h again; h is behind the tanh already: 1 - h**2.": _with(
+            slope=lambda before, after: 1 - after.tanh() ** 2
         ),
-        "dW_hh is made of dh; it must be made of da, behind the tanh.": lambda h, d, W: (
-            back(h, d, W)[0],
-            shared(h[:-1], back(h, d, W)[0]),
+        "the loop runs forwards; the gradient comes from the last step: `reversed(range(T))`.": _with(forwards=True),
+        "the loop does not reach t = 0: `reversed(range(T))`, or `range(T - 1, -1, -1)`.": _with(steps=slice(None, -1)),
+        "the loop begins one step too early in time: the last step, T - 1, is left out.": _with(steps=slice(1, None)),
+        "dW_hh is made of h_t; the weights multiplied h_{t-1}: h[:-1].": _weights_from(
+            lambda h, dh, da: _shared(h[1:], da)
         ),
-        "dW_hh is transposed.": lambda h, d, W: (answers.bptt(h, d, W)[0], answers.bptt(h, d, W)[1].T),
-    }
-    return check_function(
-        "bptt",
-        function,
-        answer=answers.bptt,
-        mistakes=mistakes,
-        inputs=inputs,
-        results=["dh", "dW_hh"],
-        praise="term by term what cells.RNN.backward gives.",
-        hint=(
-            "Go through `t` in `reversed(range(T))` with `later`, at first zero: `dh[t] = direct[t] + later`, "
-            "`da = dh[t] * (1 - h[t + 1] ** 2)`, `dW_hh += h[t].T @ da`, `later = da @ W_hh.T`."
+        "dW_hh has only the first step's share (the last one of your loop); all T add up.": _weights_from(
+            lambda h, dh, da: _shared(h[:1], da[:1])
         ),
-    )
+        "dW_hh has only the last step's share; all T add up.": _weights_from(
+            lambda h, dh, da: _shared(h[-2:-1], da[-1:])
+        ),
+        "dW_hh is made of dh; it must be made of da, behind the tanh.": _weights_from(
+            lambda h, dh, da: _shared(h[:-1], dh)
+        ),
+        "dW_hh is transposed.": _weights_from(lambda h, dh, da: _shared(h[:-1], da).T),
+        "dW_hh is the mean over the steps; it is their sum.": _weights_from(
+            lambda h, dh, da: _shared(h[:-1], da) / len(da)
+        ),
+        "the first thing is da, behind the tanh; dh is asked for.": lambda *a: (
+            _back(a[0], a[1], a[2].T)[1],
+            answers.bptt(*a)[1],
+        ),
+        "dh stands in the order in which the loop finds it; dh[t] belongs to step t: turn it round.": lambda *a: (
+            answers.bptt(*a)[0].flip(0),
+            answers.bptt(*a)[1],
+        ),
+    },
+    praise="term by term what cells.RNN.backward gives.",
+    hint=(
+        "Go through `t` in `reversed(range(T))` with `later`, at first zero: `dh[t] = direct[t] + later`, "
+        "`da = dh[t] * (1 - h[t + 1] ** 2)`, `dW_hh += h[t].T @ da`, `later = da @ W_hh.T`."
+    ),
+)
 
 
-def missing_detach(train: Function) -> Verdict:
-    """Check train(model, batches, state) -> the loss of each batch, and the last state.
-
-    batches: pairs of tokens and targets (T, B).  Each loss is to be backpropagated; the state is to be carried.
-    """
-    mistake = None
-    for layer in (nn.GRU, nn.LSTM):
-        probe = _Probe(layer)
-        tokens = torch.randint(probe.vocab_size, (4, 2, 6, 3), generator=torch.Generator().manual_seed(1))
-        batches = [(pair[0], pair[1]) for pair in tokens]
-        try:
-            answer = train(probe, batches, probe.initial_state(3))
-            if answer is None or answer is ...:
-                return Verdict("open", NOT_FILLED_IN)
-            mistake = _mistake_in_carrying(probe, answer, len(batches))
-        except Exception as error:
-            told = str(error)
-            mistake = f"it raised {type(error).__name__}: {told}"
-            if "backward through the graph a second time" in told:
-                mistake = (
-                    "the second batch's backward pass runs into the first batch's graph, which is gone: "
-                    "the state still belongs to it. Detach the state between two batches."
-                )
-            elif "'tuple' object has no attribute 'detach'" in told:
-                mistake = "a state is a tuple, (h,) or for an LSTM (h, c): detach each of its parts."
-        if mistake is not None:
-            break
-    return verdict(
-        "missing_detach",
-        mistake,
-        praise="values are carried from batch to batch, gradients are not; for GRU and LSTM alike.",
-        hint="Before (or after) each batch: `state = tuple(part.detach() for part in state)`.",
-        answer=answers.missing_detach,
-    )
+# ------------------------------------------------------------------------------------- truncated
 
 
-class _Probe(RNNModel):
-    """A model that remembers the states it was given and the states it gave."""
-
-    def __init__(self, layer: type[nn.GRU] | type[nn.LSTM]):
-        with torch.random.fork_rng(devices=[]):  # the reader's random numbers stay theirs
-            torch.manual_seed(0)
-            super().__init__(layer(5, 4), 5)
-        self.given: list[State] = []
-        self.gave: list[State] = []
-
-    def forward(self, tokens: Tensor, state: Any) -> Any:
-        state = (state,) if isinstance(state, Tensor) else tuple(state)  # a tensor or a list says the same
-        self.given.append(state)
-        logits, state = super().forward(tokens, state)
-        self.gave.append(state)
-        return logits, state
-
-
-def _mistake_in_carrying(probe: _Probe, answer: Any, num_batches: int) -> str | None:
-    """The first mistake in how a training loop carried the state of a probe, or None."""
-    if not (isinstance(answer, tuple) and len(answer) == 2):
-        return "return two things: the list of losses and the last state."
-    losses, state = answer
-    if not isinstance(losses, list | tuple) or not isinstance(state, Tensor | tuple | list):
-        return "return two things: the list of losses, one for each batch, and the last state."
-    state = (state,) if isinstance(state, Tensor) else tuple(state)
-    if len(probe.given) != num_batches or len(losses) != num_batches:
-        return f"the model was run {len(probe.given)} times and gave {len(losses)} losses for {num_batches} batches."
-    for given, gave in zip(probe.given[1:], probe.gave, strict=False):
-        if any(part.requires_grad for part in given):
-            return (
-                "a batch was given a state that still belongs to the graph of the batch before: the graph grows "
-                "with every batch (retain_graph hides the error and keeps the memory). Detach the state."
-            )
-        if all(not part.any() for part in given):
-            return "each batch begins with a state of zeros: what was read before is forgotten. Keep the values."
-        if not all(torch.equal(a, b) for a, b in zip(given, gave, strict=True)):
-            return "a batch was given another state than the batch before it left."
-    reached = dict(probe.rnn.named_parameters())["weight_hh_l0"].grad
-    if reached is None or not reached.any():
-        return "no gradient reached W_hh: something on the way to the loss was detached. Detach the state alone."
-    if any(isinstance(loss, Tensor) and loss.requires_grad for loss in losses):
-        return "the losses kept still belong to their graphs, which stay in memory: keep loss.item()."
-    if any(part.requires_grad for part in state):
-        return "the state returned still belongs to the last batch's graph."
-    return None
-
-
-def truncated(function: Function) -> Verdict:
-    """Check function(xs (T, B, H), h (B, H), W_hh, loss_of, k) -> dL/dW_hh (H, H), cut every k steps.
-
-    h_t = tanh(x_t + h_{t-1} W_hh).  loss_of(t, h_t) -> the loss of step t, ().  L is the sum over all T steps; before
-    steps k, 2k, ... (counted from 0) the state is detached.
-    """
+def _sequences_with_losses() -> list[Case]:
     generator = torch.Generator().manual_seed(0)
-    inputs = []
-    for T, B, H, k in ((7, 2, 3, 3), (4, 1, 2, 1), (3, 2, 2, 5)):
+    cases: list[Case] = []
+    for T, B, H, k in ((8, 2, 3, 3), (4, 1, 2, 1), (3, 2, 2, 5), (6, 1, 3, 2)):
         targets = torch.randn(T, B, H, generator=generator)
 
         def loss_of(t: int, h: Tensor, targets: Tensor = targets) -> Tensor:
             return F.mse_loss(h, targets[t], reduction="sum")
 
         xs, state = torch.randn(T, B, H, generator=generator), torch.randn(B, H, generator=generator)
-        inputs.append((xs, state, torch.randn(H, H, generator=generator), loss_of, k))
+        cases.append((f"T = {T}, k = {k}", (xs, state, torch.randn(H, H, generator=generator), loss_of, k)))
+    return cases
 
-    def gradient(
-        xs: Tensor,
-        h: Tensor,
-        W_hh: Tensor,
-        loss_of: Function,
-        k: int,
-        *,
-        shift: int = 0,
-        cut: Function = Tensor.detach,
-        first_counted: Callable[[int, int], int] = lambda T, k: 0,
-        scale: Callable[[int], float] = lambda T: 1.0,
-    ) -> Tensor:
-        """dL/dW_hh, with the switches by which the known mistakes differ."""
-        T, W = len(xs), W_hh.detach().requires_grad_()
-        total = torch.zeros(())
-        for t, x in enumerate(xs):
-            if t and (t + shift) % k == 0:
-                h = cut(h)
-            h = torch.tanh(x + h @ W)
-            total = total + scale(T) * loss_of(t, h) * (t >= first_counted(T, k))
-        return torch.autograd.grad(total, W)[0]
 
-    mistakes: dict[str, Function] = {
-        "nothing is cut: this is the whole gradient.": lambda xs, h, W, f, k: gradient(xs, h, W, f, len(xs)),
-        "the state is set to zero at a cut; only its gradient is to go: detach it.": lambda *a: gradient(
-            *a, cut=torch.zeros_like
+def _gradient(
+    xs: Tensor,
+    h: Tensor,
+    W_hh: Tensor,
+    loss_of: Function,
+    k: int,
+    *,
+    cuts: Callable[[int, int], Any],
+    cut: Function = Tensor.detach,
+    counted: Callable[[int, int], Any] = lambda T, k: range(T),
+    scale: Callable[[int], float] = lambda T: 1.0,
+) -> Tensor:
+    """dL/dW_hh.  cuts, counted: before which steps the state is cut, and which losses count, of T and k."""
+    T, W = len(xs), W_hh.detach().requires_grad_()
+    total = torch.zeros(())
+    for t, x in enumerate(xs):
+        if t in cuts(T, k):
+            h = cut(h)
+        h = torch.tanh(x + h @ W)
+        if t in counted(T, k):
+            total = total + scale(T) * loss_of(t, h)
+    return torch.autograd.grad(total, W)[0]
+
+
+def _every(T: int, k: int) -> range:
+    """Where the cuts belong."""
+    return range(k, T, k)
+
+
+def _cutting(cuts: Callable[[int, int], Any] = _every, **how: Any) -> Function:
+    return lambda *arguments: _gradient(*arguments, cuts=cuts, **how)
+
+
+truncated = Exercise(
+    name="truncated",
+    statement=(
+        "function(xs (T, B, H), h (B, H), W_hh (H, H), loss_of, k) -> dL/dW_hh (H, H).  h_t = tanh(x_t + h_{t-1} W_hh)"
+        "; loss_of(t, h_t) is the loss of step t, (), and L the sum over all T steps.  Before steps k, 2k, ... "
+        "(counted from 0) the state is detached."
+    ),
+    cases=_sequences_with_losses,
+    results=["dL/dW_hh (H, H)"],
+    answer=answers.truncated,
+    mistakes={
+        "nothing is cut: this is the whole gradient.": _cutting(lambda T, k: ()),
+        "the state is set to zero at a cut; only its gradient is to go: detach it.": _cutting(cut=torch.zeros_like),
+        "the state is detached at every step.": _cutting(lambda T, k: range(T)),
+        "the cuts come one step late: after k + 1 steps, not k.": _cutting(lambda T, k: range(k + 1, T, k + 1)),
+        "the cuts come one step late: before steps k + 1, 2k + 1 and so on.": _cutting(
+            lambda T, k: range(1 if k == 1 else k + 1, T, k)
         ),
-        "the state is detached at every step.": lambda xs, h, W, f, k: gradient(xs, h, W, f, 1),
-        "the cuts come one step late: after k + 1 steps, not k.": lambda xs, h, W, f, k: gradient(xs, h, W, f, k + 1),
-        "the cuts come one step early: before steps k - 1, 2k - 1 and so on.": lambda *a: gradient(*a, shift=1),
-        "only the losses since the last cut count; every step has one.": lambda *a: gradient(
-            *a, first_counted=lambda T, k: (T - 1) // k * k
+        "the cuts come one step early: before steps k - 1, 2k - 1 and so on.": _cutting(
+            lambda T, k: range(max(k - 1, 0), T, k)
         ),
-        "this is the mean over the steps; L is their sum.": lambda *a: gradient(*a, scale=lambda T: 1 / T),
-    }
-    return check_function(
-        "truncated",
-        function,
-        answer=answers.truncated,
-        mistakes=mistakes,
-        inputs=inputs,
-        results=["dL/dW_hh"],
-        praise="each loss reaches back to the last cut, and no further.",
-        hint=(
-            "In the loop over t, before the step: `if t > 0 and t % k == 0: h = h.detach()`. Add up the losses, and "
-            "ask `torch.autograd.grad(total, W_hh)` for the gradient."
+        "there is one cut, before step k; they go on every k steps.": _cutting(lambda T, k: (k,)),
+        "there is one cut, k steps before the end; the cuts are counted from the beginning, every k steps.": _cutting(
+            lambda T, k: (T - k,)
         ),
-    )
+        "only the losses since the last cut count; every step has one.": _cutting(
+            counted=lambda T, k: range((T - 1) // k * k, T)
+        ),
+        "only the loss of the last step counts; every step has one.": _cutting(counted=lambda T, k: (T - 1,)),
+        "only the losses up to the first cut count; every step has one.": _cutting(
+            counted=lambda T, k: range(min(k, T))
+        ),
+        "this is the mean over the steps; L is their sum.": _cutting(scale=lambda T: 1 / T),
+        "the state given was not used: the first step began with zeros.": lambda xs, h, *rest: answers.truncated(
+            xs, 0 * h, *rest
+        ),
+        "the gradient is transposed.": lambda *a: answers.truncated(*a).T,
+        "the sign is wrong: this is the way down, and the gradient points up.": lambda *a: -answers.truncated(*a),
+    },
+    praise="each loss reaches back to the last cut, and no further.",
+    hint=(
+        "In the loop over t, before the step: `if t > 0 and t % k == 0: h = h.detach()`. Add up the losses, and "
+        "ask `torch.autograd.grad(total, W_hh)` for the gradient."
+    ),
+)

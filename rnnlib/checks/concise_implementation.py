@@ -1,136 +1,161 @@
-"""The checks of notebook 05: build a language model over PyTorch's layer; beat the counted 4-gram.
+"""The exercise of notebook 05: a language model over PyTorch's layer.  contest.py has the contest with counting.
 
-Before: verdict.py.
+Before: exercise.py.
 """
 
-import math
 from collections.abc import Callable
-from types import EllipsisType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from rnnlib.baselines import NGram
 from rnnlib.checks import answers
-from rnnlib.checks.verdict import Verdict, verdict
-from rnnlib.models import Model
-from rnnlib.text import Corpus
-from rnnlib.training import Trainer, evaluate, perplexity
+from rnnlib.checks.answers import MyModel
+from rnnlib.checks.exercise import Case, Exercise
+from rnnlib.checks.running import Wrong
+
+SIZES = ((4, 3, 6, 5), (2, 2, 9, 3), (1, 1, 4, 2))  # T, B, V, H
 
 
-def model(make_model: Callable[[int, int], nn.Module]) -> Verdict:
-    """Check a language model over nn.RNN: make_model(vocab_size, hidden_size) with `rnn`, `output` and `forward`.
-
-    Expected: model(tokens (T, B), state (1, B, H)) -> logits (T, B, V), state after the last step.
-    """
-    V, H, T, B = 6, 5, 4, 3
+def _tokens_and_state() -> list[Case]:
     generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(V, (T, B), generator=generator)
-    state = torch.rand(1, B, H, generator=generator)
-    try:
-        built: Any = make_model(V, H)
-        if built.rnn is ... or built.output is ...:
-            return Verdict("open", "fill in the layers and the forward pass; this cell then checks them.")
-        if built.rnn.batch_first:
-            mistake: str | None = "the layer has batch_first=True: it takes time for batch, and tokens here are (T, B)."
-        else:
-            with torch.no_grad():
-                answer = built(tokens, state)
-                if answer is None or answer is ...:
-                    return Verdict("open", "the layers are there; now the forward pass.")
-                mistake = _mistake_in_model(built, answer, tokens, state)
-    except Exception as error:
-        mistake = f"it raised {type(error).__name__}: {error}"
-    hint = (
-        "`F.one_hot(tokens, vocab_size).float()` has the shape (T, B, V), which `nn.RNN` takes as it is; it returns "
-        "the hidden states of all steps, (T, B, H), and the last state. `nn.Linear` works on the last axis."
-    )
-    praise = "the shapes are (T, B, V) and (1, B, H), and every number is that of the library's RNNModel."
-    return verdict("model", mistake, praise=praise, hint=hint, answer=answers.MyModel)
+    return [
+        (f"T = {T}, B = {B}, V = {V}, H = {H}",
+         (V, H, torch.randint(V, (T, B), generator=generator), torch.rand(1, B, H, generator=generator)))
+        for T, B, V, H in SIZES
+    ]  # fmt: skip
 
 
-def _mistake_in_model(built: Any, answer: Any, tokens: Tensor, state: Tensor) -> str | None:
-    """The first mistake found in the answer of a reader's model, or None."""
-    V, (T, B), H = built.output.out_features, tokens.shape, state.shape[-1]
-    if not (isinstance(answer, tuple) and len(answer) == 2):
-        return "forward must return two things, the logits and the new state; it returned one."
-    logits, new_state = answer
-    if not isinstance(built.rnn, torch.nn.RNN) or built.rnn.nonlinearity != "tanh":
-        return f"self.rnn is {built.rnn}; this exercise is for torch.nn.RNN(vocab_size, hidden_size)."
-    one_hot = F.one_hot(tokens, V).float()
-    hidden, expected_state = built.rnn(one_hot, state)
-    expected = built.output(hidden)
-    if logits.shape == (B, V):
-        return f"the logits have the shape (B, V) = ({B}, {V}): only the last step was predicted from, not all T."
-    if logits.shape == (T * B, V):
-        return f"the logits have the shape (T B, V) = ({T * B}, {V}); here time and batch stay apart: (T, B, V)."
-    if logits.shape != expected.shape:
-        return f"the logits have the shape {tuple(logits.shape)}; expected (T, B, V) = ({T}, {B}, {V})."
-    if torch.allclose(logits.sum(-1), torch.ones(T, B), atol=1e-4):
-        return "the logits of every step sum to 1: a softmax was applied, which cross_entropy will apply again."
-    from_zero, _ = built.rnn(one_hot)
-    if torch.allclose(logits, built.output(from_zero), atol=1e-5):
-        return "the state given to forward was not used: the layer started from zeros."
-    if not torch.allclose(logits, expected, atol=1e-5):
-        place = tuple((logits - expected).abs().gt(1e-5).nonzero()[0].tolist())
-        found, right = float(logits[place]), float(expected[place])
-        return f"right shape, wrong values: logits{list(place)} is {found:.4f}; the library has {right:.4f}."
-    if not isinstance(new_state, Tensor) or new_state.shape != expected_state.shape:
-        return f"the state must be that after the last step, of shape (1, B, H) = (1, {B}, {H})."
-    if torch.allclose(new_state, state):
-        return "the state returned is the one that came in; return the one the layer gives back."
-    return None if torch.allclose(new_state, expected_state, atol=1e-5) else "right logits, but another state."
+def _computed(make_model: Callable[[int, int], Any], V: int, H: int, tokens: Tensor, state: Tensor) -> Any:
+    """What a reader's model of these sizes gives with weights that are drawn here."""
+    model = make_model(V, H)
+    layers = getattr(model, "rnn", None), getattr(model, "output", None)
+    if layers[0] is ... or layers[1] is ...:
+        return ...
+    mistake = _mistake_in_rnn(layers[0], V, H) or _mistake_in_output(layers[1], V, H)
+    if mistake is not None:
+        raise Wrong(mistake)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for layer in layers:
+            for _, weight in sorted(layer.named_parameters()):  # type: ignore[union-attr]
+                weight.copy_(torch.randn(weight.shape, generator=generator))
+    return model(tokens, state)
 
 
-def beats_the_ngram(trainer: Trainer | EllipsisType | None, corpus: Corpus, *, step_budget: int) -> Verdict:
-    """Check that a trainer's network predicts the held-out text better than a counted 4-gram, within a step budget."""
-    if trainer is None or trainer is ...:
-        return Verdict("open", f"train a network for at most {step_budget} steps and hand its trainer in.")
-    counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
-    reached, praise = math.nan, ""
-    try:
-        reached = perplexity(evaluate(trainer.model, corpus.held_out.to(trainer.model.device)))
-        mistake = _mistake_in_contest(trainer, corpus, step_budget, reached, counted)
-        praise = f"held-out perplexity {reached:.2f} after {trainer.steps_made} steps; the 4-gram has {counted:.2f}."
-    except Exception as error:
-        mistake = f"hand in a Trainer of a network for this text; this one raised {type(error).__name__}: {error}"
-    hint = (
-        "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
-        "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
-    )
-    return verdict("beats_the_ngram", mistake, praise=praise, hint=hint)
-
-
-def _mistake_in_contest(
-    trainer: Trainer, corpus: Corpus, step_budget: int, reached: float, counted: float
-) -> str | None:
-    """The first thing wrong with a trainer that is to beat the 4-gram, or None."""
-    tokens = trainer.batches.tokens
-    if trainer.steps_made > step_budget:
-        return f"it trained for {trainer.steps_made} steps; the budget is {step_budget}."
-    if not math.isfinite(reached):
-        return "its numbers are no longer finite: it has diverged."
-    if _reads_the_future(trainer.model):
-        return "the network is bidirectional: it reads the very characters that it is to predict."
-    trained_on, held_out = corpus.vocab.decode(tokens), corpus.vocab.decode(corpus.held_out)
-    if any(held_out[first : first + 200] in trained_on for first in range(0, len(held_out) - 199, 200)):
-        return "the held-out text was among the training text, so its perplexity proves nothing."
-    if trainer.steps_made == 0:
-        return "it has not trained yet: trainer.run(steps) does."
-    if reached >= counted:
-        return f"held-out perplexity {reached:.2f}; the counted 4-gram has {counted:.2f}. Lower is better."
+def _mistake_in_rnn(rnn: Any, V: int, H: int) -> str | None:
+    asked = "this exercise is for torch.nn.RNN(vocab_size, hidden_size)"
+    if isinstance(rnn, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
+        return f"self.rnn is an {type(rnn).__name__}, which takes a single step; {asked}, which takes all T."
+    if not isinstance(rnn, nn.RNN) or rnn.nonlinearity != "tanh":
+        return f"self.rnn is {rnn if isinstance(rnn, nn.Module) else type(rnn).__name__}; {asked}."
+    if rnn.batch_first:
+        return "the layer has batch_first=True: it takes time for batch, and tokens here are (T, B)."
+    if rnn.num_layers != 1 or rnn.bidirectional:
+        return f"self.rnn has more than one layer or reads both ways; {asked}."
+    if (rnn.input_size, rnn.hidden_size) != (V, H):
+        sizes = f"torch.nn.RNN({rnn.input_size}, {rnn.hidden_size})"
+        return f"asked for vocab_size = {V} and hidden_size = {H}, self.rnn is {sizes}; {asked}."
     return None
 
 
-def _reads_the_future(network: Model) -> bool:
-    """Whether changing the last token changes what is predicted before it."""
-    tokens = torch.zeros(5, 1, dtype=torch.int64, device=network.device)
-    changed = tokens.clone()
-    changed[-1] = 1
-    with torch.no_grad():
-        state = network.initial_state(1)
-        first, _ = network(tokens, state)
-        second, _ = network(changed, state)
-    return not torch.allclose(first[:-1], second[:-1], atol=1e-6)
+def _mistake_in_output(output: Any, V: int, H: int) -> str | None:
+    if not isinstance(output, nn.Linear):
+        return f"self.output is a {type(output).__name__}; expected torch.nn.Linear(hidden_size, vocab_size)."
+    if (output.in_features, output.out_features) != (H, V):
+        sizes = f"torch.nn.Linear({output.in_features}, {output.out_features})"
+        expected = f"torch.nn.Linear(hidden_size, vocab_size) = torch.nn.Linear({H}, {V})"
+        return f"asked for vocab_size = {V} and hidden_size = {H}, self.output is {sizes}; expected {expected}."
+    return None
+
+
+def _forward(way: Callable[[Any, Tensor, Tensor], Any]) -> type[MyModel]:
+    """The answer's layers with another forward pass: way(model, one-hot tokens (T, B, V), state)."""
+
+    class Wrongly(MyModel):
+        def forward(self, tokens: Tensor, state: Tensor) -> Any:
+            return way(self, nn.functional.one_hot(tokens, self.vocab_size).float(), state)
+
+    return Wrongly
+
+
+def _after(change: Callable[[Tensor, Tensor, Tensor], Any]) -> type[MyModel]:
+    """What is returned is change(logits, new state, old state)."""
+
+    def way(model: Any, one_hot: Tensor, state: Tensor) -> Any:
+        hidden, new_state = model.rnn(one_hot, state)
+        return change(model.output(hidden), new_state, state)
+
+    return _forward(way)
+
+
+model = Exercise(
+    name="model",
+    statement=(
+        "MyModel(vocab_size, hidden_size), a torch.nn.Module with self.rnn = torch.nn.RNN(vocab_size, hidden_size) and "
+        "self.output = torch.nn.Linear(hidden_size, vocab_size).  forward(tokens (T, B), state (1, B, H)) -> logits "
+        "(T, B, V) for every step, and the state after the last one (1, B, H); rnn reads one-hot tokens."
+    ),
+    cases=_tokens_and_state,
+    results=["the logits (T, B, V)", "the state (1, B, H)"],
+    observe=_computed,
+    answer=answers.MyModel,
+    mistakes={
+        "forward must return two things, the logits and the new state; it returned one.": _after(lambda o, new, old: o),
+        "the two are returned in the wrong order: first the logits, then the state.": _after(
+            lambda o, new, old: (new, o)
+        ),
+        "the logits have the shape (B, V): only the last step was predicted from, not all T.": _after(
+            lambda o, new, old: (o[-1], new)
+        ),
+        "the logits have the shape (T B, V); here time and batch stay apart: (T, B, V).": _after(
+            lambda o, new, old: (o.flatten(0, 1), new)
+        ),
+        "the logits have the shape (B, T, V); here time comes first: (T, B, V).": _after(
+            lambda o, new, old: (o.transpose(0, 1), new)
+        ),
+        "the logits of every step sum to 1: a softmax was applied, which cross_entropy will apply again.": _after(
+            lambda o, new, old: (o.softmax(-1), new)
+        ),
+        "a log_softmax was applied, which cross_entropy applies itself: return the logits as they are.": _after(
+            lambda o, new, old: (o.log_softmax(-1), new)
+        ),
+        "a tanh was applied to the logits; nothing comes after self.output.": _after(
+            lambda o, new, old: (o.tanh(), new)
+        ),
+        "a ReLU was applied to the logits; nothing comes after self.output.": _after(
+            lambda o, new, old: (o.relu(), new)
+        ),
+        "the state returned is the one that came in; return the one the layer gives back.": _after(
+            lambda o, new, old: (o, old)
+        ),
+        "the state has lost its first axis; return it as the layer gives it, (1, B, H).": _after(
+            lambda o, new, old: (o, new[0])
+        ),
+        "the state given to forward was not used: the layer started from zeros.": _forward(
+            lambda model, one_hot, state: (model.output(model.rnn(one_hot)[0]), model.rnn(one_hot)[1])
+        ),
+        "the hidden states were returned for logits: self.output is not used.": _forward(
+            lambda model, one_hot, state: model.rnn(one_hot, state)
+        ),
+        "a tanh or ReLU stands between the layer and self.output; the hidden states are behind a tanh already.": (
+            _forward(
+                lambda model, one_hot, state: (
+                    model.output(model.rnn(one_hot, state)[0].tanh()),
+                    model.rnn(one_hot, state)[1],
+                )
+            )
+        ),
+        "all tokens are read as the same: one_hot needs the vocabulary's size and the tokens themselves.": _forward(
+            lambda model, one_hot, state: (
+                model.output(model.rnn(torch.zeros_like(one_hot), state)[0]),
+                model.rnn(torch.zeros_like(one_hot), state)[1],
+            )
+        ),
+    },
+    praise="the shapes are (T, B, V) and (1, B, H), and every number is that of the library's RNNModel.",
+    hint=(
+        "`F.one_hot(tokens, vocab_size).float()` has the shape (T, B, V), which `nn.RNN` takes as it is; it returns "
+        "the hidden states of all steps, (T, B, H), and the last state. `nn.Linear` works on the last axis."
+    ),
+)

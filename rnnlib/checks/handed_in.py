@@ -1,53 +1,62 @@
 """The check of a session that was handed in: trained again from its settings and its events, all numbers compared.
 
-Before: verdict.py; rnnlib/live/recordings.py wrote the file.
+Before: session_file.py.  Next: comparing.py says where two networks' numbers differ.
 """
 
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
-import numpy as np
 import torch
 
-from rnnlib.baselines import NGram
+from rnnlib.checks import contest
+from rnnlib.checks.comparing import ANOTHER_MACHINE, first_tampering, same_everywhere
+from rnnlib.checks.progress import Progress
+from rnnlib.checks.running import Wrong
+from rnnlib.checks.session_file import read
 from rnnlib.checks.verdict import Verdict, verdict
-from rnnlib.live import recordings
-from rnnlib.live.checkpoints import describe_batches, describe_model
-from rnnlib.live.experiments import MAIN, Experiment
-from rnnlib.live.histories import long_history_of
+from rnnlib.live.experiments import MAIN, Experiment, change_of
 from rnnlib.live.settings import Event, Settings
-from rnnlib.training import Trainer, evaluate, perplexity
+from rnnlib.live.sweeps import has_diverged
 
-# Two kinds of machine round differently.  The first difference that this makes, relative to the number, is far smaller
-# than LARGEST_ROUNDING; it may grow, and while the loss differs by less than TOLERANCE, both tell the same story.
-LARGEST_ROUNDING, TOLERANCE = 1e-4, 1e-2
-ANOTHER_MACHINE = "Verify it on a machine like the one it was trained on: another kind, or a GPU, rounds differently."
+STEPS_BETWEEN_LOOKS = 10  # at the clock
+ROUNDING = 1e-7
 
 
 def handed_in(
-    path: str | Path | EllipsisType | None, *, settings: Settings | None = None, step_budget: int = 5000
+    path: str | Path | EllipsisType | None,
+    *,
+    settings: Settings | None = None,
+    step_budget: int = 5000,
+    seconds: float = 60.0,
 ) -> Verdict:
-    """Verify a saved session: train it once more from its seed and its events, and compare all numbers.
+    """Verify a saved session: train it once more from its seed and its events, and compare all numbers but the times.
 
-    settings: what was asked for, if something was.  step_budget: longer sessions are not replayed.
-    On the same kind of machine every number must be the same.  Another kind, or a GPU, rounds differently; where steps
-    are long, such differences grow until nothing can be said.  This is told apart from numbers that were changed.
+    settings: what was asked for, if something was; otherwise any settings over the course's own text.  step_budget:
+    longer sessions are not trained.  seconds: nor are those that take longer here.  Everything happens on the
+    CPU; nothing that the file names is opened, and nothing in it is executed.
+    On the same kind of machine every number must be the same.  Another kind, or a GPU, rounds differently.  How far
+    such differences may have grown is measured with a twin whose weights differ by 2 in 10,000,000.  What is further
+    away was changed, and where they have grown beyond 1 % nothing can be said.
     """
     if path is None or path is ...:
         return Verdict("open", "save a session and put the path of its file here.")
-    replayed = None
+    mistake, praise = None, ""
     try:
-        content = recordings.read(path)
-        mistake = _mistake_before_replay(content, settings, step_budget)
-        if mistake is None:
-            replayed = _replay(content)
-            mistake = replayed if isinstance(replayed, str) else _first_tampering(content, replayed)
-    except (FileNotFoundError, ValueError) as error:
+        content = read(path, settings=settings, step_budget=step_budget)
+        again = _Again(content, time.monotonic() + seconds, seconds)
+        replayed = again.trained()
+        exact = same_everywhere(content, replayed)
+        mistake = None if exact else first_tampering(content, replayed, lambda: again.trained(nudged=True))
+        mistake = mistake or _mistake_in_outcome(replayed)
+        praise = _praise(replayed, exact=exact, step_budget=step_budget)
+    except (FileNotFoundError, ValueError, Wrong) as error:
         mistake = str(error)
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
-        mistake = f"{path} has the form of a session but not its content ({type(error).__name__}: {error})."
-    praise = _praise(content, replayed) if mistake is None and isinstance(replayed, Experiment) else ""
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, OSError) as error:
+        said = str(error).splitlines()[0][:200] if str(error) else ""
+        mistake = f"{path} has the form of a session but not its content ({type(error).__name__}: {said})."
     hint = (
         "A session file is written by the lab's Save button or by recordings.save(session, path), and is handed in as "
         "it is. To change something, load it with recordings.load(path), train on, and save again: that is recorded, "
@@ -56,142 +65,95 @@ def handed_in(
     return verdict("handed_in", mistake, praise=praise, hint=hint)
 
 
-def _mistake_before_replay(content: dict[str, Any], settings: Settings | None, step_budget: int) -> str | None:
-    """What can be said of a saved session without training it again, or None."""
-    saved = Settings(**content["settings"])
-    if settings is not None:
-        wrong = [name for name in vars(settings) if getattr(saved, name) != getattr(settings, name)]
-        if wrong:
-            name = wrong[0]
-            return f"its {name} is {getattr(saved, name)!r}; {getattr(settings, name)!r} was asked for."
-    if content["steps_made"] == 0:
-        return "nothing was trained in this session."
-    if content["steps_made"] > step_budget:
-        return f"it trained for {content['steps_made']} steps; the budget is {step_budget}."
-    steps = [event["step"] for event in content["events"]]
-    if steps != sorted(steps) or any(not 0 <= step <= content["steps_made"] for step in steps):
-        return "its events were changed: their steps are not in order, or after its end."
-    return None
+@dataclass
+class _Again:
+    """Trains what a file records, until its time is over."""
+
+    content: dict[str, Any]
+    deadline: float
+    seconds: float
+
+    def trained(self, *, nudged: bool = False) -> Experiment:
+        """What settings and events give.  nudged: with weights that differ by rounding.
+
+        Raises Wrong for what cannot be.
+        """
+        experiment = Experiment(replace(Settings(**self.content["settings"]), device="cpu"))
+        progress = Progress("training it again", self.content["steps_made"])
+        if nudged:
+            _nudge(experiment)
+        for saved in (Event(**event) for event in self.content["events"]):
+            self._advance(experiment, saved.step, progress)
+            self._apply(experiment, saved)
+            if nudged:
+                _nudge(experiment)
+        self._advance(experiment, self.content["steps_made"], progress)
+        progress.end()
+        if not nudged and experiment.steps_made < self.content["steps_made"]:
+            raise Wrong(
+                f"here its training diverges at step {experiment.steps_made}, before its end. {ANOTHER_MACHINE}"
+            )
+        return experiment
+
+    def _advance(self, experiment: Experiment, to_step: int, progress: Progress) -> None:
+        while experiment.steps_made < to_step and MAIN not in experiment.diverged:
+            if time.monotonic() > self.deadline:
+                progress.end()
+                raise Wrong(
+                    f"training it again takes longer than {self.seconds:g} seconds here: it came to step "
+                    f"{experiment.steps_made} of {self.content['steps_made']}. Fewer steps or a smaller network can be "
+                    "verified."
+                )
+            experiment.advance(min(to_step, experiment.steps_made + STEPS_BETWEEN_LOOKS))
+            progress(experiment.steps_made)
+
+    @staticmethod
+    def _apply(experiment: Experiment, saved: Event) -> None:
+        if saved.knob == "resumed" and not experiment.diverged:
+            raise Wrong(f"its events were changed: at step {saved.step} nothing had diverged that could be resumed.")
+        before = len(experiment.events)
+        experiment.apply(change_of(saved.knob, saved.new))
+        if len(experiment.events) == before:
+            raise Wrong(f"its events were changed: {saved.knob}={saved.new} at step {saved.step} cannot have happened.")
+        found = experiment.events[-1]
+        if (found.step, found.old) != (saved.step, saved.old):
+            raise Wrong(f"its events were changed: at step {found.step} {found.knob} was {found.old}, not {saved.old}.")
 
 
-def _replay(content: dict[str, Any]) -> Experiment | str:
-    """The experiment that settings and events give, or what they cannot give."""
-    replayed = Experiment(Settings(**content["settings"]))
-    recordings.repeat(replayed, content)
-    if replayed.steps_made < content["steps_made"] and MAIN in replayed.diverged:
-        return f"here its training diverges at step {replayed.steps_made}, before its end. {ANOTHER_MACHINE}"
-    events = [Event(**event) for event in content["events"]]
-    for found, saved in zip(replayed.events, events, strict=False):
-        if (found.step, found.knob, found.new) != (saved.step, saved.knob, saved.new):
-            return f"its events were changed: {saved.knob}={saved.new} at step {saved.step} cannot have happened."
-        if found != saved:
-            return f"its events were changed: at step {found.step} {found.knob} was {found.old}, not {saved.old}."
-    if len(replayed.events) != len(events):
+def _nudge(experiment: Experiment) -> None:
+    """Change every weight of every network by about as much as rounding does."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for trainer in experiment.trainers.values():
+            for weights in trainer.model.trainable:
+                signs = torch.randint(2, weights.shape, generator=generator) * 2 - 1
+                weights.mul_(1 + 2 * ROUNDING * signs)
+
+
+def _mistake_in_outcome(replayed: Experiment) -> str | None:
+    """What is wrong with a session whose file is as it should be, or None."""
+    losses = replayed.trainers[MAIN].history.columns()["loss"]
+    if MAIN in replayed.diverged or has_diverged(losses, len(replayed.corpus.vocab)):
         return (
-            f"its events were changed: {len(events)} are recorded, of which {len(replayed.events)} can have happened."
+            f"its numbers are those of its training, but the network is lost: it ends worse than a blind guess among "
+            f"the {len(replayed.corpus.vocab)} characters. Lower the learning rate or the clipping threshold."
         )
-    return replayed
-
-
-def _first_tampering(content: dict[str, Any], replayed: Experiment) -> str | None:
-    """The first place at which a saved session is not what its settings and events give, or None."""
-    if content["trainers"].keys() != replayed.trainers.keys():
-        return (
-            f"it holds the networks {', '.join(content['trainers'])}; its events give {', '.join(replayed.trainers)}."
-        )
-    for name, trainer in replayed.trainers.items():
-        saved = content["trainers"][name]
-        mistake = (
-            _mistake_in_description(saved, trainer)
-            or _mistake_in_knobs(saved, trainer)
-            or _mistake_in_curve(saved, trainer)
-            or _mistake_in_weights(saved, trainer)
-        )
-        if mistake is not None:
-            return f"{name}: {mistake}"
     return None
 
 
-def _mistake_in_description(saved: dict[str, Any], trainer: Trainer) -> str | None:
-    theirs, ours = saved["batches"], describe_batches(trainer.batches)
-    if (theirs["text_sha1"], theirs["tokens"]) != (ours["text_sha1"], ours["tokens"]):
-        return "it was trained on another text than the one that has its name here."
-    if theirs != ours:
-        return f"its settings were changed: it was trained on batches {theirs}, they give {ours}."
-    if saved["model"] != describe_model(trainer.model):
-        return f"its network is {saved['model']}; its settings and events give {describe_model(trainer.model)}."
-    steps = {saved["history"]["steps_dropped"] + len(column) for column in saved["history"]["kept"].values()}
-    if steps != {trainer.steps_made} or saved["history"]["steps_dropped"] != _steps_before(trainer):
-        return f"its number of steps was changed: {max(steps)} are on its curve, {trainer.steps_made} in its record."
-    return None
-
-
-def _steps_before(trainer: Trainer) -> int:
-    """How many steps came before the first one whose numbers are kept."""
-    return long_history_of(trainer.history).steps_dropped
-
-
-def _mistake_in_knobs(saved: dict[str, Any], trainer: Trainer) -> str | None:
-    history = trainer.history.columns()
-    for knob in ("learning_rate", "clip_threshold"):
-        different = (saved["history"]["kept"][knob].numpy() != history[knob]).nonzero()[0]
-        if len(different):
-            what = "settings" if different[0] == 0 else "events"
-            step = _steps_before(trainer) + different[0] + 1
-            return f"its {what} were changed: {knob} is not the one of its curve at step {step}."
-    return None
-
-
-def _mistake_in_curve(saved: dict[str, Any], trainer: Trainer) -> str | None:
-    history = trainer.history.columns()
-    for name, what in (("loss", "loss"), ("gradient_norm", "gradient norm")):
-        difference = _relative_difference(saved["history"]["kept"][name].numpy(), history[name])
-        if not difference.any():
-            continue
-        first = int(difference.nonzero()[0][0])
-        step = _steps_before(trainer) + first + 1
-        if difference[first] > LARGEST_ROUNDING and first == 0:
-            return f"its settings or its curve were changed: the {what} differs from the first step on."
-        if difference[first] > LARGEST_ROUNDING:
-            if (difference[first:] > LARGEST_ROUNDING).mean() < 0.5:
-                return f"its curve was changed: the {what} at step {step} is not what its training gives."
-            which = f"from step {step} on the {what} is not what its training gives"
-            return f"its events or its curve were changed: {which}."
-        if name == "loss" and difference.max() > TOLERANCE:
-            step += int((difference > TOLERANCE).argmax()) - first
-            return f"its loss drifts away from the one found here, by more than 1% at step {step}. {ANOTHER_MACHINE}"
-    return None
-
-
-def _mistake_in_weights(saved: dict[str, Any], trainer: Trainer) -> str | None:
-    theirs, ours = saved["weights"]["vector"], trainer.model.trainable[0].detach().cpu()
-    same = torch.equal(theirs, ours) if _same_bits(saved, trainer) else torch.allclose(theirs, ours, 0.01, 0.01)
-    return None if same else "its weights were changed: the training that it records ends with others."
-
-
-def _relative_difference(theirs: np.ndarray, ours: np.ndarray) -> np.ndarray:
-    """|theirs - ours| / |ours| at every step; 0 where both are the same, not finite ones included."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        difference = np.abs(theirs - ours) / np.abs(ours)
-    same = (theirs == ours) | (np.isnan(theirs) & np.isnan(ours))
-    return np.where(same, 0.0, np.nan_to_num(difference, nan=np.inf))
-
-
-def _same_bits(saved: dict[str, Any], trainer: Trainer) -> bool:
-    return all(
-        not _relative_difference(saved["history"]["kept"][name].numpy(), trainer.history.columns()[name]).any()
-        for name in ("loss", "gradient_norm")
-    )
-
-
-def _praise(content: dict[str, Any], replayed: Experiment) -> str:
-    """What a verified session is: how long, how often changed, how good."""
-    corpus = replayed.corpus
-    counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
-    reached = perplexity(evaluate(replayed.model, corpus.held_out.to(replayed.device)))
-    exact = all(_same_bits(content["trainers"][name], trainer) for name, trainer in replayed.trainers.items())
+def _praise(replayed: Experiment, *, exact: bool, step_budget: int) -> str:
+    """What a verified session is: how long, how often changed, on what, how good."""
+    settings, corpus = replayed.settings, replayed.corpus
     how = "bit for bit" if exact else "up to rounding"
+    part = (
+        f"the first {len(corpus.train):,} characters"
+        if settings.max_train_tokens
+        else f"{len(corpus.train):,} characters"
+    )
+    name = contest.PART_NAMES[contest.SCORED_ON]
     return (
         f"{replayed.steps_made} steps with {len(replayed.events)} changes, trained again, give the same numbers {how}. "
-        f"Held-out perplexity {reached:.2f}; the counted 4-gram has {counted:.2f}."
+        f"The budget is {step_budget} steps. Text: {settings.text}, {part} to train on, "
+        f"{len(contest.scored_tokens(corpus)):,} {name}. {name.capitalize()} perplexity "
+        f"{contest.score(replayed.model, corpus):.2f}; the counted 4-gram has {contest.counted(corpus):.2f}."
     )

@@ -1,148 +1,191 @@
-"""The checks of notebook 02: one step of an RNN, a sequence with its state carried, two steps unrolled by hand.
+"""The exercises of notebook 02: one step of an RNN, a sequence with its state carried, two steps unrolled by hand.
 
 Before: introduction.py.
 """
-
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from rnnlib.checks import answers
 from rnnlib.checks.answers import rnn_step as step
-from rnnlib.checks.verdict import Verdict, check_function
+from rnnlib.checks.exercise import Case, Exercise
 
-Function = Callable[..., Any]
-SIZES = ((3, 5, 4), (1, 2, 6), (2, 1, 3))  # B, V, H
-
-
-def _weights(generator: torch.Generator, V: int, H: int) -> tuple[Tensor, Tensor, Tensor]:
-    """W_xh (V, H), W_hh (H, H), b_h (H)."""
-    return tuple(torch.randn(*shape, generator=generator) for shape in ((V, H), (H, H), (H,)))  # type: ignore[return-value]
+SIZES = ((3, 5, 4), (1, 2, 6), (2, 4, 4))  # B, V, H
 
 
-def rnn_step(function: Function) -> Verdict:
-    """Check function(x (B, V), h (B, H), W_xh, W_hh, b_h) -> the next state (B, H)."""
+def _drawn(*first: int, number: int = 1) -> list[Case]:
+    """number inputs (*first, B, V) each, the state (B, H), W_xh (V, H), W_hh (H, H), b_h (H,); first: for each size."""
     generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.randn(B, V, generator=generator), torch.randn(B, H, generator=generator), *_weights(generator, V, H))
-        for B, V, H in SIZES
-    ]
-    mistakes: dict[str, Function] = {
-        "the tanh is missing: this is the sum before it.": lambda x, h, W_xh, W_hh, b: x @ W_xh + h @ W_hh + b,
-        "the bias b_h is missing.": lambda x, h, W_xh, W_hh, b: torch.tanh(x @ W_xh + h @ W_hh),
-        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W_xh, W_hh, b: step(
-            x, h, W_xh, W_hh.T, b
+    cases: list[Case] = []
+    for (B, V, H), T in zip(SIZES, first or (0, 0, 0), strict=True):
+        shapes = [*[((T, B, V) if T else (B, V))] * number, (B, H), (V, H), (H, H), (H,)]
+        steps = f"T = {T}, " if T else ""
+        cases.append(
+            (f"{steps}B = {B}, V = {V}, H = {H}", tuple(torch.randn(*shape, generator=generator) for shape in shapes))
+        )
+    return cases
+
+
+rnn_step = Exercise(
+    name="rnn_step",
+    statement=(
+        "function(x (B, V), h (B, H), W_xh (V, H), W_hh (H, H), b_h (H,)) -> the next state (B, H), "
+        "tanh(x W_xh + h W_hh + b_h)."
+    ),
+    cases=_drawn,
+    results=["the state (B, H)"],
+    answer=answers.rnn_step,
+    mistakes={
+        "the tanh is missing: this is the sum before it.": lambda x, h, W, U, b: x @ W + h @ U + b,
+        "the bias b_h is missing.": lambda x, h, W, U, b: step(x, h, W, U, 0 * b),
+        "the bias was added after the tanh; it belongs into the sum before it.": lambda x, h, W, U, b: (
+            torch.tanh(x @ W + h @ U) + b
         ),
-        "the state h is not used: this step remembers nothing.": lambda x, h, W_xh, W_hh, b: torch.tanh(x @ W_xh + b),
-        "the tanh was taken of each part; it is one tanh, of the sum.": lambda x, h, W_xh, W_hh, b: (
-            torch.tanh(x @ W_xh) + torch.tanh(h @ W_hh + b)
+        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W, U, b: step(x, h, W, U.T, b),
+        "the state h is not used: this step remembers nothing.": lambda x, h, W, U, b: step(x, 0 * h, W, U, b),
+        "the input x is not used: this step reads nothing.": lambda x, h, W, U, b: step(0 * x, h, W, U, b),
+        "the tanh was taken of each part; it is one tanh, of the sum.": lambda x, h, W, U, b: (
+            torch.tanh(x @ W) + torch.tanh(h @ U + b)
         ),
-        "this is a sigmoid; the cell of this notebook has a tanh.": lambda x, h, W_xh, W_hh, b: torch.sigmoid(
-            x @ W_xh + h @ W_hh + b
+        "the tanh was taken of each product; it is one tanh, of the whole sum.": lambda x, h, W, U, b: (
+            torch.tanh(x @ W) + torch.tanh(h @ U) + b
         ),
-    }
-    return check_function(
-        "rnn_step",
-        function,
-        answer=answers.rnn_step,
-        mistakes=mistakes,
-        inputs=inputs,
-        results=["the state"],
-        praise="one time step, for any batch size, vocabulary and number of hidden units.",
-        hint="Two matrix products, `x @ W_xh` and `h @ W_hh`, and `b_h`; then one `torch.tanh` of their sum.",
-    )
+        "only the part of the input went through the tanh; it is one tanh, of the sum.": lambda x, h, W, U, b: (
+            torch.tanh(x @ W) + h @ U + b
+        ),
+        "the tanh was taken twice.": lambda *a: torch.tanh(step(*a)),
+        "this is a sigmoid; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.sigmoid(
+            x @ W + h @ U + b
+        ),
+        "this is a ReLU; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.relu(x @ W + h @ U + b),
+        "the parts were multiplied with each other; they are added.": lambda x, h, W, U, b: torch.tanh(
+            (x @ W) * (h @ U) + b
+        ),
+        "the old state was added to the new one; the new one replaces it.": lambda x, h, *w: h + step(x, h, *w),
+        "the bias was subtracted; it is added.": lambda x, h, W, U, b: step(x, h, W, U, -b),
+    },
+    praise="one time step, for any batch size, vocabulary and number of hidden units.",
+    hint="Two matrix products, `x @ W_xh` and `h @ W_hh`, and `b_h`; then one `torch.tanh` of their sum.",
+)
 
 
-def rnn_forward(function: Function) -> Verdict:
-    """Check function(xs (T, B, V), h (B, H), W_xh, W_hh, b_h) -> all states (T, B, H) and the last one (B, H)."""
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (torch.randn(T, B, V, generator=generator), torch.randn(B, H, generator=generator), *_weights(generator, V, H))
-        for T, (B, V, H) in zip((4, 1, 3), SIZES, strict=True)
-    ]
+# ----------------------------------------------------------------------------------- rnn_forward
 
-    right = answers.rnn_forward
 
-    def from_zero(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        return right(xs, torch.zeros_like(h), *weights)
+def _from_states(states: Tensor) -> tuple[Tensor, Tensor]:
+    return states, states[-1]
 
-    def never_carried(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        states = [step(x, h, *weights) for x in xs]
-        return torch.stack(states), states[-1]
 
-    def one_early(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        states, last = right(xs, h, *weights)
-        return torch.cat([h[None], states[:-1]]), last
+def _never_carried(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    return _from_states(torch.stack([step(x, h, *weights) for x in xs]))
 
-    mistakes: dict[str, Function] = {
+
+def _one_early(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    states, last = answers.rnn_forward(xs, h, *weights)
+    return torch.cat([h[None], states[:-1]]), last
+
+
+def _without_tanh(xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    states = []
+    for x in xs:
+        h = x @ W + h @ U + b
+        states.append(h)
+    return _from_states(torch.stack(states))
+
+
+right = answers.rnn_forward
+rnn_forward = Exercise(
+    name="rnn_forward",
+    statement=(
+        "function(xs (T, B, V), h (B, H), W_xh, W_hh, b_h) -> the states h_1 to h_T in one tensor (T, B, H), and the "
+        "last of them (B, H).  h is the state before the first step."
+    ),
+    cases=lambda: _drawn(4, 1, 3),
+    results=["the states (T, B, H)", "the last state (B, H)"],
+    answer=right,
+    mistakes={
         "the state given was not used: the first step began with zeros, so nothing is carried from batch to batch.": (
-            from_zero
+            lambda xs, h, *w: right(xs, 0 * h, *w)
         ),
-        "every step began with the state given; it must begin with the one that the step before left.": never_carried,
-        "the states are h_0 to h_{T-1}: keep each state after its step, not before.": one_early,
+        "every step began with the state given; it must begin with the one that the step before left.": _never_carried,
+        "the states are h_0 to h_{T-1}: keep each state after its step, not before.": _one_early,
+        "the states are h_0 to h_T; the one that came in is none of them.": lambda xs, h, *w: (
+            torch.cat([h[None], right(xs, h, *w)[0]]),
+            right(xs, h, *w)[1],
+        ),
         "the state returned is the one that came in; return the one after the last step.": lambda xs, h, *w: (
             right(xs, h, *w)[0],
             h,
         ),
-        "only the last state was kept; all T are needed, stacked.": lambda xs, h, *w: (right(xs, h, *w)[1],) * 2,
-        "the batch comes first: (B, T, H); here time does: (T, B, H).": lambda xs, h, *w: (
-            right(xs, h, *w)[0].transpose(0, 1),
-            right(xs, h, *w)[1],
+        "the state returned is the first one; return the one after the last step.": lambda xs, h, *w: (
+            right(xs, h, *w)[0],
+            right(xs, h, *w)[0][0],
+        ),
+        "all states are the last one: one tensor was kept T times and changed in place. Make a new one each step.": (
+            lambda xs, h, *w: _from_states(right(xs, h, *w)[1].repeat(len(xs), 1, 1))
+        ),
+        "only the last state was kept; all T are needed, stacked.": lambda *a: (right(*a)[1],) * 2,
+        "the batch comes first: (B, T, H); here time does: (T, B, H).": lambda *a: (
+            right(*a)[0].transpose(0, 1),
+            right(*a)[1],
+        ),
+        "the states hang together in one long tensor (T B, H): `torch.stack`, not `torch.cat`.": lambda *a: (
+            right(*a)[0].flatten(0, 1),
+            right(*a)[1],
         ),
         "only one thing was returned; expected the states and the last one.": lambda *a: right(*a)[0],
-    }
-    return check_function(
-        "rnn_forward",
-        function,
-        answer=answers.rnn_forward,
-        mistakes=mistakes,
-        inputs=inputs,
-        results=["the states", "the last state"],
-        praise="T steps from the state given, and the state to go on with.",
-        hint=(
-            "Keep a list. For each `x` in `xs`: `h = rnn_step(x, h, ...)`, append `h`. In the end `torch.stack` "
-            "the list."
+        "the two are returned in the wrong order: first all states, then the last one.": lambda *a: right(*a)[::-1],
+        "the sequence was read from its end.": lambda xs, h, *w: right(xs.flip(0), h, *w),
+        "the tanh is missing.": _without_tanh,
+        "the bias b_h is missing.": lambda xs, h, W, U, b: right(xs, h, W, U, 0 * b),
+        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda xs, h, W, U, b: right(
+            xs, h, W, U.T, b
         ),
-    )
+    },
+    praise="T steps from the state given, and the state to go on with.",
+    hint=(
+        "Keep a list. For each `x` in `xs`: `h = rnn_step(x, h, ...)`, append `h`. In the end `torch.stack` the list."
+    ),
+)
 
 
-def unrolled_twice(function: Function) -> Verdict:
-    """Check function(x_1, x_2 (B, V), h_0 (B, H), W_xh, W_hh, b_h) -> h_2 (B, H), in one expression."""
-    generator = torch.Generator().manual_seed(0)
-    inputs = [
-        (*torch.randn(2, B, V, generator=generator), torch.randn(B, H, generator=generator), *_weights(generator, V, H))
-        for B, V, H in SIZES
-    ]
+# -------------------------------------------------------------------------------- unrolled twice
 
-    def without_inner_tanh(x_1: Tensor, x_2: Tensor, h_0: Tensor, *w: Tensor) -> Tensor:
-        W_xh, W_hh, b_h = w
-        return step(x_2, x_1 @ W_xh + h_0 @ W_hh + b_h, *w)
-
-    def without_inner_bias(x_1: Tensor, x_2: Tensor, h_0: Tensor, *w: Tensor) -> Tensor:
-        W_xh, W_hh, _ = w
-        return step(x_2, torch.tanh(x_1 @ W_xh + h_0 @ W_hh), *w)
-
-    mistakes: dict[str, Function] = {
-        "x_1 and x_2 are swapped: the inner step reads x_1.": lambda x_1, x_2, *rest: answers.unrolled_twice(
-            x_2, x_1, *rest
+twice = answers.unrolled_twice
+unrolled_twice = Exercise(
+    name="unrolled_twice",
+    statement=(
+        "function(x_1 (B, V), x_2 (B, V), h_0 (B, H), W_xh, W_hh, b_h) -> h_2 (B, H), the state after two steps."
+    ),
+    cases=lambda: _drawn(number=2),
+    results=["h_2 (B, H)"],
+    answer=twice,
+    mistakes={
+        "x_1 and x_2 are swapped: the inner step reads x_1.": lambda x_1, x_2, *rest: twice(x_2, x_1, *rest),
+        "the inner tanh is missing.": lambda x_1, x_2, h, W, U, b: step(x_2, x_1 @ W + h @ U + b, W, U, b),
+        "the outer tanh is missing.": lambda x_1, x_2, h, W, U, b: x_2 @ W + step(x_1, h, W, U, b) @ U + b,
+        "the inner step has no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: step(
+            x_2, step(x_1, h, W, U, 0 * b), W, U, b
         ),
-        "the inner tanh is missing.": without_inner_tanh,
-        "the inner step has no b_h; every step has it.": without_inner_bias,
-        "this is h_1; go one step further.": lambda x_1, x_2, h_0, *w: step(x_1, h_0, *w),
-        "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h_0, *w: step(x_2, h_0, *w),
-    }
-    return check_function(
-        "unrolled_twice",
-        function,
-        answer=answers.unrolled_twice,
-        mistakes=mistakes,
-        inputs=inputs,
-        results=["h_2"],
-        praise="the same three weights, twice.",
-        hint=(
-            "Write h_2 with h_1 in it: `torch.tanh(x_2 @ W_xh + h_1 @ W_hh + b_h)`. Then put the formula of h_1 in its "
-            "place."
+        "the outer step has no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: step(
+            x_2, step(x_1, h, W, U, b), W, U, 0 * b
         ),
-    )
+        "there is no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: twice(x_1, x_2, h, W, U, 0 * b),
+        "this is h_1; go one step further.": lambda x_1, x_2, h, *w: step(x_1, h, *w),
+        "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h, *w: step(x_2, h, *w),
+        "both steps read x_2; the inner one reads x_1.": lambda x_1, x_2, h, *w: twice(x_2, x_2, h, *w),
+        "both steps read x_1; the outer one reads x_2.": lambda x_1, x_2, h, *w: twice(x_1, x_1, h, *w),
+        "h_0 is not used: the first step begins with it.": lambda x_1, x_2, h, *w: twice(x_1, x_2, 0 * h, *w),
+        "h_1 was not multiplied by W_hh on its way into the second step.": lambda x_1, x_2, h, W, U, b: torch.tanh(
+            x_2 @ W + step(x_1, h, W, U, b) + b
+        ),
+        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x_1, x_2, h, W, U, b: twice(
+            x_1, x_2, h, W, U.T, b
+        ),
+    },
+    praise="the same three weights, twice.",
+    hint=(
+        "Write h_2 with h_1 in it: `torch.tanh(x_2 @ W_xh + h_1 @ W_hh + b_h)`. Then put the formula of h_1 in "
+        "its place."
+    ),
+)

@@ -10,14 +10,18 @@ import torch
 from torch import Tensor
 
 from rnnlib.cells import Cell, State
-from rnnlib.engine.cuda import Graph
-from rnnlib.engine.threads import undisturbed, without_garbage_collection
-from rnnlib.models import Backpropagation, Weights, backpropagate
+from rnnlib.engine.few_operations import FewOperations
+from rnnlib.engine.gpu import copy_where, runner, wait_for
+from rnnlib.engine.threads import on_one_thread, undisturbed, without_garbage_collection
+from rnnlib.models import Backpropagation, Weights
 
 with without_garbage_collection():
     from rnnlib.engine.cpu import CompiledEngine, compile_loops
 
-__all__ = ["CompiledEngine", "Definition", "Engine", "Graph", "compile_loops", "quickest", "undisturbed"]
+__all__ = [
+    "CompiledEngine", "Engine", "FewOperations", "compile_loops", "copy_where", "on_one_thread", "quickest",
+    "runner", "undisturbed", "wait_for",
+]  # fmt: skip
 
 
 class Engine(Protocol):
@@ -27,17 +31,6 @@ class Engine(Protocol):
         """As models.backpropagate."""
 
 
-class Definition:
-    """The definition itself, on any device."""
-
-    def __init__(self, cell: Cell):
-        self.cell = cell
-
-    def backpropagate(self, weights: Weights, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-        """As models.backpropagate."""
-        return backpropagate(self.cell, weights, tokens, targets, state)
-
-
 def quickest(cell: Cell, device: torch.device) -> Engine:
-    """Compiled loops on a CPU; elsewhere the definition, which a trainer records as one graph on a CUDA GPU."""
-    return CompiledEngine(cell) if device.type == "cpu" else Definition(cell)
+    """Compiled loops on a CPU, few operations on a GPU."""
+    return CompiledEngine(cell) if device.type == "cpu" else FewOperations(cell)

@@ -27,6 +27,11 @@ def _threads_of_torch() -> int:
     return getattr(_outside, "threads_of_torch", None) or torch.get_num_threads()
 
 
+def on_one_thread() -> contextlib.AbstractContextManager[object]:
+    """Inside, torch computes on this thread alone.  After, on as many as the reader had it."""
+    return _openmp().limit(limits=1)
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Inside, torch computes on this thread alone, without autograd, and takes denormal numbers for zeros.
@@ -37,7 +42,7 @@ def undisturbed() -> Iterator[None]:
     """
     flushes, before = _SMALLEST_NORMAL * 0.5 == 0.0, getattr(_outside, "threads_of_torch", None)
     _outside.threads_of_torch = _threads_of_torch()
-    with _openmp().limit(limits=1), torch.inference_mode(False), torch.no_grad():
+    with on_one_thread(), torch.inference_mode(False), torch.no_grad():
         torch.set_flush_denormal(True)
         try:
             yield
@@ -69,12 +74,14 @@ def _openmp() -> threadpoolctl.ThreadpoolController:
 
 
 _pool: ThreadPoolExecutor | None = None
+_threads_of_pool = 0
 _lock = threading.Lock()
 
 
 def side_by_side(work: Callable[[int], None], parts: int) -> None:
     """work(0) to work(parts - 1), one on this thread and the others beside it; returns when all are done."""
-    others = [_the_pool().submit(work, part) for part in range(1, parts)]
+    with _lock:
+        others = [_pool_of(parts - 1).submit(work, part) for part in range(1, parts)]
     try:
         work(0)
     finally:
@@ -82,14 +89,15 @@ def side_by_side(work: Callable[[int], None], parts: int) -> None:
             other.result()
 
 
-def _the_pool() -> ThreadPoolExecutor:
-    """The threads, made when they are needed for the first time."""
-    global _pool
-    with _lock:
-        if _pool is None:
-            flush = functools.partial(torch.set_flush_denormal, True)
-            _pool = ThreadPoolExecutor(MOST_THREADS - 1, "rnnlib engine", initializer=flush)
-        return _pool
+def _pool_of(threads: int) -> ThreadPoolExecutor:
+    """So many threads, or more, made when they are needed for the first time: a pool makes all that it may."""
+    global _pool, _threads_of_pool
+    if _pool is None or _threads_of_pool < threads:
+        if _pool is not None:
+            _pool.shutdown(wait=False)  # after what it was given
+        flush = functools.partial(torch.set_flush_denormal, True)
+        _pool, _threads_of_pool = ThreadPoolExecutor(threads, "rnnlib engine", initializer=flush), threads
+    return _pool
 
 
 def _forget_the_pool() -> None:

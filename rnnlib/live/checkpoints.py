@@ -63,6 +63,7 @@ def from_state_dict(saved: dict[str, Any], batches: Batches) -> Trainer:
     trainer.use_model(trainer.model, trainer.optimizer)  # its last good weights are these
     trainer.set(**saved["knobs"])
     trainer.steps_made = saved["steps_made"]
+    trainer.steps_checked = max(0, trainer.steps_made - 1)  # the last one may be where it diverged
     for mine, theirs in zip(trainer.state, saved["state"], strict=True):
         mine.copy_(theirs)
     trainer.history = LongHistory.from_state_dict(saved["history"], device)

@@ -3,7 +3,7 @@
 Before: settings.py.  Next: sessions.py runs an experiment in the background.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,12 +34,12 @@ class Experiment:
         self.settings = settings
         self.device = choose_device(settings.device)
         self.corpus: Corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
-        self.begin(build_trainer(settings, self.corpus))
+        self.begin({MAIN: build_trainer(settings, self.corpus)})
 
-    def begin(self, trainer: Trainer) -> None:
-        """One network, nothing recorded."""
-        self.trainers = {MAIN: trainer}
-        self.steps_made, self.events = 0, list[Event]()
+    def begin(self, trainers: dict[str, Trainer], events: Sequence[Event] = ()) -> None:
+        """Go on with these networks, to which these events have happened."""
+        self.trainers, self.events = trainers, list(events)
+        self.steps_made = self._settled_at = trainers[MAIN].steps_made
         self.diverged = dict[str, str]()
         self.rejected_change = ""
 
@@ -53,23 +53,35 @@ class Experiment:
     def advance(self, to_step: int) -> None:
         """One step after another for every network that has not diverged, until main has made `to_step` of them."""
         while self.steps_made < to_step and MAIN not in self.diverged:
-            for name, trainer in list(self.trainers.items()):
-                if name not in self.diverged:
-                    trainer.step()
+            self.trainers[MAIN].step()
             self.steps_made += 1
             if self.device.type == "cpu" or self.steps_made % STEPS_BETWEEN_CHECKS_OF_A_GPU == 0:
-                self.find_diverged()
+                self.settle()
 
-    def find_diverged(self) -> None:
-        """Find out which networks have diverged.  Waits for a GPU."""
+    def settle(self) -> None:
+        """Find out which networks have diverged, and let the forks make the steps that main has made.
+
+        Waits for a GPU, where main may be found to have diverged some steps ago; it goes back to that step then, and
+        the forks never went further.
+        """
+        self._check(MAIN)
+        self.steps_made = self.trainers[MAIN].steps_made
         for name, trainer in self.trainers.items():
-            try:
-                trainer.raise_if_diverged()
-            except FloatingPointError as divergence:
-                self.diverged[name] = str(divergence)
+            if name not in self.diverged and name != MAIN:
+                for _ in range(self.steps_made - self._settled_at):
+                    trainer.step()
+                self._check(name)
+        self._settled_at = self.steps_made
+
+    def _check(self, name: str) -> None:
+        try:
+            self.trainers[name].raise_if_diverged()
+        except FloatingPointError as divergence:
+            self.diverged[name] = str(divergence)
 
     def apply(self, change: "Change") -> None:
         """Make a change and remember it as an event.  One that fails changes nothing and is told."""
+        self.settle()
         try:
             old = change.make(self)
         except (MemoryError, RuntimeError, ValueError) as error:

@@ -29,6 +29,7 @@ class LongHistory(History):
     def __init__(self, device: torch.device | str = "cpu"):
         super().__init__(device)
         self.steps_dropped = self._drawn = 0  # _drawn: how many steps are in the curves
+        self._is_broken = False  # whether the last of them was not finite: what follows is about to be taken back
         self._curves = Curves(len(DRAWN))
         self._looking = threading.RLock()  # who looks, while another thread trains
 
@@ -45,6 +46,12 @@ class LongHistory(History):
                 self.steps_dropped, self._length = self.steps_dropped + STEPS_KEPT, STEPS_KEPT
         return super().append(result, learning_rate, clip_threshold, seconds)
 
+    def forget_after(self, steps: int) -> None:
+        """As History.forget_after."""
+        with self._looking:
+            super().forget_after(steps - self.steps_dropped)
+            self._is_broken = False
+
     def columns(self, first: int = 0) -> dict[str, NDArray[np.float64]]:
         """The columns from step `first` on, or from the first step that is kept, copied, float64, each (steps,)."""
         with self._looking:
@@ -57,14 +64,16 @@ class LongHistory(History):
             return dict(zip(DRAWN, self._curves.points, strict=True))
 
     def _draw(self) -> None:
-        last = len(self)
-        if last == self._drawn:
+        if len(self) == self._drawn or self._is_broken:
             return
-        rows = slice(self._drawn - self.steps_dropped, last - self.steps_dropped)
-        loss, norm, clipped = self._on_device[rows].cpu().numpy().T
-        steps = np.arange(self._drawn + 1, last + 1)
+        rows = slice(self._drawn - self.steps_dropped, len(self) - self.steps_dropped)
+        measured = self._on_device[rows].cpu().numpy()
+        broken = ~np.isfinite(measured).all(1)
+        self._is_broken = bool(broken.any())
+        loss, norm, clipped = measured[: broken.argmax() + 1 if self._is_broken else None].T
+        steps = np.arange(self._drawn + 1, self._drawn + 1 + len(loss))
         self._curves.extend(steps, [loss, norm, np.where(clipped > 0, norm, np.nan)])
-        self._drawn = last
+        self._drawn += len(loss)
 
     # ------------------------------------------------------------------------------------- files
 

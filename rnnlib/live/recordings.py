@@ -46,10 +46,8 @@ def load(path: str | Path, *, name: str = "lab") -> Session:
     batches = build_trainer(settings, corpus).batches
     trainers = {n: from_state_dict(saved, batches) for n, saved in content["trainers"].items()}
     session = Session(settings, name=name, prefix=content["prefix"])  # only now, for it ends an earlier one
-    session.trainers, session.steps_made = trainers, content["steps_made"]
-    session.events = [Event(**event) for event in content["events"]]
-    session.find_diverged()
-    session.snapshot = session.model.copy()
+    session.begin(trainers, [Event(**event) for event in content["events"]])
+    session.settle()
     return session
 
 
@@ -73,4 +71,5 @@ def repeat(experiment: Experiment, content: dict[str, Any]) -> None:
         experiment.apply(change_of(event["knob"], event["new"]))
         refused = refused or experiment.rejected_change
     experiment.advance(content["steps_made"])
+    experiment.settle()
     experiment.rejected_change = refused

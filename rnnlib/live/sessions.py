@@ -6,7 +6,7 @@ Before: experiments.py, evaluations.py.  Next: recordings.py keeps sessions in f
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from rnnlib.live.experiments import (
     check_is_fork,
 )
 from rnnlib.live.pace import Pace
-from rnnlib.live.settings import Settings, build_trainer, plain
+from rnnlib.live.settings import Event, Settings, build_trainer, plain
 from rnnlib.live.worker import Command, Worker
 from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.sampling import check_prefix
@@ -74,11 +74,11 @@ class Session(Experiment):
         check_prefix(self.prefix, self.corpus.vocab)
         self.name = name
         self.on_change: Callable[[], None] = lambda: None
-        self.worker = Worker(f"session {name}", self._train, obey=self._obey, at_rest=lambda: self.on_change())
+        self.worker = Worker(f"session {name}", self._train, obey=self._obey, at_rest=self._rest)
 
-    def begin(self, trainer: Trainer) -> None:
-        """One network, nothing recorded."""
-        super().begin(trainer)
+    def begin(self, trainers: dict[str, Trainer], events: Sequence[Event] = ()) -> None:
+        """Go on with these networks, to which these events have happened; nothing is evaluated yet."""
+        super().begin(trainers, events)
         self.evaluations = list[Evaluation]()
         self._forks_asked_for = list[str]()
         self.snapshot = self.model.copy()
@@ -198,7 +198,7 @@ class Session(Experiment):
         if wanted.text != now.text:
             self.prefix = first_words(corpus)
         self.settings, self.corpus, self.worker.error = wanted, corpus, None
-        self.begin(trainer)
+        self.begin({MAIN: trainer})
         self.on_change()
 
     def stop(self) -> None:
@@ -248,6 +248,14 @@ class Session(Experiment):
             self._evaluate()
         self.on_change()
 
+    def _rest(self) -> None:
+        """Nothing is left to do; a session that has ended needs no memory for steps."""
+        self.settle()
+        if not self.alive:
+            for trainer in self.trainers.values():
+                trainer.release_memory()
+        self.on_change()
+
     @property
     def _is_watched(self) -> bool:
         return time.monotonic() < self._evaluating_until
@@ -255,7 +263,7 @@ class Session(Experiment):
     def _evaluate(self) -> None:
         """Evaluate main.  The next evaluation waits until this one is paid for."""
         started = time.monotonic()
-        self.find_diverged()
+        self.settle()
         main = self.trainers[MAIN]
         evaluation = evaluate(main, self.corpus, prefix=self.prefix, temperature=self.temperature)
         self.snapshot = self.model.copy()  # before the evaluation that tells of it

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from rnnlib import engine
 from rnnlib.arguments import choose_device
-from rnnlib.cells import State, unroll
 from rnnlib.live.settings import Settings, build_trainer
-from rnnlib.models import LanguageModel, detach
+from rnnlib.models import LanguageModel
 from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import Knobs, evaluate
@@ -51,7 +50,8 @@ def sweep(
     All else is as in `settings`, seed included: every network begins with the same weights and sees the same batches.
     executor: where they train.  By default here: on a CPU one after another, on a GPU all together.  A
     ProcessPoolExecutor trains one on each core; the executor of a Dask cluster (`client.get_executor()`) or of MPI
-    (`mpi4py.futures.MPIPoolExecutor()`) one on each core of many machines, which need rnnlib but not the text.
+    (`mpi4py.futures.MPIPoolExecutor()`) one on each core of many machines, which need rnnlib but not the text.  There
+    "auto" means the CPU: one GPU is not for many processes.
     The numbers are the same everywhere, as far as the machines' arithmetic is.
 
     Closing the iterator drops what has not begun.  Raises ValueError, in one sentence, for what cannot be trained.
@@ -61,6 +61,8 @@ def sweep(
     pairs = [(rate, threshold) for threshold in clip_thresholds for rate in learning_rates]
     for rate, threshold in pairs:
         Knobs(rate, threshold)
+    if executor is not None and settings.device == "auto":
+        settings = replace(settings, device="cpu")
     networks = [replace(settings, learning_rate=rate, clip_threshold=threshold) for rate, threshold in pairs]
     corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
     build_trainer(settings, corpus)
@@ -110,55 +112,70 @@ def train_together(networks: Sequence[Settings], corpus: Corpus, steps: int) -> 
     trainer = build_trainer(networks[0], corpus)
     model, batches = trainer.model, trainer.batches
     assert isinstance(model, LanguageModel)
-    vectors = model.vector.detach().repeat(len(networks), 1)  # (N, P): the weights of each network in its row
-    good, alive = vectors.clone(), torch.ones(len(networks), 1, dtype=torch.bool, device=model.device)
-    rates = torch.tensor([[network.learning_rate] for network in networks], device=model.device)
-    thresholds = torch.tensor([[network.clip_threshold] for network in networks], device=model.device)
-    optimizer, measured = OPTIMIZERS[networks[0].optimizer]([vectors]), []
-    zero_state = tuple(part.repeat(len(networks), 1, 1) for part in model.initial_state(batches.batch_size))
-    state = zero_state
-    for number in range(steps):
-        batch = batches[number]
-        state = state if batch.continues else zero_state
-        losses, gradient, state = _backpropagate_together(model, vectors, batch.tokens, batch.targets, state)
-        norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-        if networks[0].clip_by == "norm":
-            clipped, gradient = norms > thresholds, gradient * torch.clamp(thresholds / norms, max=1)
-        else:
-            largest = gradient.abs().amax(1, keepdim=True)
-            clipped, gradient = largest > thresholds, torch.clamp(gradient, -thresholds, thresholds)
-        measured.append(torch.cat([losses[:, None], norms, clipped], dim=1))
-        alive = alive & torch.isfinite(measured[-1]).all(1, keepdim=True)
-        good = torch.where(alive, vectors, good)
-        optimizer.update([vectors], [gradient], rates)
-    table = torch.stack(measured).double().cpu().numpy()  # (steps, N, 3)
-    last = torch.where(alive, vectors, good)
+    together, run, table = SideBySide(model, networks, batches.batch_size), engine.runner(model.device), list[Tensor]()
+    with engine.undisturbed():
+        for number in range(steps):
+            batch = batches[number]
+            if not batch.continues:
+                together.clear_state()
+            run(together.learn, batch.tokens, batch.targets)
+            table.append(together.measured.clone())
+    found = torch.stack(table).cpu().double().numpy()  # (steps, N, 3)
     return [
-        _run_of(network, model, weights, table[:, place], corpus)
-        for place, (network, weights) in enumerate(zip(networks, last, strict=True))
+        _run_of(network, model, weights, found[:, place], corpus)
+        for place, (network, weights) in enumerate(zip(networks, together.weights(), strict=True))
     ]
 
 
-def _backpropagate_together(
-    model: LanguageModel, vectors: Tensor, tokens: Tensor, targets: Tensor, state: State
-) -> tuple[Tensor, Tensor, State]:
-    """One minibatch for N networks: losses (N,), gradients (N, P), state (N, B, H) each.
+class SideBySide:
+    """N networks that begin with the same weights and learn from the same batches, each with knobs of its own.
 
-    The cells' own `step`, with an axis for the networks in front of the batch.
+    measured (N, 3): loss, gradient norm and clipped (1 or 0) of the last step.
     """
-    (T, B), N, cell, leaves = tokens.shape, len(vectors), model.cell, vectors.clone().requires_grad_()
-    shapes = model.shapes()
-    flat = leaves.split([math.prod(shape) for shape in shapes], dim=1)
-    weights = [part.view(N, *shape) for part, shape in zip(flat, shapes, strict=True)]
-    W_xh, W_hh, b_h = (weight.movedim(0, len(cell.gates)) for weight in weights[:3])  # (gates, N, ...)
-    x_in = (W_xh + b_h[..., None, :]).index_select(-2, tokens.flatten()).view(*cell.gates, N, T, B, model.hidden_size)
-    states = unroll(cell, x_in.movedim(-3, len(cell.gates)), state, W_hh)  # (gates, T, N, B, H)
-    hidden = torch.stack([h for h, *_ in states[1:]], dim=1)
-    logits = hidden.flatten(1, 2) @ weights[3] + weights[4][:, None]  # (N, T B, V)
-    every = F.cross_entropy(logits.mT, targets.flatten().expand(N, -1), reduction="none")
-    losses = every.double().mean(1).float()  # large numbers must not overflow in their sum
-    (gradient,) = torch.autograd.grad(losses.sum(), leaves)
-    return losses.detach(), gradient, detach(states[-1])
+
+    def __init__(self, model: LanguageModel, networks: Sequence[Settings], batch_size: int):
+        N, device = len(networks), model.device
+        self._model, self._engine, self._by_norm = (
+            model,
+            engine.FewOperations(model.cell),
+            networks[0].clip_by == "norm",
+        )
+        self._weights = model.vector.detach().repeat(N, 1)  # (N, P)
+        self._state = tuple(part.repeat(N, 1, 1) for part in model.initial_state(batch_size))
+        knobs = torch.tensor(
+            [(network.learning_rate, network.clip_threshold) for network in networks], dtype=torch.float32
+        )
+        self._rates, self._thresholds = knobs.to(device).split(1, dim=1)  # (N, 1) each
+        self._optimizer = OPTIMIZERS[networks[0].optimizer]([self._weights])
+        self._alive = torch.ones(N, 1, dtype=torch.bool, device=device)
+        self._good, self.measured = self._weights.clone(), torch.zeros(N, 3, dtype=torch.float32, device=device)
+
+    def weights(self) -> Tensor:
+        """(N, P): the weights of each in its row; of one that has diverged the last that gave finite numbers."""
+        return torch.where(self._alive, self._weights, self._good)
+
+    def clear_state(self) -> None:
+        """Forget what was read so far."""
+        for part in self._state:
+            part.zero_()
+
+    def learn(self, tokens: Tensor, targets: Tensor) -> None:
+        """One step of all of them, as Trainer's.  tokens, targets (T, B)."""
+        weights = self._model.named(self._weights)
+        losses, (gradient,), state, *_ = self._engine.side_by_side(weights, tokens, targets, self._state)
+        norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+        if self._by_norm:
+            clipped = norms > self._thresholds
+            gradient.mul_(torch.clamp(self._thresholds / norms, max=1))
+        else:
+            clipped = gradient.abs().amax(1, keepdim=True) > self._thresholds
+            gradient.clamp_(-self._thresholds, self._thresholds)
+        torch.cat([losses[:, None], norms, clipped], dim=1, out=self.measured)
+        self._alive.logical_and_(losses[:, None] + norms < math.inf)
+        torch.where(self._alive, self._weights, self._good, out=self._good)
+        self._optimizer.update([self._weights], [gradient], self._rates)
+        for part, new_part in zip(self._state, state, strict=True):
+            part.copy_(new_part)
 
 
 def _run_of(network: Settings, model: LanguageModel, weights: Tensor, table: np.ndarray, corpus: Corpus) -> Run:

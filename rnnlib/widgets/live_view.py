@@ -103,6 +103,7 @@ class LiveView(View):
     def paint(self) -> None:
         """Send to the page what is new."""
         with self._one_at_a_time:
+            self.wait_for_gpu()
             started, self._painted_at = time.thread_time(), time.monotonic()
             try:
                 self._chart = self.compute()
@@ -114,6 +115,9 @@ class LiveView(View):
             self.news = "\n".join(told["news"])
             self.plot.show(self._chart, self.texts(), told)
             self._pace.spent(time.thread_time() - started)
+
+    def wait_for_gpu(self) -> None:
+        """Let a GPU do what it was given: it trains meanwhile, so this wait is none of the picture's time."""
 
     def stop(self) -> None:
         """Stop training; the picture stays."""

@@ -8,12 +8,14 @@ import time
 from datetime import datetime
 from typing import Any
 
+from rnnlib import engine
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.sessions import Session, tokens_per_second
 from rnnlib.live.worker import Worker
 from rnnlib.widgets.event_words import sentence_of
 from rnnlib.widgets.live_view import LiveView
 
+UNTRIED = " (tested only without a real GPU)"
 SECONDS_OF_A_STATUS = 0.2  # as long as it can be read
 SECONDS_WATCHED = 5.0  # after a picture the session is evaluated for so long, and until the next picture at least
 
@@ -42,6 +44,10 @@ class SessionView(LiveView):
             self.session.keep_evaluating(SECONDS_WATCHED)
         super().paint()
 
+    def wait_for_gpu(self) -> None:
+        """As LiveView.wait_for_gpu."""
+        engine.wait_for(self.session.device)
+
     def told(self) -> dict[str, Any]:
         """Status, news and words."""
         if not self.session.running or time.monotonic() > self._status_due:
@@ -66,7 +72,8 @@ class SessionView(LiveView):
         speed = tokens_per_second(session.trainers[MAIN])
         facts = [
             f"{doing} at step {session.steps_made:,}",
-            f"{session.model.cell.name.upper()} with {session.model.hidden_size} hidden units on {session.device.type}",
+            f"{session.model.cell.name.upper()} with {session.model.hidden_size} hidden units on {session.device.type}"
+            + ("" if session.device.type == "cpu" else UNTRIED),
             "" if math.isnan(speed) else f"{speed:,.0f} characters/s",
             *self.more_facts(),
             f"last heard from the kernel at {datetime.now():%H:%M:%S}",

@@ -88,6 +88,34 @@ def test_the_story_is_read_from_inside_a_zip_too(wheel: Path, tmp_path: Path) ->
     assert int(length) == len((ROOT / "rnnlib/data/story.txt").read_text())
 
 
+def test_a_path_with_spaces_and_chinese_characters_is_a_path(wheel: Path, tmp_path: Path) -> None:
+    folder, course = tmp_path / "循环 神经网络", tmp_path / "my course, 2026"
+    pip = ("-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--no-index")
+    run(*pip, "--target", folder, wheel, folder=tmp_path)
+    course.mkdir()
+    (course / "我的 文本.txt").write_text("the lamp burns low and the sea is calm " * 40)
+    code = """
+from rnnlib.live import recordings
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings
+session = Session(Settings(text="我的 文本.txt", hidden_size=4, batch_size=2, num_steps=5, device="cpu"))
+session.run(3)
+recordings.save(session, "记录 1.session")
+print(recordings.load("记录 1.session").steps_made)
+"""
+    assert run("-c", code, folder=course, path=folder).split() == ["3"]
+
+
+def test_one_switch_of_make_spares_a_machine_without_a_gpu_the_download_of_cuda() -> None:
+    told = {
+        switch: subprocess.run(
+            ["make", "--dry-run", "--always-make", "lab", *switch], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        for switch in ((), ("TORCH=cpu",))
+    }
+    assert [each.count("download.pytorch.org/whl/cpu") > 0 for each in told.values()] == [False, True]
+
+
 def test_a_folder_that_is_not_installed_says_so_in_its_version(source: Path, tmp_path: Path) -> None:
     shutil.copytree(source / "rnnlib", tmp_path / "rnnlib")
     code = f"import sys; sys.path.append({str(tmp_path)!r}); import rnnlib; print(rnnlib.__version__)"

@@ -199,7 +199,8 @@ def test_clipping_in_place_passes() -> None:
     [
         ({"as_list": False}, "has consumed the generator"),
         ({"clipped": False}, "nothing was clipped"),
-        ({"times": 2.0}, "expected 0.70, 2.00, 3.00, -4.40"),
+        ({"times": 2.0}, "the learning rate is missing"),
+        ({"times": 3.0}, "wrong values: the first parameter[0] is 0.1000; expected 0.7000"),
     ],
 )
 def test_mistakes_with_a_generator_are_named(how: dict, named: str) -> None:
@@ -211,7 +212,8 @@ RESHAPED: list[Case] = [
     (lambda o, y: F.cross_entropy(o.reshape(-1, o.shape[-1]), y.reshape(-1)), "batch and time are mixed"),
     (lambda o, y: F.cross_entropy(o[-1], y[:, -1]), "only the last step counts"),
     (lambda o, y: F.cross_entropy(o.permute(1, 2, 0), y, reduction="sum"), "the losses were added up"),
-    (lambda o, y: torch.zeros(()), "wrong values: the loss is 0.0000"),
+    (lambda o, y: torch.zeros(()), "the loss is cut off from the logits"),
+    (lambda o, y: 0 * o.sum(), "the loss is 0.000; expected 1"),
 ]
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib import checks
+from rnnlib.checks import contest
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.training import Knobs, Trainer
@@ -108,7 +109,7 @@ def test_the_right_model_passes() -> None:
         (StateNotPassedOn, "the state returned is the one that came in"),
         (OnlyLogits, "must return two things"),
         (BatchFirst, "batch_first=True"),
-        (Unrelated, "right shape, wrong values: logits[0, 0, 0] is"),
+        (Unrelated, "right shape, wrong values: the logits[0, 0, 0] (step 0, sequence 0, token 0) is"),
         (lambda vocab_size: None, "it raised TypeError"),
     ],
 )
@@ -170,6 +171,38 @@ class TestContest:
     def test_other_outcomes_are_named(self, story: Corpus, steps: int, budget: int, named: str) -> None:
         verdict = checks.beats_the_ngram(self.trained(story, story.train, steps), story, step_budget=budget)
         assert verdict.result == "wrong" and named in verdict.message
+
+    def test_a_second_trainer_over_a_trained_network_is_noticed(self, story: Corpus) -> None:
+        trained = self.trained(story, story.train, 300)
+        second = Trainer(trained.model, SequentialBatches(story.train, batch_size=8, num_steps=20))
+        second.run(1)
+        verdict = checks.beats_the_ngram(second, story, step_budget=10)
+        assert verdict.result == "wrong" and "it was trained before" in verdict.message, verdict
+
+    def test_weights_that_come_from_elsewhere_are_noticed(self, story: Corpus) -> None:
+        trained, fresh = self.trained(story, story.train, 300), self.trained(story, story.train, 2)
+        with torch.no_grad():
+            fresh.model.vector.copy_(trained.model.vector)
+        assert (
+            "these are not the weights that its steps gave"
+            in checks.beats_the_ngram(fresh, story, step_budget=10).message
+        )
+
+    def test_a_counter_that_was_set_back_is_noticed(self, story: Corpus) -> None:
+        trainer = self.trained(story, story.train, 300)
+        trainer.steps_made = 10
+        assert (
+            "trained for 300 steps; the budget is 10" in checks.beats_the_ngram(trainer, story, step_budget=10).message
+        )
+        assert "300 steps are on its curve and 10" in checks.beats_the_ngram(trainer, story, step_budget=300).message
+
+    def test_the_part_that_is_scored_is_named_in_one_place(
+        self, story: Corpus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(contest, "SCORED_ON", "train")
+        monkeypatch.setitem(contest.PART_NAMES, "train", "training")
+        verdict = checks.beats_the_ngram(self.trained(story, story.train, 5), story, step_budget=10)
+        assert "the training text was among the training text" in verdict.message
 
     def test_training_on_the_held_out_text_is_noticed(self, story: Corpus) -> None:
         both = torch.cat([story.train, story.held_out])

@@ -1,6 +1,8 @@
-"""The engine: the numbers of the definition, on any number of threads, in both precisions."""
+"""The engines: the numbers of the definition, on any number of threads, in both precisions."""
 
+import functools
 import os
+import threading
 from collections.abc import Callable
 
 import numba
@@ -36,38 +38,22 @@ def on_cpu(threads: int) -> Found:
 
 
 def by_definition(cell: Cell, *inputs: object) -> Backpropagation:
-    """Plain torch, as any other device than a CPU uses it."""
-    return engine.Definition(cell).backpropagate(*inputs)  # type: ignore[arg-type]
+    """Plain torch."""
+    return backpropagate(cell, *inputs)  # type: ignore[arg-type]
 
 
-def on_gpu(cell: Cell, weights: Weights, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
-    """The definition, captured as a CUDA graph and replayed: what the second replay leaves."""
-    weights = Weights(*(weight.detach().cuda() for weight in weights))
-    on_device = [tokens.cuda(), targets.cuda()]
-    initial, found = tuple(part.cuda() for part in state), dict[str, Backpropagation]()
-
-    def step(tokens: Tensor, targets: Tensor) -> None:
-        found["last"] = backpropagate(cell, weights, tokens, targets, initial)
-
-    graph = engine.Graph(step)
-    for _ in range(6):
-        graph(*on_device)
-    loss, gradients, last, hidden, hidden_gradients = found["last"]
-    assert hidden is not None and hidden_gradients is not None
-    last = tuple(part.cpu() for part in last)
-    return Backpropagation(loss.cpu(), [gradients[0].cpu()], last, hidden.cpu(), hidden_gradients.cpu())
+def by_few_operations(cell: Cell, *inputs: object) -> Backpropagation:
+    """What a GPU is given, here on a CPU."""
+    return engine.FewOperations(cell).backpropagate(*inputs)  # type: ignore[arg-type]
 
 
 ENGINES: dict[str, Found] = {
     "definition": by_definition,
+    "few operations": by_few_operations,
     "compiled, 1 thread": on_cpu(1),
     "compiled, 3 threads": on_cpu(3),
-    "captured": on_gpu,
 }
-needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-engines = pytest.mark.parametrize(
-    "find", [pytest.param(find, id=name, marks=needs_a_gpu if find is on_gpu else ()) for name, find in ENGINES.items()]
-)
+engines = pytest.mark.parametrize("find", ENGINES.values(), ids=ENGINES)
 
 
 def a_minibatch(cell: str, T: int, B: int, H: int, seed: int) -> tuple[LanguageModel, Tensor, Tensor, State]:
@@ -150,9 +136,40 @@ def test_what_is_compiled_for_one_size_serves_all(cell: str) -> None:
     assert [len(function.signatures) for function in compiled] == before
 
 
-def test_the_quickest_engine_of_a_cpu_is_the_compiled_one_and_of_others_the_definition() -> None:
+@cells
+@given(N=st.integers(1, 4), T=st.integers(1, 6), B=st.integers(1, 5), H=st.integers(1, 9), seed=st.integers(0, 99))
+def test_networks_side_by_side_have_the_numbers_of_each_alone(
+    cell: str, N: int, T: int, B: int, H: int, seed: int
+) -> None:
+    models = [random_model(cell, hidden_size=H, seed=seed + number) for number in range(N)]
+    states = [random_state(model, B, seed=seed + number) for number, model in enumerate(models)]
+    minibatch = random_tokens(T, B, seed=seed)
+    weights = Weights(
+        *(torch.stack(parts).detach() for parts in zip(*(model.weights for model in models), strict=True))
+    )
+    together = tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+    found = engine.FewOperations(CELLS[cell]).side_by_side(weights, *minibatch, together)
+    for number, (model, state) in enumerate(zip(models, states, strict=True)):
+        expected = by_autograd(model, *minibatch, state)
+        of_this = Backpropagation(
+            found.loss[number], [found.gradients[0][number]], tuple(part[number] for part in found.state),
+            found.hidden[number], found.hidden_gradients[number],
+        )  # fmt: skip
+        torch.testing.assert_close(tuple(of_this), tuple(expected), rtol=1e-9, atol=1e-12)
+
+
+def test_losses_whose_sum_no_number_can_hold_have_a_mean() -> None:
+    model, *inputs = a_minibatch("rnn", 6, 5, 3, 0)
+    weights = Weights(*(weight.detach().float() for weight in model.weights))
+    weights.b_q[0] = 1e38
+    found = by_few_operations(model.cell, weights, *inputs[:2], tuple(part.float() for part in inputs[2]))
+    assert 1e37 < found.loss < 1e38
+
+
+def test_the_quickest_engine_of_a_cpu_is_the_compiled_one_and_of_others_the_one_of_few_operations() -> None:
     assert isinstance(engine.quickest(CELLS["gru"], torch.device("cpu")), engine.CompiledEngine)
-    assert isinstance(engine.quickest(CELLS["gru"], torch.device("mps")), engine.Definition)
+    for device in ("cuda", "mps"):
+        assert isinstance(engine.quickest(CELLS["gru"], torch.device(device)), engine.FewOperations)
 
 
 def test_denormal_numbers_are_zeros_during_a_step_on_all_its_threads_and_nowhere_else() -> None:
@@ -172,6 +189,27 @@ def test_denormal_numbers_are_zeros_during_a_step_on_all_its_threads_and_nowhere
         assert (np.full(2, 1e-310) * 0.5 == 0).all()  # as the reader had it
     finally:
         torch.set_flush_denormal(False)
+
+
+def test_two_labs_at_once_have_no_more_threads_beside_them_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_pool", None)
+    before, begun, go_on = set(threading.enumerate()), [threading.Event() for _ in range(4)], threading.Event()
+
+    def work(lab: int, part: int) -> None:
+        begun[2 * lab + part].set()
+        if (lab, part) == (0, 1):
+            assert go_on.wait(60)
+
+    labs = [threading.Thread(target=threads.side_by_side, args=(functools.partial(work, lab), 2)) for lab in range(2)]
+    labs[0].start()
+    assert begun[1].wait(60)  # the first lab's thread is busy
+    labs[1].start()
+    assert begun[2].wait(60)  # the second lab has asked for one
+    beside = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("rnnlib engine")]
+    go_on.set()
+    for lab in labs:
+        lab.join()
+    assert len(beside) == 1 and begun[3].is_set()
 
 
 def test_what_goes_wrong_in_a_thread_beside_is_told_when_all_have_ended() -> None:

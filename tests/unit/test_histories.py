@@ -52,6 +52,19 @@ def test_every_step_is_in_the_curves_once(looks_at: tuple[int, ...]) -> None:
         np.testing.assert_array_equal(curve, points)
 
 
+def test_steps_that_are_taken_back_were_never_drawn() -> None:
+    history = filled(20)
+    nothing = StepResult(*(torch.tensor(math.nan) for _ in range(2)), torch.tensor(0.0))
+    for _ in range(7):
+        history.append(nothing, 0.5, math.inf, 3.0)
+        history.curves()
+    history.forget_after(21)
+    history.append(StepResult(*map(torch.tensor, (5.0, 6.0, 0.0))), 0.5, math.inf, 3.1)
+    x, y = history.curves()["loss"].T
+    np.testing.assert_array_equal(x, np.arange(1, 23))
+    assert np.isnan(y[20]) and y[21] == 5 and len(history) == 22 == len(history.columns()["loss"])
+
+
 def test_what_is_in_memory_does_not_grow() -> None:
     history = filled(5000)
     rows = len(history._on_device) + len(history._on_host)

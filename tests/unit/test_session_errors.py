@@ -8,7 +8,7 @@ import pytest
 from factories import SMALL_SESSION, losses_of, wait_until
 
 from rnnlib.live import experiments
-from rnnlib.live.experiments import FORK, MAIN
+from rnnlib.live.experiments import FORK, MAIN, change_of
 from rnnlib.live.sessions import Session
 from rnnlib.live.settings import Settings
 from rnnlib.training import Trainer
@@ -69,6 +69,30 @@ def test_a_diverged_fork_does_not_stop_main(session: Session) -> None:
     session.run(20)
     assert FORK in session.diverged and MAIN not in session.diverged
     assert session.steps_made == 20 and len(losses_of(session)) == 20
+
+
+def test_a_rescued_fork_goes_on_from_its_own_step_and_not_faster_than_main(session: Session) -> None:
+    session.set(learning_rate=3e38, clip_threshold=math.inf)
+    session.fork()
+    session.set(learning_rate=0.5, clip_threshold=1.0)
+    session.run(30)
+    fork = session.trainers[FORK]
+    broke = fork.steps_made
+    assert FORK in session.diverged and broke < 30
+    fork.set(learning_rate=0.1, clip_threshold=1.0)
+    session.worker.do(change_of("resumed", True))
+    session.run(4)
+    assert (fork.steps_made, session.steps_made) == (broke + 4, 34)
+
+
+def test_a_session_that_has_ended_keeps_no_memory_for_steps(session: Session) -> None:
+    session.run(3)
+    trainer = session.trainers[MAIN]
+    assert trainer._engine._workspace is not None
+    session.stop()
+    assert trainer._engine._workspace is None
+    trainer.step()
+    assert trainer.steps_made == 4
 
 
 def test_a_new_fork_trains_although_an_earlier_one_has_diverged(session: Session) -> None:

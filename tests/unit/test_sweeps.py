@@ -208,5 +208,5 @@ def test_one_that_breaks_off_keeps_its_last_good_weights_and_harms_no_other() ->
     alone = train(networks[1], corpus, 30)
     assert not healthy.diverged and broken.diverged
     assert len(broken.losses) == len(alone.losses) < 30
-    assert math.isfinite(broken.held_out_loss) == math.isfinite(alone.held_out_loss)
+    assert broken.held_out_loss == pytest.approx(alone.held_out_loss, rel=2e-3)
     assert healthy.held_out_loss == pytest.approx(train(networks[0], corpus, 30).held_out_loss, rel=2e-3)
