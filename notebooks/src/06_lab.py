@@ -71,6 +71,7 @@ lab
 #
 # **Predict first.** (1) In which corner will networks diverge? (2) In which part of the map does the threshold make no difference at
 # all? (3) Is there a part in which *half the threshold* is the same as *half the learning rate*?
+# <!-- given: 200 -->
 
 # %% slideshow={"slide_type": "slide"}
 learning_map = LearningMap()
@@ -83,6 +84,7 @@ learning_map
 #
 # **Try this** while it fills in: click a slider and walk over the map with the arrow keys. Find a curve that leaves the axes, one that
 # crawls, and the best one. How far is it from the dashed line after 200 steps?
+# <!-- given: 200 -->
 
 # %% [markdown]
 # Here is the whole map, as it looks when all 42 are trained:
@@ -239,7 +241,7 @@ sick
 # the first step*, such that the training perplexity is below 10 after 200 steps. The map above knows two ways. Steps can be too short,
 # too.
 # <!-- claim: a_network_that_was_lost_at_rate_8_has_not_recovered_600_steps_later_at_rate_1 -->
-# <!-- given: 600, 15 -->
+# <!-- given: 600, 15, 200, 10 -->
 
 
 # %%
