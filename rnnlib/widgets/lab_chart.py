@@ -23,7 +23,7 @@ from rnnlib.widgets.event_words import name_of, sentence_of
 STEPS_OF_CLIPPED_COUNT = 200
 MOST_MARKS = 200  # the newest changes
 MAX_LOG_PERPLEXITY = 30.0  # what is lost is drawn far outside of the axes, and is a number still
-LAST_LOSS = "|∂L_T/∂h_T₋ₖ|"
+LAST_LOSS = "|dL_T/dh_T₋ₖ|"
 EARLIER = ("at first", "a third", "two thirds")  # of the evaluations so far
 FORK_LINES = (("green", ()), ("purple", (6, 3)), ("sky", (2, 2)), ("yellow", (8, 3, 2, 3)))
 
