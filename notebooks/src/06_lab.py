@@ -316,9 +316,11 @@ checks.handed_in(my_file, step_budget=1500)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# `TrainingLab(cell="gru", optimizer="adam", learning_rate=0.01)` in the playground's cell makes a good start; Challenge 2 says how to go on.
-# Enter a number of steps beside the buttons, and the lab pauses there by itself.
+# `TrainingLab(cell="gru", hidden_size=128, optimizer="adam", learning_rate=0.003)` in the playground's cell makes a good start; Challenge 2 says
+# how to go on. With these settings rounding does not grow, so your file can be verified on any machine. Enter a number of steps beside the buttons, and
+# the lab pauses there by itself.
 # </details>
+# <!-- claim: rounding_does_not_grow_in_a_gru_with_128_units_and_adam_at_0_003 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Challenge 4: make an RNN remember (8 minutes, medium)
