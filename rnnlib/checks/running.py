@@ -24,7 +24,7 @@ import torch
 
 from rnnlib import engine
 
-SECONDS = 5.0  # for all calls of one check
+SECONDS = 10.0  # for all calls of one check; the first use of torch.optim alone takes some
 SECONDS_BETWEEN_RINGS = 0.05
 MOST_PRINTED, LONGEST_MESSAGE, LONGEST_LINE = 10_000, 300, 80
 NOT_THE_READERS = (

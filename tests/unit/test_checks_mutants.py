@@ -48,7 +48,7 @@ def same(one: Seen | None, other: Seen | None) -> bool:
 def test_no_mutant_that_changes_a_value_passes_and_each_is_told_in_a_sentence(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "SECONDS", 1.0)
+    monkeypatch.setattr(running, "SECONDS", 3.0)
     exercise = EXERCISES[name]
     expected, wrong = values(exercise, exercise.answer), 0
     mutants = mutants_of(exercise.answer)
