@@ -136,7 +136,7 @@ def _loop(model: Any, batches: Iterable[Any], state: Any, *, scale: float = 1.0,
         loss = scale * nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
         before = before.detach() + loss
         (before if total else loss).backward()
-        losses.append(float(before if total else loss))
+        losses.append((before if total else loss).item())
         state = tuple(part.detach() for part in state)
     return losses, state
 

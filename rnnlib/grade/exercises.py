@@ -8,15 +8,15 @@ import re
 REPAIR = "{0} if {1} else lambda *arguments: ..."
 NOTEBOOKS = {
     "01 Introduction": [
+        "checks.sequential_batches(my_batches)",
         "checks.perplexity(my_perplexity)",
         "checks.smoothed_bigram(my_bigram)",
-        "checks.sequential_batches(my_batches)",
     ],
-    "02 Structure": ["checks.rnn_step(my_step)", "checks.rnn_forward(my_forward)", "checks.unrolled_twice(my_h_2)"],
+    "02 Structure": ["checks.rnn_step(my_step)", "checks.unrolled_twice(my_h_2)", "checks.rnn_forward(my_forward)"],
     "03 Backpropagation through time": [
         "checks.bptt(my_bptt)",
-        f"checks.missing_detach({REPAIR.format('train', 'repaired')})",
         "checks.truncated(my_truncated)",
+        f"checks.missing_detach({REPAIR.format('train', 'repaired')})",
     ],
     "04 Gradient problems": [
         "checks.clip_by_norm(my_clip_by_norm)",
