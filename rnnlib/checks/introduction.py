@@ -56,6 +56,12 @@ perplexity = Exercise(
         "a softmax was applied before cross_entropy, which applies its own.": lambda o, y: (
             _losses(o.softmax(-1), y).mean().exp()
         ),
+        "the softmax went along B, the middle axis; it goes along the last one, the V tokens.": lambda o, y: (
+            -o.log_softmax(1).gather(2, y[..., None]).mean()
+        ).exp(),
+        "the softmax went along T, the first axis; it goes along the last one, the V tokens.": lambda o, y: (
+            -o.log_softmax(0).gather(2, y[..., None]).mean()
+        ).exp(),
         "the sign is wrong: perplexity is at least 1.": lambda o, y: (-_losses(o, y).mean()).exp(),
         "each time step (or row) has got a perplexity of its own, and these were averaged; average the losses first.": (
             lambda o, y: _losses(o, y).mean(1).exp().mean()
@@ -122,6 +128,15 @@ smoothed_bigram = Exercise(
         "rows and columns are swapped: row i must hold what follows token i.": lambda x, V: _row_by_row(
             _counts(x, V).T + 1
         ),
+        "the finished table is transposed: entry [i, j] is what follows token i.": lambda x, V: (
+            _row_by_row(_counts(x, V) + 1).T
+        ),
+        "only the counts of 0 were raised to 1; every count is 1 higher than what was counted.": lambda x, V: (
+            _row_by_row(_counts(x, V).clamp(min=1))
+        ),
+        "the counts begin at 2; they begin at 1.": lambda x, V: _row_by_row(_counts(x, V) + 2),
+        "the counts begin at 1/2; they begin at 1.": lambda x, V: _row_by_row(_counts(x, V) + 0.5),
+        "the counts begin at 1/V; they begin at 1.": lambda x, V: _row_by_row(_counts(x, V) + 1 / V),
         "divided by the sum of all pairs: each row must sum to 1.": lambda x, V: (
             (_counts(x, V) + 1) / (_counts(x, V) + 1).sum()
         ),
@@ -164,9 +179,13 @@ smoothed_bigram = Exercise(
 
 
 def _tokens_to_cut() -> list[Case]:
-    """Some fill their batches exactly, and one is a multiple of B T long, of which the last token is a target only."""
+    """Tokens that all differ and come in no order.
+
+    Some fill their batches exactly, and one is a multiple of B T long, of which the last token is a target only.
+    """
+    generator = torch.Generator().manual_seed(0)
     return [
-        (f"{n} tokens, B = {B}, T = {T}", (torch.arange(n) + 100, B, T))
+        (f"{n} tokens, B = {B}, T = {T}", (torch.randperm(n, generator=generator) + 100, B, T))
         for n, B, T in ((31, 3, 4), (24, 3, 4), (25, 3, 4), (7, 1, 3), (9, 2, 1))
     ]
 
@@ -192,18 +211,17 @@ def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> An
 
 
 def _is_another_cut(seen: Seen, tokens: Tensor, B: int, T: int) -> bool:
-    """Whether the rows are equally long parts of the text that follow one another, cut into all that fits.
+    """Whether the rows are parts as long as those of D2L, (n - 1) // B, or of PyTorch's tutorial, n // B.
 
-    D2L's rows are (n - 1) // B tokens long, those of PyTorch's tutorial n // B with the last one a target only.
+    Of the latter the last token of each row is a target only.
     """
-    inputs, targets = seen.parts if len(seen.parts) == 2 else (tokens, tokens)
-    if inputs.shape[1:] != (T, B) or inputs.dtype != tokens.dtype or targets.dtype != tokens.dtype:
-        return False
-    number, row = len(inputs), int(inputs[0, 0, 1] - inputs[0, 0, 0]) if B > 1 else len(tokens)
-    expected = (tokens[0] + row * torch.arange(B) + torch.arange(number * T)[:, None]).view(number, T, B)
-    fits = number == (len(tokens) - 1) // (B * T) or (row == len(tokens) // B and number == (row - 1) // T)
-    whole = row >= number * T and int(targets.max()) <= int(tokens[-1])
-    return fits and whole and torch.equal(inputs, expected) and torch.equal(targets, expected + 1)
+    n = len(tokens)
+    for row, used in (((n - 1) // B, (n - 1) // B), (n // B, n // B - 1)):
+        number = used // T
+        begins = (row * torch.arange(B) + torch.arange(number * T)[:, None]).view(number, T, B)
+        if seen.same(Seen((tokens[begins], tokens[begins + 1]), alone=False)):
+            return all(part.dtype == tokens.dtype for part in seen.parts)
+    return False
 
 
 def _cut(
@@ -229,8 +247,8 @@ sequential_batches = Exercise(
     statement=(
         "function(tokens (n,), batch_size, num_steps) -> pairs (inputs, targets), both (T, B) int64, in a list or one "
         "by one.  Row b reads on from batch to batch, in a part of the text of its own: B parts of equal length that "
-        "follow one another, the first from the first token on.  As many whole batches as fit.  targets[t, b] is the "
-        "token after inputs[t, b]."
+        "follow one another, the first from the first token on.  As many whole batches as fit, (n - 1) // (B T).  "
+        "targets[t, b] is the token after inputs[t, b] in the text."
     ),
     cases=_tokens_to_cut,
     results=["the inputs (N, T, B)", "the targets (N, T, B)"],
@@ -239,6 +257,9 @@ sequential_batches = Exercise(
     answer=answers.sequential_batches,
     mistakes={
         "the targets are the inputs themselves; each must be the token after its input.": _wrong_cut(shift=0),
+        "the targets are the inputs plus 1, which is the next number; the next token of the text is meant.": (
+            lambda x, B, T: [(inputs, inputs + 1) for inputs, _ in _wrong_cut()(x, B, T)]
+        ),
         "the targets are two tokens on; each must be the token after its input.": _wrong_cut(shift=2),
         "the targets come before their inputs: they must be one token on, not one back.": lambda x, B, T: [
             (y, x) for x, y in _wrong_cut()(x, B, T)

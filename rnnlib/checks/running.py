@@ -38,6 +38,9 @@ EXPLANATIONS = {
     ),
     "modified by an inplace operation": "The way back needs a tensor that was overwritten: make a new one instead.",
     "leaf Variable that requires grad": "A weight cannot be changed in place while its graph is recorded.",
+    "Expected target size": (
+        "`cross_entropy` takes the second axis for the V tokens: flatten logits to (T B, V) and targets to (T B)."
+    ),
     "Expected hidden size": "The layer reads (T, B, V): have time and batch changed places?",
     "Can't call numpy() on Tensor that requires grad": "Stay with torch, so that the gradient can be found.",
 }

@@ -75,7 +75,7 @@ def _told(value: Any) -> str:
     if value is ...:
         return "one of the things that it returned is still `...`."
     if isinstance(value, np.ndarray):
-        return "it returned a NumPy array; expected a tensor: through NumPy no gradient finds its way."
+        return "it returned a NumPy array; expected a tensor: `torch.from_numpy` makes one of it."
     if isinstance(value, tuple | list):
         return f"it returned a {type(value).__name__} in a tuple or list; `torch.stack` makes one tensor of several."
     if isinstance(value, GeneratorType):
@@ -127,14 +127,25 @@ def _name_and_axes(result: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _and(names: Sequence[str]) -> str:
-    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+    return f"{', '.join(names)} {_verb(names[0], 'is', 'are') if len(names) == 1 else 'are'}"
+
+
+def _verb(name: str, of_one: str, of_several: str) -> str:
+    """The form that goes with a name: "the loss" has, "the losses" have."""
+    return of_several if re.match(r"the \w+[^s\W]s\b", name) else of_one
+
+
+def _entry(name: str, index: Sequence[int]) -> str:
+    if not index:
+        return name
+    return f"entry {list(index)} of {name}" if name.startswith("the ") else f"{name}{list(index)}"
 
 
 def _kind(name: str, found: Tensor, expected: Tensor) -> str | None:
     if not expected.is_floating_point() and found.dtype != expected.dtype:
         return f"{name} must hold {expected.dtype}, as the tokens do; found {found.dtype}."
     if expected.is_floating_point() and not found.is_floating_point():
-        return f"{name} holds {found.dtype}; expected {expected.dtype}."
+        return f"{name} {_verb(name, 'holds', 'hold')} {found.dtype}; expected {expected.dtype}."
     return None
 
 
@@ -142,7 +153,8 @@ def _shape(name: str, axes: tuple[str, ...], found: Tensor, expected: Tensor) ->
     if found.shape == expected.shape:
         return None
     letters = f"({', '.join(axes)}) = " if axes else ""
-    return f"{name} has the shape {tuple(found.shape)}; expected {letters}{tuple(expected.shape)}."
+    shapes = f"the shape {tuple(found.shape)}; expected {letters}{tuple(expected.shape)}"
+    return f"{name} {_verb(name, 'has', 'have')} {shapes}."
 
 
 def _values(name: str, axes: tuple[str, ...], found: Tensor, expected: Tensor) -> str | None:
@@ -159,7 +171,7 @@ def _values(name: str, axes: tuple[str, ...], found: Tensor, expected: Tensor) -
     else:
         first = tuple(wrong.nonzero()[0].tolist())
     words = [f"{AXES[axis]} {index}" for axis, index in zip(axes, first, strict=False) if axis in AXES]
-    place = f"{name}{list(first) if first else ''}" + (f" ({', '.join(words)})" if words else "")
+    place = _entry(name, first) + (f" ({', '.join(words)})" if words else "")
     mine, its = _in_digits(found[first], expected[first])
     return f"{'right shape, wrong values: ' if found.dim() else ''}{said}{place} is {mine}; expected {its}."
 

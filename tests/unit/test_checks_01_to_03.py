@@ -42,7 +42,9 @@ PERPLEXITY: list[Case] = [
     (lambda o, y: torch.exp(flat_loss(o.softmax(2), y)), "a softmax was applied before"),
     (lambda o, y: math.exp(-flat_loss(o, y)), "the sign is wrong"),
     (lambda o, y: 3.0, "the perplexity is 3.000; expected 2.9"),
-    (lambda o, y: torch.exp(F.cross_entropy(o, y)), "it raised"),
+    (lambda o, y: torch.exp(F.cross_entropy(o, y)), "takes the second axis for the V tokens: flatten"),
+    (lambda o, y: (-torch.log(F.softmax(o, 1)).gather(2, y.unsqueeze(2)).mean()).exp(), "went along B"),
+    (lambda o, y: (-torch.log(F.softmax(o, dim=0)).gather(2, y.unsqueeze(2)).mean()).exp(), "went along T"),
     (lambda o, y: "three", "it returned a str; expected numbers"),
 ]
 
@@ -75,7 +77,12 @@ BIGRAM: list[Case] = [
     (lambda x, V: pair_counts(x, V, 1.0) / (len(x) - 1 + V * V), "divided by the sum of all pairs"),
     (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=0), "the columns sum to 1"),
     (lambda x, V: pair_counts(x, V, 1.0) / pair_counts(x, V).sum(1, keepdim=True), "1 was added above the line"),
-    (lambda x, V: F.normalize(pair_counts(x, V, 2.0), p=1, dim=1), "wrong values: the table[0, 0]"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 2.0), p=1, dim=1), "the counts begin at 2"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 0.5), p=1, dim=1), "the counts begin at 1/2"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 3.0), p=1, dim=1), "wrong values: entry [0, 0] of the table"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).T, "the finished table is transposed"),
+    (lambda x, V: F.normalize(pair_counts(x, V).clamp(min=1), p=1, dim=1), "only the counts of 0 were raised"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).numpy(), "expected a tensor: `torch.from_numpy`"),
     (lambda x, V: torch.ones(V) / V, "the table has the shape (5,); expected (V, V) = (5, 5)"),
 ]
 
@@ -110,17 +117,25 @@ def batches_filled_the_wrong_way(tokens, B, T):
     return [tuple(tokens[s + n * B * T : s + (n + 1) * B * T].view(T, B) for s in (0, 1)) for n in range(count)]
 
 
+def batches_with_rows_of(tokens, B, T, row):
+    """Rows that begin so many tokens apart."""
+    begins = row * torch.arange(B) + torch.arange((len(tokens) - 1) // (B * T) * T)[:, None]
+    begins = begins.clamp(max=len(tokens) - 2)
+    return list(zip(tokens[begins].split(T), tokens[begins + 1].split(T), strict=True))
+
+
 BATCHES: list[Case] = [
     (lambda x, B, T: batches(x, B, T, shift=0), "the targets are the inputs themselves"),
     (lambda x, B, T: batches(x, B, T, batch_first=True), "the batches are (B, T)"),
     (batches_filled_the_wrong_way, "neighbours in the text lie side by side"),
     (batches_of_neighbours, "the rows of a batch are neighbours"),
     (lambda x, B, T: batches(x, B, T)[1:], "the first batch is missing"),
-    (lambda x, B, T: [(x + 1, y + 1) for x, y in batches(x, B, T)], "the first token is left out"),
-    (
-        lambda x, B, T: [(x - 1, y - 1) for x, y in batches(x, B, T)],
-        "the inputs[0, 0, 0] (batch 0, step 0, sequence 0) is 99",
-    ),
+    (lambda x, B, T: batches(x[1:], B, T), "the first token is left out"),
+    (lambda x, B, T: [(x, x + 1) for x, _ in batches(x, B, T)], "the next token of the text is meant"),
+    (lambda x, B, T: batches(x, B, T)[:-1] or batches(x, B, T), "the last batch is missing"),
+    (lambda x, B, T: [(x - 500, y) for x, y in batches(x, B, T)], "entry [0, 0, 0] of the inputs (batch 0, step 0"),
+    (lambda x, B, T: [(x, y - 500) for x, y in batches(x, B, T)], "the inputs are right. Right shape, wrong values: e"),
+    (lambda x, B, T: batches_with_rows_of(x, B, T, (len(x) - 1) // (B * T) * T + 1), "entry [0, 0, 1] of the inputs"),
 ]
 
 
@@ -148,7 +163,7 @@ STEP: list[Case] = [
     (lambda x, h, W_xh, W_hh, b_h: step(x, 0 * h, W_xh, W_hh, b_h), "the state h is not used"),
     (lambda x, h, W_xh, W_hh, b_h: (x @ W_xh).tanh() + (h @ W_hh + b_h).tanh(), "the tanh was taken of each part"),
     (lambda x, h, W_xh, W_hh, b_h: (1 + (-(x @ W_xh + h @ W_hh + b_h)).exp()) ** -1, "this is a sigmoid"),
-    (lambda x, h, W_xh, W_hh, b_h: 2 * step(x, h, W_xh, W_hh, b_h), "wrong values: the state[0, 0]"),
+    (lambda x, h, W_xh, W_hh, b_h: 2 * step(x, h, W_xh, W_hh, b_h), "wrong values: entry [0, 0] of the state"),
     (
         lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh, b_h).sum(0),
         "the state has the shape (4,); expected (B, H) = (3, 4)",
@@ -204,7 +219,10 @@ FORWARD: list[Case] = [
     (lambda xs, h, *w: (forward(xs, h, *w)[0].permute(1, 0, 2), forward(xs, h, *w)[1]), "the batch comes first"),
     (lambda xs, h, *w: forward(xs, h, *w)[0], "only one thing was returned"),
     (lambda xs, h, *w: forward(xs.flip(0), h, *w), "read from its end"),
-    (lambda xs, h, *w: forward(2 * xs, h, *w), "wrong values: the states[0, 0, 0] (step 0, sequence 0, unit 0) is"),
+    (
+        lambda xs, h, *w: forward(2 * xs, h, *w),
+        "wrong values: entry [0, 0, 0] of the states (step 0, sequence 0, unit 0) is",
+    ),
 ]
 
 

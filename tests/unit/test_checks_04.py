@@ -60,7 +60,7 @@ NORM: list[Case] = [
     (lambda g, c: scale_all(g, c / total(g)), "divided by the sum of squares"),
     (lambda g, c: scale_all(g, c / sum(float(one.norm()) for one in g)), "the norms of the tensors were added"),
     (lost, "the gradients are as they were"),
-    (lambda g, c: scale_all(g, 0.1), "wrong values: the first gradient"),
+    (lambda g, c: scale_all(g, 0.1), "of the first gradient"),
 ]
 
 
@@ -90,7 +90,7 @@ VALUE: list[Case] = [
     (each(lambda g, c: torch.where(g.abs() > c, 0.0, g)), "were set to zero"),
     (clip, "this is clipping by norm"),
     (lost, "the gradients are as they were"),
-    (each(lambda g, c: -g), "wrong values: the first gradient"),
+    (each(lambda g, c: -g), "of the first gradient"),
 ]
 
 
@@ -200,7 +200,7 @@ def test_clipping_in_place_passes() -> None:
         ({"as_list": False}, "has consumed the generator"),
         ({"clipped": False}, "nothing was clipped"),
         ({"times": 2.0}, "the learning rate is missing"),
-        ({"times": 3.0}, "wrong values: the first parameter[0] is 0.1000; expected 0.7000"),
+        ({"times": 3.0}, "wrong values: entry [0] of the first parameter is 0.1000; expected 0.7000"),
     ],
 )
 def test_mistakes_with_a_generator_are_named(how: dict, named: str) -> None:

@@ -43,7 +43,7 @@ def test_there_is_a_row_for_each_exercise_of_each_file(graded: Path) -> None:
     rows = rows_of(graded)
     assert list(rows[0]) == ["file", "notebook", "exercise", "verdict", "sentence", "tries", "seconds"]
     assert [row["exercise"] for row in rows if row["file"] == "right.ipynb"] == [
-        "rnn_step", "rnn_forward", "unrolled_twice"
+        "rnn_step", "unrolled_twice", "rnn_forward"
     ]  # fmt: skip
     assert {row["notebook"] for row in rows if row["file"] == "right.ipynb"} == {"02 Structure"}
     assert "notes.txt" not in {row["file"] for row in rows}
