@@ -15,8 +15,9 @@ from rnnlib.checks.exercise import Exercise
 from rnnlib.checks.gates import gru_step, lstm_step
 from rnnlib.checks.gradient_problems import clip_by_norm, clip_by_value
 from rnnlib.checks.handed_in import handed_in
-from rnnlib.checks.introduction import perplexity, sequential_batches, smoothed_bigram
+from rnnlib.checks.introduction import perplexity, smoothed_bigram
 from rnnlib.checks.lab import remembers, rescues
+from rnnlib.checks.minibatches import sequential_batches
 from rnnlib.checks.repairs import clipped_once, time_stays_time
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
 from rnnlib.checks.verdict import Verdict

@@ -4,15 +4,15 @@ Before: style.py.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, label_lines, plain_log_axis
+from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, label_lines, plain_log_axis
 
 MAX_POINTS = 400
+COLORS_OF_ORDERS = (GREY, BLUE, ORANGE, GREEN, PURPLE, BLACK)  # of n-grams, from order 1 on
 
 
 def thin_out(values: np.ndarray, max_points: int = MAX_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -74,39 +74,34 @@ def surprise_bars(axes: Sequence[Axes], probabilities: np.ndarray, names: Sequen
 
 
 def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen: tuple[int, int]) -> None:
-    """Held-out perplexity of counted n-grams against the amount of text counted.
+    """Perplexity of counted n-grams on text that was not counted, against the amount of text that was.
 
-    amounts (m,); perplexities (orders, m), orders from 1 on; chosen: which row and column is marked.
+    amounts (m,); perplexities (orders, m), orders from 1 on, at most 6; chosen: which row and column is marked.
     """
     order, place = chosen
-    for row, curve in enumerate(perplexities):
-        color, width = (ORANGE, 2.5) if row == order else (GREY, 1.2)
+    heights = np.log(perplexities[:, -1])
+    by_height = np.argsort(heights)
+    for lower, upper in zip(by_height, by_height[1:], strict=False):  # names, pushed apart where curves are close
+        heights[upper] = max(heights[upper], heights[lower] + 0.11)
+    for row, (curve, height, color) in enumerate(zip(perplexities, heights, COLORS_OF_ORDERS, strict=False)):
+        width, weight = (3.5, "bold") if row == order else (1.4, "normal")
         ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)
-    _names_at_the_end(ax, amounts[-1] * 1.06, perplexities[:, -1], order, "left")
-    _names_at_the_end(ax, amounts[0] / 1.06, perplexities[:, 0], order, "right")
-    ax.plot(amounts[place], perplexities[order, place], "o", color=ORANGE, markersize=10, zorder=4)
+        ax.text(
+            amounts[-1] * 1.08, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, fontweight=weight,
+            va="center",
+        )  # fmt: skip
+    ax.plot(amounts[place], perplexities[order, place], "o", color=COLORS_OF_ORDERS[order], markersize=11, zorder=4)
     ax.set_xscale("log")
     plain_log_axis(ax)
-    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0] / 1.6, amounts[-1] * 1.6))
+    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0] / 1.2, amounts[-1] * 1.8))
     ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
     ax.set_yticks([3, 5, 10, 20])
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def _names_at_the_end(ax: Axes, x: float, ends: np.ndarray, order: int, side: Literal["left", "right"]) -> None:
-    """Names of n-grams where their curves end, pushed apart where these are close together.  side: of the names."""
-    heights = np.log(ends)
-    by_height = np.argsort(heights)
-    for lower, upper in zip(by_height, by_height[1:], strict=False):
-        heights[upper] = max(heights[upper], heights[lower] + 0.11)
-    for row, height in enumerate(heights):
-        color = ORANGE if row == order else GREY
-        ax.text(x, np.exp(height), f"{row + 1}-gram", color=color, fontsize=12, ha=side, va="center")
-
-
 def zipf(ax: Axes, counts: Mapping[str, Sequence[int]]) -> None:
     """How often each item occurs, most frequent first, on logarithmic axes: one row of dots for each named counts."""
-    for color, occurrences in zip(COLORS, counts.values(), strict=False):
+    for color, occurrences in reversed(list(zip(COLORS, counts.values(), strict=False))):  # the first lie on top
         ax.loglog(range(1, len(occurrences) + 1), sorted(occurrences, reverse=True), ".", color=color, markersize=5)
     ax.set(xlabel="rank", ylabel="how often it occurs")
     label_lines(ax, list(zip(counts, COLORS, strict=False)))

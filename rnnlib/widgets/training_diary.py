@@ -63,4 +63,5 @@ class TrainingDiary(KnobView):
     def words(self, result: list[Page]) -> str:
         """The chosen page."""
         step, held_out, written, _ = result[-1]
-        return f"After {step:,} steps, with perplexity {held_out:.1f} on text it has not seen, it writes: {written}"
+        after = "1 step" if step == 1 else f"{step:,} steps"
+        return f"After {after}, with perplexity {held_out:.1f} on text it has not seen, it writes: {written}"

@@ -1,0 +1,143 @@
+"""The exercise on minibatches of notebook 01: a text cut so that each row goes on in the next batch.
+
+Before: introduction.py.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnlib.checks import answers
+from rnnlib.checks.exercise import Case, Exercise
+from rnnlib.checks.running import Wrong
+from rnnlib.checks.seeing import MOST_PARTS, Seen
+
+
+def _tokens_to_cut() -> list[Case]:
+    """Tokens that all differ and come in no order.
+
+    Some fill their batches exactly, and one is a multiple of B T long, of which the last token is a target only.
+    """
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (f"{n} tokens, B = {B}, T = {T}", (torch.randperm(n, generator=generator) + 100, B, T))
+        for n, B, T in ((31, 3, 4), (24, 3, 4), (25, 3, 4), (7, 1, 3), (9, 2, 1))
+    ]
+
+
+def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> Any:
+    """Inputs and targets of all batches, (number, T, B) each."""
+    batches = function(tokens, B, T)
+    if batches is None or batches is ...:
+        return batches
+    if not isinstance(batches, tuple | list | Iterator):
+        raise Wrong(f"it returned {type(batches).__name__}; expected a list of pairs (inputs, targets).")
+    pairs = list(islice(batches, MOST_PARTS))
+    if not pairs:
+        raise Wrong("it gave no batch at all.")
+    for number, pair in enumerate(pairs):
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
+            raise Wrong(f"batch {number} is no pair of tensors; expected (inputs, targets).")
+        for name, part in zip(("inputs", "targets"), pair, strict=True):
+            if part.shape != pairs[0][0].shape:
+                shapes = f"{tuple(part.shape)}; the inputs of batch 0 have {tuple(pairs[0][0].shape)}"
+                raise Wrong(f"the {name} of batch {number} have the shape {shapes}. Every batch is whole.")
+    return tuple(torch.stack(list(parts)) for parts in zip(*pairs, strict=True))
+
+
+def _is_another_cut(seen: Seen, tokens: Tensor, B: int, T: int) -> bool:
+    """Whether the rows are parts as long as those of D2L, (n - 1) // B, or of PyTorch's tutorial, n // B.
+
+    Of the latter the last token of each row is a target only.
+    """
+    n = len(tokens)
+    for row, used in (((n - 1) // B, (n - 1) // B), (n // B, n // B - 1)):
+        number = used // T
+        begins = (row * torch.arange(B) + torch.arange(number * T)[:, None]).view(number, T, B)
+        if seen.same(Seen((tokens[begins], tokens[begins + 1]), alone=False)):
+            return all(part.dtype == tokens.dtype for part in seen.parts)
+    return False
+
+
+def _cut(
+    tokens: Tensor, B: int, T: int, *, shift: int = 1, first: int = 0, to_batches: Callable[[Tensor, int], Tensor]
+) -> list[tuple[Tensor, Tensor]]:
+    """Pairs; to_batches: makes (number, T, B) of as many tokens as fill them."""
+    number = (len(tokens) - 1 - max(0, shift - 1)) // (B * T)
+    inputs, targets = (to_batches(tokens[s : s + number * B * T], number) for s in (first, first + shift))
+    return list(zip(inputs, targets, strict=True))
+
+
+def _rows(B: int, T: int) -> Callable[[Tensor, int], Tensor]:
+    """As it is meant: row b goes on in the next batch."""
+    return lambda tokens, number: tokens.view(B, number, T).permute(1, 2, 0)
+
+
+def _wrong_cut(**how: Any) -> Callable[..., Any]:
+    return lambda x, B, T: _cut(x, B, T, to_batches=_rows(B, T), **how)
+
+
+sequential_batches = Exercise(
+    name="sequential_batches",
+    statement=(
+        "function(tokens (n,), batch_size, num_steps) -> pairs (inputs, targets), both (T, B) int64, in a list or one "
+        "by one.  Row b reads on from batch to batch, in a part of the text of its own: B parts of equal length that "
+        "follow one another, the first from the first token on.  As many whole batches as fit, (n - 1) // (B T).  "
+        "targets[t, b] is the token after inputs[t, b] in the text."
+    ),
+    cases=_tokens_to_cut,
+    results=["the inputs (N, T, B)", "the targets (N, T, B)"],
+    observe=_stacked,
+    also_right=_is_another_cut,
+    answer=answers.sequential_batches,
+    mistakes={
+        "the targets are the inputs themselves; each must be the token after its input.": _wrong_cut(shift=0),
+        "the targets are the inputs plus 1, which is the next number; the next token of the text is meant.": (
+            lambda x, B, T: [(inputs, inputs + 1) for inputs, _ in _wrong_cut()(x, B, T)]
+        ),
+        "the targets are two tokens on; each must be the token after its input.": _wrong_cut(shift=2),
+        "the targets come before their inputs: they must be one token on, not one back.": lambda x, B, T: [
+            (y, x) for x, y in _wrong_cut()(x, B, T)
+        ],
+        "the batches are (B, T); here time comes first: (T, B).": lambda x, B, T: [
+            (x.T, y.T) for x, y in _wrong_cut()(x, B, T)
+        ],
+        "neighbours in the text lie side by side in a batch; in time they must lie below each other.": lambda x, B, T: (
+            _cut(x, B, T, to_batches=lambda tokens, number: tokens.view(number, T, B))
+        ),
+        "the rows of a batch are neighbours, so row b does not go on in the next batch: no state could be carried.": (
+            lambda x, B, T: _cut(x, B, T, to_batches=lambda tokens, number: tokens.view(number, B, T).mT)
+        ),
+        "the rows jump about in the text: neighbours of a row stand B apart. `.view(B, -1).T`, not `.view(-1, B)`.": (
+            lambda x, B, T: _cut(x, B, T, to_batches=lambda tokens, number: tokens.view(T, number, B).transpose(0, 1))
+        ),
+        "the last batch is missing: as many as fit, that is (n - 1) // (B T).": lambda x, B, T: _wrong_cut()(x, B, T)[
+            :-1
+        ],
+        "the first batch is missing.": lambda x, B, T: _wrong_cut()(x, B, T)[1:],
+        "the first token is left out.": lambda x, B, T: _wrong_cut()(x[1:], B, T),
+        "the batches overlap: go on by num_steps, not by one.": lambda x, B, T: [
+            (inputs, targets)
+            for rows, nexts in [(part.T for part in _parts(x, B, T))]
+            for inputs, targets in zip(rows.unfold(0, T, 1).mT, nexts.unfold(0, T, 1).mT, strict=True)
+        ],
+        "the last target of each row is the batch's own first token: `roll` is not `one token on`.": lambda x, B, T: [
+            (inputs, inputs.roll(-1, 0)) for inputs, _ in _wrong_cut()(x, B, T)
+        ],
+    },
+    praise="each row goes on in the next batch, and every target is the token after its input.",
+    hint=(
+        "Let each of the B rows have `length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps` tokens: "
+        "`tokens[: batch_size * length].view(batch_size, length).T` is (length, B), and so is the same from token "
+        "1 on. Then cut both into pieces of `num_steps`."
+    ),
+)
+
+
+def _parts(tokens: Tensor, B: int, T: int) -> tuple[Tensor, Tensor]:
+    """The B parts of the text and the same one token on, (B, length) each."""
+    length = (len(tokens) - 1) // (B * T) * T
+    return tokens[: B * length].view(B, length), tokens[1 : B * length + 1].view(B, length)
