@@ -38,14 +38,17 @@ def _back(
     from_da: bool = True,
     forwards: bool = False,
     steps: slice = slice(None),
+    begins_with_last: bool = False,
+    piles_up: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """dh and da (T, B, H), with the switches by which the known mistakes differ."""
-    dh, da, later = torch.zeros_like(direct), torch.zeros_like(direct), torch.zeros_like(direct[0])
+    dh, da = torch.zeros_like(direct), torch.zeros_like(direct)
+    later = direct[-1] if begins_with_last else torch.zeros_like(direct[0])
     order = range(len(direct)) if forwards else range(len(direct) - 1, -1, -1)
     for t in order[steps]:
-        dh[t] = direct[t] + pass_on * later @ W_back
+        dh[t] = direct[t] + later
         da[t] = dh[t] * slope(h[t], h[t + 1])
-        later = da[t] if from_da else dh[t]
+        later = piles_up * later + pass_on * (da[t] if from_da else dh[t]) @ W_back
     return dh, da
 
 
@@ -81,8 +84,9 @@ bptt = Exercise(
     name="bptt",
     statement=(
         "function(h (T + 1, B, H), direct (T, B, H), W_hh (H, H)) -> dh (T, B, H), dW_hh (H, H).  h: the states h_0 to "
-        "h_T, of h_t = tanh(x_t + h_{t-1} W_hh).  direct[t]: what o_{t+1} alone says of h[t + 1].  dh[t]: the total "
-        "derivative of L by h[t + 1]."
+        "h_T, of h_t = tanh(x_t + h_{t-1} W_hh); h[0] is h_0.  direct[t], counted from 0, belongs to h[t + 1]: it is "
+        "the direct term, the partial derivative of L by h[t + 1].  dh[t]: the total derivative of L by h[t + 1].  "
+        "dW_hh: that of L by W_hh, the sum over all T steps and B rows.  The arguments stay as they are."
     ),
     cases=_states_and_direct_terms,
     results=["dh (T, B, H)", "dW_hh (H, H)"],
@@ -103,6 +107,10 @@ bptt = Exercise(
         "the tanh was taken of h again; h is behind the tanh already: 1 - h**2.": _with(
             slope=lambda before, after: 1 - after.tanh() ** 2
         ),
+        "`later` begins with the last direct term, which then counts twice; after the last step there is nothing: 0.": (
+            _with(begins_with_last=True)
+        ),
+        "`later` adds up from step to step; each step replaces it: `later = da @ W_hh.T`.": _with(piles_up=True),
         "the loop runs forwards; the gradient comes from the last step: `reversed(range(T))`.": _with(forwards=True),
         "the loop does not reach t = 0: `reversed(range(T))`, or `range(T - 1, -1, -1)`.": _with(steps=slice(None, -1)),
         "the loop begins one step too early in time: the last step, T - 1, is left out.": _with(steps=slice(1, None)),
@@ -121,6 +129,12 @@ bptt = Exercise(
         "dW_hh is transposed.": _weights_from(lambda h, dh, da: _shared(h[:-1], da).T),
         "dW_hh is the mean over the steps; it is their sum.": _weights_from(
             lambda h, dh, da: _shared(h[:-1], da) / len(da)
+        ),
+        "dW_hh is the mean over the rows of the batch; it is their sum.": _weights_from(
+            lambda h, dh, da: _shared(h[:-1], da) / da.shape[1]
+        ),
+        "dW_hh has the share of the first row alone; all B rows add up.": _weights_from(
+            lambda h, dh, da: _shared(h[:-1, :1], da[:, :1])
         ),
         "the first thing is da, behind the tanh; dh is asked for.": lambda *a: (
             _back(a[0], a[1], a[2].T)[1],
@@ -180,6 +194,18 @@ def _gradient(
     return torch.autograd.grad(total, W)[0]
 
 
+def _sliding(xs: Tensor, h: Tensor, W_hh: Tensor, loss_of: Function, k: int) -> Tensor:
+    """dL/dW_hh with each loss reaching back over its own last k steps."""
+    W, total, before = W_hh.detach().requires_grad_(), torch.zeros(()), [h]
+    for t in range(len(xs)):
+        state = before[max(0, t - k + 1)].detach()
+        for x in xs[max(0, t - k + 1) : t + 1]:
+            state = torch.tanh(x + state @ W)
+        before.append(state)
+        total = total + loss_of(t, state)
+    return torch.autograd.grad(total, W)[0]
+
+
 def _every(T: int, k: int) -> range:
     """Where the cuts belong."""
     return range(k, T, k)
@@ -192,15 +218,17 @@ def _cutting(cuts: Callable[[int, int], Any] = _every, **how: Any) -> Function:
 truncated = Exercise(
     name="truncated",
     statement=(
-        "function(xs (T, B, H), h (B, H), W_hh (H, H), loss_of, k) -> dL/dW_hh (H, H).  h_t = tanh(x_t + h_{t-1} W_hh)"
-        "; loss_of(t, h_t) is the loss of step t, (), and L the sum over all T steps.  Before steps k, 2k, ... "
-        "(counted from 0) the state is detached."
+        "function(xs (T, B, H), h (B, H), W_hh (H, H), loss_of, k) -> dL/dW_hh (H, H).  Step t, counted from 0: "
+        "h = tanh(xs[t] + h W_hh), and its loss is loss_of(t, h), a number.  L is the sum over all T steps.  Before "
+        "steps k, 2k, 3k, ... the state is detached."
     ),
     cases=_sequences_with_losses,
     results=["dL/dW_hh (H, H)"],
     answer=answers.truncated,
     mistakes={
-        "nothing is cut: this is the whole gradient.": _cutting(lambda T, k: ()),
+        "nothing is cut: this is the whole gradient. (`h.detach()` gives a new tensor: `h = h.detach()`.)": _cutting(
+            lambda T, k: ()
+        ),
         "the state is set to zero at a cut; only its gradient is to go: detach it.": _cutting(cut=torch.zeros_like),
         "the state is detached at every step.": _cutting(lambda T, k: range(T)),
         "the cuts come one step late: after k + 1 steps, not k.": _cutting(lambda T, k: range(k + 1, T, k + 1)),
@@ -209,6 +237,21 @@ truncated = Exercise(
         ),
         "the cuts come one step early: before steps k - 1, 2k - 1 and so on.": _cutting(
             lambda T, k: range(max(k - 1, 0), T, k)
+        ),
+        "the cuts come before steps 1, k + 1, 2k + 1 and so on; they come before steps k, 2k and so on.": _cutting(
+            lambda T, k: range(1, T, k)
+        ),
+        "the state was detached after its tanh, and its own loss lost with it; detach before the step.": _cutting(
+            lambda T, k: range(k + 1, T, k), counted=lambda T, k: [t for t in range(T) if t == 0 or t % k]
+        ),
+        "the state was detached after its tanh, at step 0, too; detach before steps k, 2k and so on.": _cutting(
+            lambda T, k: range(1, T, k), counted=lambda T, k: [t for t in range(T) if t % k]
+        ),
+        "each loss reaches back over its own last k steps; here the cuts stand still, before steps k, 2k and so on.": (
+            _sliding
+        ),
+        "the last steps are missing: after the last whole piece of k steps there may be some more.": _cutting(
+            counted=lambda T, k: range(T // k * k)
         ),
         "there is one cut, before step k; they go on every k steps.": _cutting(lambda T, k: (k,)),
         "there is one cut, k steps before the end; the cuts are counted from the beginning, every k steps.": _cutting(

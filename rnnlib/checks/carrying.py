@@ -85,15 +85,18 @@ def _two(returned: Any) -> tuple[list[Any], State]:
 def _look_at(probe: Probe, losses: list[Any]) -> None:
     """Raises Wrong for what the probe has seen in a loop that came to its end."""
     if len(probe.given) != NUM_BATCHES or len(losses) != NUM_BATCHES:
-        counts = f"the model was run {len(probe.given)} times and gave {len(losses)} losses"
-        raise Wrong(f"{counts} for {NUM_BATCHES} batches.")
+        if len(probe.given) == len(losses) == 1:
+            raise Wrong(f"it ends after the first of {NUM_BATCHES} batches: does `return` stand inside the loop?")
+        runs = "once" if len(probe.given) == 1 else f"{len(probe.given)} times"
+        kept = "1 loss was" if len(losses) == 1 else f"{len(losses)} losses were"
+        raise Wrong(f"for {NUM_BATCHES} batches the model was run {runs}, and {kept} returned.")
     for number, (given, gave) in enumerate(zip(probe.given[1:], probe.gave, strict=False), start=1):
         attached = [name for name, part in zip("hc", given, strict=False) if part.requires_grad]
         if attached:
             raise Wrong(
-                f"the {' and '.join(attached)} that batch {number} (counted from 0) began with still belongs to the "
-                "graph of the batch before: the graph grows with every batch (retain_graph hides the error and keeps "
-                "the memory). Detach every part of the state."
+                f"{' and '.join(attached)} with which batch {number} (counted from 0) began still "
+                f"{'belongs' if len(attached) == 1 else 'belong'} to the graph of the batch before, so that the graph "
+                "grows with every batch; `retain_graph=True` does not change that. Detach every part of the state."
             )
         if all(not part.any() for part in given):
             raise Wrong("each batch begins with a state of zeros: what was read before is forgotten. Keep the values.")
@@ -172,4 +175,5 @@ missing_detach = Exercise(
     },
     praise="values are carried from batch to batch, gradients are not; for GRU and LSTM alike.",
     hint="Before (or after) each batch: `state = tuple(part.detach() for part in state)`.",
+    to_do="repair `train`, then set `repaired = True`; this cell then checks it.",
 )

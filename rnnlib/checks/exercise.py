@@ -39,6 +39,7 @@ class Exercise:
     answer: one that is right.  mistakes: what is said -> a function that makes this mistake.
     observe: calls a function and gives what is compared, by default what it returns; raises Wrong for what it sees
     itself.  also_right: whether what was found is another right answer.  in_place: whether arguments may be changed.
+    to_do: what is said while nothing has been done yet.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Exercise:
     observe: Function = as_called
     also_right: Callable[..., bool] = lambda found, *arguments: False
     in_place: bool = False
+    to_do: str = NOT_FILLED_IN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", self.statement)
@@ -59,13 +61,13 @@ class Exercise:
     def __call__(self, function: Function | EllipsisType) -> Verdict:
         """Passed, open or wrong, and why."""
         if function is ...:
-            return Verdict("open", NOT_FILLED_IN)
+            return Verdict("open", self.to_do)
         found: list[Seen] = []
         with torch.device("cpu"):
             cases = self.cases()
             outcome = run(lambda: self._call(function, cases, found))
             if outcome.open or isinstance(outcome.returned, StillOpen):
-                return Verdict("open", NOT_FILLED_IN)
+                return Verdict("open", self.to_do)
             with torch.random.fork_rng(devices=[]):
                 mistake = self._mistake(function, cases, found, outcome)
         return verdict(

@@ -75,7 +75,11 @@ def _told(value: Any) -> str:
     if value is ...:
         return "one of the things that it returned is still `...`."
     if isinstance(value, np.ndarray):
-        return "it returned a NumPy array; expected a tensor: `torch.from_numpy` makes one of it."
+        return "it returned a NumPy array; expected a tensor, as its inputs are: `torch.from_numpy` makes one of it."
+    if isinstance(value, tuple | list) and isinstance(_innermost(value), int | float):
+        return (
+            "it returned numbers in lists; return the tensor itself, without `.tolist()`, or make one: `torch.tensor`."
+        )
     if isinstance(value, tuple | list):
         return f"it returned a {type(value).__name__} in a tuple or list; `torch.stack` makes one tensor of several."
     if isinstance(value, GeneratorType):
@@ -89,6 +93,12 @@ def _told(value: Any) -> str:
     return f"it returned {type(value).__name__}; expected numbers in a tensor."
 
 
+def _innermost(value: Any) -> Any:
+    while isinstance(value, tuple | list) and len(value):
+        value = value[0]
+    return value
+
+
 # ------------------------------------------------------------------------------- what is different
 
 
@@ -99,7 +109,7 @@ def difference(found: Seen, expected: Seen, results: Sequence[str]) -> str | Non
     """
     names, axes = zip(*(_name_and_axes(result) for result in results), strict=True)
     if len(expected.parts) == 1 and expected.alone and not found.alone:
-        return _too_many(found, results[0])
+        return _too_many(found, expected.parts[0], results[0])
     if len(found.parts) != len(expected.parts):
         things = "1 thing" if len(found.parts) == 1 else f"{len(found.parts)} things"
         return f"it returned {things}; expected {len(expected.parts)}: {', '.join(results)}."
@@ -112,11 +122,13 @@ def difference(found: Seen, expected: Seen, results: Sequence[str]) -> str | Non
     return None
 
 
-def _too_many(found: Seen, result: str) -> str:
+def _too_many(found: Seen, expected: Tensor, result: str) -> str:
     parts = found.parts
     if len(parts) == 1:
         return f"it returned a tuple or list with one thing in it; return the thing itself: {result}."
-    if all(part.shape == parts[0].shape for part in parts):
+    if expected.shape == (len(parts),) and not any(part.dim() for part in parts):
+        return f"it returned {len(parts)} numbers; expected one tensor, {result}: `torch.tensor` makes one of a list."
+    if all((len(parts), *part.shape) == expected.shape for part in parts):
         return f"it returned {len(parts)} things; expected one tensor, {result}: `torch.stack` makes one of a list."
     return f"it returned {len(parts)} things; expected one: {result}."
 
@@ -166,12 +178,14 @@ def _values(name: str, axes: tuple[str, ...], found: Tensor, expected: Tensor) -
     if any(steps) and not all(steps):  # nearest to what is right lies what goes wrong first
         which = steps.index(True) if not steps[0] else len(steps) - 1 - steps[::-1].index(True)
         which = which if steps[which] else steps.index(True)
-        said = f"step {', '.join(str(step) for step, bad in enumerate(steps) if not bad)} of {len(steps)} is right; "
+        fine = [str(step) for step, bad in enumerate(steps) if not bad]
+        said = f"of {len(steps)} steps {' and '.join(filter(None, (', '.join(fine[:-1]), fine[-1])))} "
+        said += f"{'is' if len(fine) == 1 else 'are'} right; "
         first = (which, *wrong[which].nonzero()[0].tolist())
     else:
         first = tuple(wrong.nonzero()[0].tolist())
     words = [f"{AXES[axis]} {index}" for axis, index in zip(axes, first, strict=False) if axis in AXES]
-    place = _entry(name, first) + (f" ({', '.join(words)})" if words else "")
+    place = _entry(name, first) + (f" ({', '.join(words)}; counted from 0)" if words else "")
     mine, its = _in_digits(found[first], expected[first])
     return f"{'right shape, wrong values: ' if found.dim() else ''}{said}{place} is {mine}; expected {its}."
 

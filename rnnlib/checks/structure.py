@@ -8,23 +8,60 @@ from torch import Tensor
 
 from rnnlib.checks import answers
 from rnnlib.checks.answers import rnn_step as step
-from rnnlib.checks.exercise import Case, Exercise
+from rnnlib.checks.exercise import Case, Exercise, Function
 
 SIZES = ((3, 5, 4), (1, 2, 6), (2, 4, 4))  # B, V, H
+WEIGHT = 0.3  # of this size, so that no tanh is near 1, where mistakes would hide
 
 
 def _drawn(*first: int, number: int = 1) -> list[Case]:
     """number inputs (*first, B, V) each, the state (B, H), W_xh (V, H), W_hh (H, H), b_h (H,); first: for each size."""
     generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int, size: float = 1.0) -> Tensor:
+        return size * torch.randn(*shape, generator=generator)
+
     cases: list[Case] = []
     for (B, V, H), T in zip(SIZES, first or (0, 0, 0), strict=True):
-        shapes = [*[((T, B, V) if T else (B, V))] * number, (B, H), (V, H), (H, H), (H,)]
+        inputs = [draw(T, B, V) if T else draw(B, V) for _ in range(number)]
+        weights = [draw(*shape, size=WEIGHT) for shape in ((V, H), (H, H), (H,))]
         steps = f"T = {T}, " if T else ""
-        cases.append(
-            (f"{steps}B = {B}, V = {V}, H = {H}", tuple(torch.randn(*shape, generator=generator) for shape in shapes))
-        )
+        cases.append((f"{steps}B = {B}, V = {V}, H = {H}", (*inputs, draw(B, H).tanh(), *weights)))
     return cases
 
+
+# A step that is wrong is wrong in all three exercises.
+OF_A_STEP: dict[str, Function] = {
+    "the tanh is missing: this is the sum before it.": lambda x, h, W, U, b: x @ W + h @ U + b,
+    "the bias b_h is missing.": lambda x, h, W, U, b: step(x, h, W, U, 0 * b),
+    "the bias was added after the tanh; it belongs into the sum before it.": lambda x, h, W, U, b: (
+        torch.tanh(x @ W + h @ U) + b
+    ),
+    "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W, U, b: step(x, h, W, U.T, b),
+    "the state h is not used: nothing is remembered.": lambda x, h, W, U, b: step(x, 0 * h, W, U, b),
+    "the input x is not used: nothing is read.": lambda x, h, W, U, b: step(0 * x, h, W, U, b),
+    "the state was added as it is; it is multiplied by W_hh first.": lambda x, h, W, U, b: torch.tanh(x @ W + h + b),
+    "the tanh was taken of each part; it is one tanh, of the sum.": lambda x, h, W, U, b: (
+        torch.tanh(x @ W) + torch.tanh(h @ U + b)
+    ),
+    "the tanh was taken of each product; it is one tanh, of the whole sum.": lambda x, h, W, U, b: (
+        torch.tanh(x @ W) + torch.tanh(h @ U) + b
+    ),
+    "only the part of the input went through the tanh; it is one tanh, of the sum.": lambda x, h, W, U, b: (
+        torch.tanh(x @ W) + h @ U + b
+    ),
+    "only the part of the state went through the tanh; it is one tanh, of the sum.": lambda x, h, W, U, b: (
+        x @ W + torch.tanh(h @ U + b)
+    ),
+    "the tanh was taken twice.": lambda *a: torch.tanh(step(*a)),
+    "this is a sigmoid; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.sigmoid(x @ W + h @ U + b),
+    "this is a ReLU; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.relu(x @ W + h @ U + b),
+    "the parts were multiplied with each other; they are added.": lambda x, h, W, U, b: torch.tanh(
+        (x @ W) * (h @ U) + b
+    ),
+    "the old state was added to the new one; the new one replaces it.": lambda x, h, *w: h + step(x, h, *w),
+    "the bias was subtracted; it is added.": lambda x, h, W, U, b: step(x, h, W, U, -b),
+}
 
 rnn_step = Exercise(
     name="rnn_step",
@@ -35,35 +72,7 @@ rnn_step = Exercise(
     cases=_drawn,
     results=["the state (B, H)"],
     answer=answers.rnn_step,
-    mistakes={
-        "the tanh is missing: this is the sum before it.": lambda x, h, W, U, b: x @ W + h @ U + b,
-        "the bias b_h is missing.": lambda x, h, W, U, b: step(x, h, W, U, 0 * b),
-        "the bias was added after the tanh; it belongs into the sum before it.": lambda x, h, W, U, b: (
-            torch.tanh(x @ W + h @ U) + b
-        ),
-        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W, U, b: step(x, h, W, U.T, b),
-        "the state h is not used: this step remembers nothing.": lambda x, h, W, U, b: step(x, 0 * h, W, U, b),
-        "the input x is not used: this step reads nothing.": lambda x, h, W, U, b: step(0 * x, h, W, U, b),
-        "the tanh was taken of each part; it is one tanh, of the sum.": lambda x, h, W, U, b: (
-            torch.tanh(x @ W) + torch.tanh(h @ U + b)
-        ),
-        "the tanh was taken of each product; it is one tanh, of the whole sum.": lambda x, h, W, U, b: (
-            torch.tanh(x @ W) + torch.tanh(h @ U) + b
-        ),
-        "only the part of the input went through the tanh; it is one tanh, of the sum.": lambda x, h, W, U, b: (
-            torch.tanh(x @ W) + h @ U + b
-        ),
-        "the tanh was taken twice.": lambda *a: torch.tanh(step(*a)),
-        "this is a sigmoid; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.sigmoid(
-            x @ W + h @ U + b
-        ),
-        "this is a ReLU; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.relu(x @ W + h @ U + b),
-        "the parts were multiplied with each other; they are added.": lambda x, h, W, U, b: torch.tanh(
-            (x @ W) * (h @ U) + b
-        ),
-        "the old state was added to the new one; the new one replaces it.": lambda x, h, *w: h + step(x, h, *w),
-        "the bias was subtracted; it is added.": lambda x, h, W, U, b: step(x, h, W, U, -b),
-    },
+    mistakes=OF_A_STEP,
     praise="one time step, for any batch size, vocabulary and number of hidden units.",
     hint="Two matrix products, `x @ W_xh` and `h @ W_hh`, and `b_h`; then one `torch.tanh` of their sum.",
 )
@@ -72,33 +81,34 @@ rnn_step = Exercise(
 # ----------------------------------------------------------------------------------- rnn_forward
 
 
-def _from_states(states: Tensor) -> tuple[Tensor, Tensor]:
-    return states, states[-1]
-
-
-def _never_carried(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-    return _from_states(torch.stack([step(x, h, *weights) for x in xs]))
+def _never_carried(xs: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+    return torch.stack([step(x, h, *weights) for x in xs])
 
 
 def _one_early(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-    states, last = answers.rnn_forward(xs, h, *weights)
+    states, last = right(xs, h, *weights)
     return torch.cat([h[None], states[:-1]]), last
 
 
-def _without_tanh(xs: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    states = []
-    for x in xs:
-        h = x @ W + h @ U + b
-        states.append(h)
-    return _from_states(torch.stack(states))
+def _with(wrong_step: Function) -> Function:
+    """Every step wrong in the same way."""
+
+    def forward(xs: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+        states = []
+        for x in xs:
+            h = wrong_step(x, h, *weights)
+            states.append(h)
+        return torch.stack(states), h
+
+    return forward
 
 
 right = answers.rnn_forward
 rnn_forward = Exercise(
     name="rnn_forward",
     statement=(
-        "function(xs (T, B, V), h (B, H), W_xh, W_hh, b_h) -> the states h_1 to h_T in one tensor (T, B, H), and the "
-        "last of them (B, H).  h is the state before the first step."
+        "function(xs (T, B, V), h (B, H), W_xh (V, H), W_hh (H, H), b_h (H,)) -> the states h_1 to h_T in one tensor "
+        "(T, B, H), and the last of them (B, H).  h is the state before the first step."
     ),
     cases=lambda: _drawn(4, 1, 3),
     results=["the states (T, B, H)", "the last state (B, H)"],
@@ -107,7 +117,16 @@ rnn_forward = Exercise(
         "the state given was not used: the first step began with zeros, so nothing is carried from batch to batch.": (
             lambda xs, h, *w: right(xs, 0 * h, *w)
         ),
-        "every step began with the state given; it must begin with the one that the step before left.": _never_carried,
+        "every step began with the state given; it must begin with the one that the step before left.": (
+            lambda *a: (_never_carried(*a), _never_carried(*a)[-1])
+        ),
+        "h never changes: every step began with the state given. Keep each new state in h: `h = torch.tanh(...)`.": (
+            lambda xs, h, *w: (_never_carried(xs, h, *w), h)
+        ),
+        "it ends after the first step: does `return` stand inside the loop?": lambda xs, *a: right(xs[:1], *a),
+        "the last step is missing: T inputs, T steps.": lambda xs, *a: right(xs[:-1], *a),
+        "the first input was not read: T inputs, T steps.": lambda xs, *a: right(xs[1:], *a),
+        "every step read the first input; step t reads xs[t].": lambda xs, *a: right(xs[:1].expand_as(xs), *a),
         "the states are h_0 to h_{T-1}: keep each state after its step, not before.": _one_early,
         "the states are h_0 to h_T; the one that came in is none of them.": lambda xs, h, *w: (
             torch.cat([h[None], right(xs, h, *w)[0]]),
@@ -122,7 +141,7 @@ rnn_forward = Exercise(
             right(xs, h, *w)[0][0],
         ),
         "all states are the last one: one tensor was kept T times and changed in place. Make a new one each step.": (
-            lambda xs, h, *w: _from_states(right(xs, h, *w)[1].repeat(len(xs), 1, 1))
+            lambda *a: (right(*a)[1].expand_as(right(*a)[0]), right(*a)[1])
         ),
         "only the last state was kept; all T are needed, stacked.": lambda *a: (right(*a)[1],) * 2,
         "the batch comes first: (B, T, H); here time does: (T, B, H).": lambda *a: (
@@ -136,11 +155,7 @@ rnn_forward = Exercise(
         "only one thing was returned; expected the states and the last one.": lambda *a: right(*a)[0],
         "the two are returned in the wrong order: first all states, then the last one.": lambda *a: right(*a)[::-1],
         "the sequence was read from its end.": lambda xs, h, *w: right(xs.flip(0), h, *w),
-        "the tanh is missing.": _without_tanh,
-        "the bias b_h is missing.": lambda xs, h, W, U, b: right(xs, h, W, U, 0 * b),
-        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda xs, h, W, U, b: right(
-            xs, h, W, U.T, b
-        ),
+        **{said: _with(wrong) for said, wrong in OF_A_STEP.items()},
     },
     praise="T steps from the state given, and the state to go on with.",
     hint=(
@@ -151,11 +166,18 @@ rnn_forward = Exercise(
 
 # -------------------------------------------------------------------------------- unrolled twice
 
+
+def _twice(wrong_step: Function) -> Function:
+    """Both steps wrong in the same way."""
+    return lambda x_1, x_2, h, *w: wrong_step(x_2, wrong_step(x_1, h, *w), *w)
+
+
 twice = answers.unrolled_twice
 unrolled_twice = Exercise(
     name="unrolled_twice",
     statement=(
-        "function(x_1 (B, V), x_2 (B, V), h_0 (B, H), W_xh, W_hh, b_h) -> h_2 (B, H), the state after two steps."
+        "function(x_1 (B, V), x_2 (B, V), h_0 (B, H), W_xh (V, H), W_hh (H, H), b_h (H,)) -> h_2 (B, H), the state "
+        "after two steps."
     ),
     cases=lambda: _drawn(number=2),
     results=["h_2 (B, H)"],
@@ -170,7 +192,18 @@ unrolled_twice = Exercise(
         "the outer step has no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: step(
             x_2, step(x_1, h, W, U, b), W, U, 0 * b
         ),
-        "there is no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: twice(x_1, x_2, h, W, U, 0 * b),
+        "a bracket: the inner tanh must end before `@ W_hh`, which multiplies all of it.": (
+            lambda x_1, x_2, h, W, U, b: torch.tanh(x_2 @ W + torch.tanh((x_1 @ W + h @ U + b) @ U) + b)
+        ),
+        "a bracket: `@ W_hh` multiplies b_h alone, inside the inner tanh; it multiplies all of that tanh.": (
+            lambda x_1, x_2, h, W, U, b: torch.tanh(x_2 @ W + torch.tanh(x_1 @ W + h @ U + b @ U) + b)
+        ),
+        "a bracket: the inner tanh ends before its b_h, so that W_hh multiplies b_h alone.": (
+            lambda x_1, x_2, h, W, U, b: torch.tanh(x_2 @ W + torch.tanh(x_1 @ W + h @ U) + b @ U + b)
+        ),
+        "a bracket: the outer tanh ends before its b_h.": lambda x_1, x_2, h, W, U, b: (
+            torch.tanh(x_2 @ W + step(x_1, h, W, U, b) @ U) + b
+        ),
         "this is h_1; go one step further.": lambda x_1, x_2, h, *w: step(x_1, h, *w),
         "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h, *w: step(x_2, h, *w),
         "both steps read x_2; the inner one reads x_1.": lambda x_1, x_2, h, *w: twice(x_2, x_2, h, *w),
@@ -179,9 +212,11 @@ unrolled_twice = Exercise(
         "h_1 was not multiplied by W_hh on its way into the second step.": lambda x_1, x_2, h, W, U, b: torch.tanh(
             x_2 @ W + step(x_1, h, W, U, b) + b
         ),
-        "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x_1, x_2, h, W, U, b: twice(
-            x_1, x_2, h, W, U.T, b
+        "h_1 was returned, too; h_2 alone is asked for.": lambda x_1, x_2, h, *w: (
+            step(x_1, h, *w),
+            twice(x_1, x_2, h, *w),
         ),
+        **{said: _twice(wrong) for said, wrong in OF_A_STEP.items()},
     },
     praise="the same three weights, twice.",
     hint=(

@@ -82,7 +82,10 @@ BIGRAM: list[Case] = [
     (lambda x, V: F.normalize(pair_counts(x, V, 3.0), p=1, dim=1), "wrong values: entry [0, 0] of the table"),
     (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).T, "the finished table is transposed"),
     (lambda x, V: F.normalize(pair_counts(x, V).clamp(min=1), p=1, dim=1), "only the counts of 0 were raised"),
-    (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).numpy(), "expected a tensor: `torch.from_numpy`"),
+    (
+        lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).numpy(),
+        "a tensor, as its inputs are: `torch.from_numpy`",
+    ),
     (lambda x, V: torch.ones(V) / V, "the table has the shape (5,); expected (V, V) = (5, 5)"),
 ]
 
@@ -163,7 +166,16 @@ STEP: list[Case] = [
     (lambda x, h, W_xh, W_hh, b_h: step(x, 0 * h, W_xh, W_hh, b_h), "the state h is not used"),
     (lambda x, h, W_xh, W_hh, b_h: (x @ W_xh).tanh() + (h @ W_hh + b_h).tanh(), "the tanh was taken of each part"),
     (lambda x, h, W_xh, W_hh, b_h: (1 + (-(x @ W_xh + h @ W_hh + b_h)).exp()) ** -1, "this is a sigmoid"),
-    (lambda x, h, W_xh, W_hh, b_h: 2 * step(x, h, W_xh, W_hh, b_h), "wrong values: entry [0, 0] of the state"),
+    (lambda x, h, W_xh, W_hh, b_h: torch.tanh(x @ W_xh + h + b_h), "it is multiplied by W_hh first"),
+    (lambda x, h, W_xh, W_hh, b_h: x @ W_xh + torch.tanh(h @ W_hh + b_h), "only the part of the state went"),
+    (lambda *a: step(*a).tolist(), "without `.tolist()`"),
+    (lambda *a: step(*a).numpy(), "expected a tensor, as its inputs are: `torch.from_numpy`"),
+    (lambda *a: list(step(*a)), "it returned 3 things; expected one tensor, the state (B, H): `torch.stack`"),
+    (lambda *a: (a[1], step(*a)), "it returned 2 things; expected one: the state (B, H)."),
+    (
+        lambda x, h, W_xh, W_hh, b_h: 2 * step(x, h, W_xh, W_hh, b_h),
+        "wrong values: entry [0, 0] of the state (sequence 0, unit 0; counted from 0)",
+    ),
     (
         lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh, b_h).sum(0),
         "the state has the shape (4,); expected (B, H) = (3, 4)",
@@ -204,6 +216,40 @@ def forward_one_early(xs, h, *weights):
     return torch.stack(states), h
 
 
+def forward_without_assigning(xs, h, W_xh, W_hh, b_h):
+    states = []
+    for x in xs:
+        states.append(torch.tanh(x @ W_xh + h @ W_hh + b_h))
+    return torch.stack(states), h
+
+
+def forward_with_return_in_the_loop(xs, h, *weights):
+    states = []
+    for x in xs:
+        h = step(x, h, *weights)
+        states.append(h)
+        return torch.stack(states), h
+
+
+def forward_of_steps(xs, h, weights, steps):
+    states = []
+    for t in steps:
+        h = step(xs[t], h, *weights)
+        states.append(h)
+    return torch.stack(states), h
+
+
+def forward_with(wrong_step):
+    def wrong(xs, h, *weights):
+        states = []
+        for x in xs:
+            h = wrong_step(x, h, *weights)
+            states.append(h)
+        return torch.stack(states), h
+
+    return wrong
+
+
 def forward_last_only(xs, h, *weights):
     for x in xs:
         h = step(x, h, *weights)
@@ -214,6 +260,18 @@ FORWARD: list[Case] = [
     (lambda xs, h, *w: forward(xs, torch.zeros_like(h), *w), "the first step began with zeros"),
     (forward_never_carried, "every step began with the state given"),
     (forward_one_early, "the states are h_0 to h_{T-1}"),
+    (forward_without_assigning, "h never changes"),
+    (forward_with_return_in_the_loop, "does `return` stand inside the loop?"),
+    (lambda xs, h, *w: forward_of_steps(xs, h, w, range(len(xs) - 1)), "the last step is missing"),
+    (lambda xs, h, *w: forward_of_steps(xs, h, w, range(1, len(xs))), "the first input was not read"),
+    (lambda xs, h, *w: forward_of_steps(xs, h, w, [0] * len(xs)), "every step read the first input"),
+    (forward_with(lambda x, h, W, U, b: torch.tanh(x @ W + h @ U) + b), "the bias was added after the tanh"),
+    (forward_with(lambda x, h, W, U, b: torch.relu(x @ W + h @ U + b)), "this is a ReLU"),
+    (lambda xs, h, *w: (list(forward(xs, h, *w)[0]), forward(xs, h, *w)[1]), "`torch.stack` makes one tensor"),
+    (
+        lambda xs, h, *w: forward(torch.cat([xs[:2], 2 * xs[2:]]), h, *w),
+        "of 4 steps 0 and 1 are right; entry [2, 0, 0]",
+    ),
     (lambda xs, h, *w: (forward(xs, h, *w)[0], h), "the state returned is the one that came in"),
     (forward_last_only, "only the last state was kept"),
     (lambda xs, h, *w: (forward(xs, h, *w)[0].permute(1, 0, 2), forward(xs, h, *w)[1]), "the batch comes first"),
@@ -221,7 +279,7 @@ FORWARD: list[Case] = [
     (lambda xs, h, *w: forward(xs.flip(0), h, *w), "read from its end"),
     (
         lambda xs, h, *w: forward(2 * xs, h, *w),
-        "wrong values: entry [0, 0, 0] of the states (step 0, sequence 0, unit 0) is",
+        "wrong values: entry [0, 0, 0] of the states (step 0, sequence 0, unit 0; counted from 0) is",
     ),
 ]
 
@@ -242,6 +300,18 @@ TWICE: list[Case] = [
     (lambda x1, x2, h, *w: step(x1, step(x2, h, *w), *w), "x_1 and x_2 are swapped"),
     (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + (x1 @ W + h @ U + b) @ U + b), "the inner tanh is missing"),
     (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) @ U + b), "the inner step has no b_h"),
+    (lambda x1, x2, h, W, U, b: x2 @ W + (x1 @ W + h @ U + b) @ U + b, "the tanh is missing: this is the sum"),
+    (
+        lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh((x1 @ W + h @ U + b) @ U) + b),
+        "must end before `@ W_h",
+    ),
+    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U + b @ U) + b), "multiplies b_h alone, i"),
+    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) + b @ U + b), "ends before its b_h, so"),
+    (
+        lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + step(x1, h, W, U, b) @ U) + b,
+        "the outer tanh ends before its b_h",
+    ),
+    (lambda x1, x2, h, *w: (step(x1, h, *w), step(x2, step(x1, h, *w), *w)), "h_1 was returned, too"),
     (lambda x1, x2, h, *w: step(x1, h, *w), "this is h_1"),
     (lambda x1, x2, h, *w: step(x2, h, *w), "the outer step begins with h_0"),
     (lambda x1, x2, h, *w: step(x2, step(x2, h, *w), *w), "both steps read x_2"),
@@ -254,12 +324,29 @@ def test_two_steps_unrolled_pass() -> None:
     assert checks.unrolled_twice(lambda *a: ...).result == "open"
 
 
+@pytest.mark.parametrize("exercise", [checks.rnn_step, checks.rnn_forward, checks.unrolled_twice])
+def test_in_the_cases_of_notebook_02_no_tanh_is_near_its_bounds(exercise: checks.Exercise) -> None:
+    states = exercise.answer(*exercise.cases()[0][1])
+    assert (states[0] if isinstance(states, tuple) else states).abs().max() < 0.97
+
+
 @pytest.mark.parametrize(("wrong", "named"), TWICE)
 def test_mistakes_in_unrolling_are_named(wrong: Callable, named: str) -> None:
     expect(checks.unrolled_twice(wrong), named)
 
 
 # ------------------------------------------------------------------------------------------ bptt
+
+
+def by_library_s_loop(h, direct, W_hh, *, later=0.0, piles_up=0.0, rows=slice(None), scale=1.0):
+    """The loop as notebook 03 writes it, with more ways in which it goes wrong."""
+    dh, dW_hh = torch.empty_like(direct), torch.zeros_like(W_hh)
+    for t in reversed(range(len(direct))):
+        dh[t] = direct[t] + later
+        da = dh[t] * (1 - h[t + 1] ** 2)
+        dW_hh += scale * h[t, rows].T @ da[rows]
+        later = piles_up * later + da @ W_hh.T
+    return dh, dW_hh
 
 
 def by_loop(h, direct, W_hh, *, W_back=None, slope=1, connect=1.0, through_tanh=True, share="all", left=0, of="da"):
@@ -284,6 +371,10 @@ BPTT: list[Case] = [
     (lambda h, d, W: by_loop(h, d, W, share="last"), "dW_hh has only the first step's share"),
     (lambda h, d, W: by_loop(h, d, W, of="dh"), "dW_hh is made of dh"),
     (lambda h, d, W: (by_loop(h, d, W)[0], by_loop(h, d, W)[1].T), "dW_hh is transposed"),
+    (lambda h, d, W: by_library_s_loop(h, d, W, later=d[-1]), "begins with the last direct term"),
+    (lambda h, d, W: by_library_s_loop(h, d, W, piles_up=1.0), "adds up from step to step"),
+    (lambda h, d, W: by_library_s_loop(h, d, W, scale=1 / d.shape[1]), "the mean over the rows"),
+    (lambda h, d, W: by_library_s_loop(h, d, W, rows=slice(1)), "the share of the first row alone"),
     (lambda h, d, W: (d + 1, W), "wrong values: dh[0, 0, 0]"),
     (lambda h, d, W: by_loop(h, d, W)[0], "it returned 1 thing; expected 2: dh (T, B, H), dW_hh (H, H)"),
 ]
@@ -291,6 +382,7 @@ BPTT: list[Case] = [
 
 def test_the_right_bptt_passes() -> None:
     assert checks.bptt(by_loop).result == "passed"
+    assert checks.bptt(by_library_s_loop).result == "passed"
     assert checks.bptt(lambda h, d, W: (..., ...)).result == "open"
 
 
@@ -346,9 +438,20 @@ def test_mistakes_in_carrying_the_state_are_named(switches: dict, named: str) ->
 
 def test_other_wrong_loops_are_told_what_is_expected() -> None:
     expect(checks.missing_detach(lambda model, batches, state: 3), "return two things")
-    expect(checks.missing_detach(lambda model, batches, state: ([], state)), "was run 0 times")
+    expect(checks.missing_detach(lambda model, batches, state: ([], state)), "was run 0 times, and 0 losses were ret")
     expect(checks.missing_detach(lambda model, batches, state: (0.5, state)), "the list of losses, one for each batch")
     expect(checks.missing_detach(lambda *a: (training_loop(*a)[0], None)), "return two things")
+
+
+def test_a_loop_that_ends_after_its_first_batch_is_told_so() -> None:
+    expect(checks.missing_detach(lambda m, batches, s: training_loop(m, batches[:1], s)), "`return` stand inside the l")
+    one_loss = checks.missing_detach(lambda *a: (training_loop(*a)[0][:1], training_loop(*a)[1]))
+    assert "for 4 batches the model was run 8 times, and 1 loss was returned." in one_loss.message
+
+
+def test_what_is_not_repaired_yet_is_told_what_to_do() -> None:
+    verdict = checks.missing_detach(lambda *a: ...)
+    assert repr(verdict).startswith("Not yet: repair `train`, then set `repaired = True`")
 
 
 def test_an_lstms_state_in_a_list_passes() -> None:
@@ -382,7 +485,57 @@ def truncated(xs, h, W_hh, loss_of, k, *, cuts=None, by=torch.detach, losses=sli
     return W.grad
 
 
+def truncated_after_the_tanh(xs, h, W_hh, loss_of, k, *, first=1):
+    """The detach where it loses a loss: between the step and its own loss."""
+    W, total = W_hh.clone().requires_grad_(True), torch.zeros(())
+    for t in range(len(xs)):
+        h = torch.tanh(xs[t] + h @ W)
+        if t >= first and t % k == 0:
+            h = h.detach()
+        total = total + loss_of(t, h)
+    return torch.autograd.grad(total, W)[0]
+
+
+def truncated_after_the_loss(xs, h, W_hh, loss_of, k):
+    W, total = W_hh.clone().requires_grad_(True), torch.zeros(())
+    for t in range(len(xs)):
+        h = torch.tanh(xs[t] + h @ W)
+        total = total + loss_of(t, h)
+        if t % k == 0:
+            h = h.detach()
+    return torch.autograd.grad(total, W)[0]
+
+
+def truncated_by_a_window(xs, h, W_hh, loss_of, k):
+    W, total, states = W_hh.clone().requires_grad_(True), torch.zeros(()), [h]
+    for t in range(len(xs)):
+        first = max(0, t + 1 - k)
+        h = states[first].detach()
+        for x in xs[first : t + 1]:
+            h = torch.tanh(x + h @ W)
+        states.append(h)
+        total = total + loss_of(t, h)
+    return torch.autograd.grad(total, W)[0]
+
+
+def truncated_in_whole_pieces(xs, h, W_hh, loss_of, k):
+    W = W_hh.clone().requires_grad_(True)
+    for piece in range(len(xs) // k):
+        h, total = h.detach(), 0.0
+        for t in range(piece * k, piece * k + k):
+            h = torch.tanh(xs[t] + h @ W)
+            total = total + loss_of(t, h)
+        total.backward()
+    return W.grad
+
+
 TRUNCATED: list[Case] = [
+    (lambda *a: truncated_after_the_tanh(*a), "detached after its tanh, and its own loss lost"),
+    (lambda *a: truncated_after_the_tanh(*a, first=0), "detached after its tanh, at step 0, too"),
+    (truncated_after_the_loss, "the cuts come before steps 1, k + 1"),
+    (lambda *a: truncated(*a, cuts=[t for t in range(len(a[0])) if t % a[4] == 1]), "the cuts come before steps 1, k"),
+    (truncated_by_a_window, "each loss reaches back over its own last k steps"),
+    (truncated_in_whole_pieces, "the last steps are missing"),
     (lambda *a: truncated(*a, cuts=()), "nothing is cut"),
     (lambda *a: truncated(*a, by=torch.zeros_like), "the state is set to zero at a cut"),
     (lambda *a: truncated(*a, cuts=range(len(a[0]))), "the state is detached at every step"),

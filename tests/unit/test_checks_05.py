@@ -109,7 +109,10 @@ def test_the_right_model_passes() -> None:
         (StateNotPassedOn, "the state returned is the one that came in"),
         (OnlyLogits, "must return two things"),
         (BatchFirst, "batch_first=True"),
-        (Unrelated, "right shape, wrong values: entry [0, 0, 0] of the logits (step 0, sequence 0, token 0) is"),
+        (
+            Unrelated,
+            "right shape, wrong values: entry [0, 0, 0] of the logits (step 0, sequence 0, token 0; counted from 0) is",
+        ),
         (lambda vocab_size: None, "it raised TypeError"),
     ],
 )

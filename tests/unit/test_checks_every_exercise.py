@@ -178,7 +178,8 @@ def test_it_is_ended_in_another_thread_as_well(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_told_of_the_usual_ones() -> None:
     told = {what: checks.rnn_step(HOSTILE[what]).message for what in HOSTILE}
     assert told["None"] == "it returned None; is `return` missing?"
-    assert "NumPy array" in told["NumPy"] and "`torch.stack` makes one of a list" in told["list of tensors"]
+    assert "NumPy array" in told["NumPy"] and "it returned 2 things; expected one: " in told["list of tensors"]
+    assert "numbers in lists" in told["list of numbers"]
     assert told["exception"].startswith("it raised ValueError: this is wrong (line ")
     assert "`raise error`" in told["exception"] and "is nan; expected" in told["not a number"]
     assert "called as rnn_step(x, h, W_xh, W_hh, b_h)" in told["wrong number of arguments"]
