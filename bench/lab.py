@@ -32,7 +32,7 @@ def crosses() -> None:
     for settings in ({"cell": "rnn"}, {"cell": "gru"}, {"cell": "lstm"}, {"optimizer": "adam"}):
         rates = RATES_FOR_ADAM if "optimizer" in settings else LEARNING_RATES
         runs: list[Run] = whole_map(learning_rates=rates, **settings)
-        ends = np.array([perplexity(run.held_out_loss) for run in runs]).reshape(len(CLIP_THRESHOLDS), -1)
+        ends = np.array([perplexity(run.validation_loss) for run in runs]).reshape(len(CLIP_THRESHOLDS), -1)
         ratio = (ends.max(0) / ends.min(0)).max()
         diverged = f"{sum(run.diverged for run in runs)} of {len(runs)} diverged"
         print(f"{settings}: {diverged}; best {ends.min():.1f}; a column spans a factor {ratio:.2g}")
@@ -92,8 +92,8 @@ def three_hundred_steps() -> None:
     for steps, learning_rate in ((150, 0.01), (80, 0.005), (40, 0.002), (30, 0.0005)):
         trainer.set(learning_rate=learning_rate)
         trainer.run(steps)
-        reached = perplexity(evaluate(model, corpus.held_out))
-        print(f"GRU 256: held-out perplexity {reached:.2f} after {trainer.steps_made}")
+        reached = perplexity(evaluate(model, corpus.validation))
+        print(f"GRU 256: validation perplexity {reached:.2f} after {trainer.steps_made}")
 
 
 def seconds_of_a_map(rounds: int = 5) -> None:

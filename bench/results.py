@@ -59,12 +59,12 @@ def train(model: Model, kind: type[Batches], corpus: Corpus) -> dict[str, float]
     started, best = time.perf_counter(), np.inf
     for _ in range(EPOCHS // 10):
         trainer.run(10 * batches.num_batches)
-        best = min(best, perplexity(evaluate(model, corpus.held_out.to(model.device))))
+        best = min(best, perplexity(evaluate(model, corpus.validation.to(model.device))))
     losses = trainer.history.columns()["loss"]
     return {
         "training_perplexity": perplexity(losses[-batches.num_batches :].mean()),
-        "held_out_perplexity": perplexity(evaluate(model, corpus.held_out.to(model.device))),
-        "best_held_out_perplexity": float(best),
+        "validation_perplexity": perplexity(evaluate(model, corpus.validation.to(model.device))),
+        "best_validation_perplexity": float(best),
         "tokens_per_second": BATCH_SIZE * NUM_STEPS * len(losses) / trainer.history.columns()["seconds"][-1],
         "seconds": time.perf_counter() - started,
         "clipped_fraction": trainer.history.clipped_fraction(),
@@ -88,20 +88,20 @@ PRINTED = {
 def table(results: dict) -> str:
     """results.json as the Markdown table of notebook 05."""
     lines = [
-        "| model | printed: training, tokens/s | ours: training, tokens/s | held out: best | held out: at the end |",
+        "| model | printed: training, tokens/s | ours: training, tokens/s | validation: best | at the end |",
         "| --- | --- | --- | --- | --- |",
     ]
     for name, row in results["rows"].items():
         ours = f"{row['training_perplexity']:.2f} at {row['tokens_per_second']:,.0f}"
-        held_out = f"{row['best_held_out_perplexity']:.1f} | {row['held_out_perplexity']:.1f}"
-        lines.append(f"| {name} | {PRINTED[name]} | {ours} | {held_out} |")
+        validation = f"{row['best_validation_perplexity']:.1f} | {row['validation_perplexity']:.1f}"
+        lines.append(f"| {name} | {PRINTED[name]} | {ours} | {validation} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     """Train every model, print each row as it comes, and write bench/results.json."""
     corpus, device = load_corpus("time machine", max_train_tokens=10_000), choose_device()
-    counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.held_out)
+    counted = NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(corpus.validation)
     machine = (
         f"{platform.machine()}, {torch.get_num_threads()} threads, {device.type}, torch {torch.__version__}, float32"
     )

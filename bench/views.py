@@ -39,7 +39,7 @@ TIMES = 15
 def views() -> Iterator[tuple[str, Any, list[Any]]]:
     """Name, knob and the values it goes through, at the sizes of the notebooks."""
     corpus = load_corpus("story")
-    V, text = len(corpus.vocab), corpus.vocab.decode(corpus.held_out[:300])
+    V, text = len(corpus.vocab), corpus.vocab.decode(corpus.validation[:300])
     models = {
         cell: LanguageModel(cell, vocab_size=V, hidden_size=64, generator=torch.Generator().manual_seed(0))
         for cell in ("rnn", "gru", "lstm")

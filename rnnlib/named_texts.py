@@ -1,5 +1,6 @@
-"""The texts that have a name: the story comes with the library, The Time Machine is downloaded once."""
+"""Texts by name or path: the story comes with the library, The Time Machine is downloaded once."""
 
+import difflib
 import hashlib
 import http.client
 import os
@@ -15,6 +16,30 @@ NAMES = ("story", "time machine")
 TIME_MACHINE_FILE = "timemachine.txt"
 TIME_MACHINE_URL = "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
 TIME_MACHINE_SHA256 = "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"
+
+
+def read_text(name: str | Path = "story") -> str:
+    """The text called `name` ("story", "time machine"), or the text file at the path `name`.
+
+    `find` says where named texts are.
+    Raises FileNotFoundError for an unknown name or path and for a download that is not possible, OSError for one that
+    cannot be kept, ValueError for a file that is empty or not text.
+    """
+    path = find(str(name)) if str(name) in NAMES else Path(name)
+    if not path.is_file():
+        nearest = difflib.get_close_matches(str(name), NAMES, n=1, cutoff=0.0)[0]
+        raise FileNotFoundError(
+            f"there is no text named {str(name)!r} and no file at that path; the nearest known name is {nearest!r}."
+        )
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a UTF-8 text file (byte {error.start} cannot be read).") from None
+    if "\0" in text:
+        raise ValueError(f"{path} is a binary file, not a text.")
+    if not text.strip():
+        raise ValueError(f"{path} is empty; a text with some thousand characters is needed.")
+    return text
 
 
 def find(name: str) -> Path | Traversable:

@@ -3,49 +3,22 @@
 Comes before everything else.  Next: baselines.py, what counting alone can predict.
 """
 
-import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from rnnlib import named_texts
+from rnnlib.named_texts import read_text
 
-# ---------------------------------------------------------------------------------------- reading
-
-
-def read_text(name: str | Path = "story") -> str:
-    """The text called `name` ("story", "time machine"), or the text file at the path `name`.
-
-    rnnlib/named_texts.py says where named texts are.
-    Raises FileNotFoundError for an unknown name or path and for a download that is not possible, OSError for one that
-    cannot be kept, ValueError for a file that is empty or not text.
-    """
-    path = named_texts.find(str(name)) if str(name) in named_texts.NAMES else Path(name)
-    if not path.is_file():
-        nearest = difflib.get_close_matches(str(name), named_texts.NAMES, n=1, cutoff=0.0)[0]
-        raise FileNotFoundError(
-            f"there is no text named {str(name)!r} and no file at that path; the nearest known name is {nearest!r}."
-        )
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a UTF-8 text file (byte {error.start} cannot be read).") from None
-    if "\0" in text:
-        raise ValueError(f"{path} is a binary file, not a text.")
-    if not text.strip():
-        raise ValueError(f"{path} is empty; a text with some thousand characters is needed.")
-    return text
+# -------------------------------------------------------------------- reading, vocabulary, corpus
 
 
 def letters_only(text: str) -> str:
     """Lower-case; every run of anything but the letters a-z becomes one space (D2L, section 9.2)."""
     return re.sub("[^a-z]+", " ", text.lower()).strip()
-
-
-# ----------------------------------------------------------------------------- vocabulary, corpus
 
 
 class Vocab:
@@ -71,21 +44,22 @@ class Vocab:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as tokens, its first part for training and its last part held out.
+    """A text as tokens in three parts: one to train on, one to choose by, and one to report on, once, at the end.
 
-    train (n,) and held_out (m,) are int64 tokens; `name` is what the text was loaded by.
+    train (n,), validation (m,) and test (m,) are int64 tokens; `name` is what the text was loaded by.
     """
 
     name: str
     vocab: Vocab
     train: Tensor
-    held_out: Tensor
+    validation: Tensor
+    test: Tensor
 
 
 def load_corpus(name: str | Path = "story", *, max_train_tokens: int | None = None) -> Corpus:
-    """Read a text by name or path and split it: the last tenth is held out, the rest trains.
+    """Read a text by name or path and split it: the last tenth is for the test, the tenth before for validation.
 
-    max_train_tokens: train on the first so many characters only (D2L uses 10,000); held_out is the same.
+    max_train_tokens: train on the first so many characters only (D2L uses 10,000); the other parts are the same.
     Raises what read_text raises, and ValueError if there are fewer than 100 letters or max_train_tokens is below 1.
     """
     if max_train_tokens is not None and max_train_tokens < 1:
@@ -95,8 +69,9 @@ def load_corpus(name: str | Path = "story", *, max_train_tokens: int | None = No
         raise ValueError(f"the text {str(name)!r} has {len(text)} letters and spaces; at least 100 are needed.")
     vocab = Vocab(text)
     tokens = vocab.encode(text)
-    first_held_out = len(tokens) - len(tokens) // 10
-    return Corpus(str(name), vocab, tokens[:first_held_out][:max_train_tokens], tokens[first_held_out:])
+    tenth = len(tokens) // 10
+    train, validation, test = tokens.split([len(tokens) - 2 * tenth, tenth, tenth])
+    return Corpus(str(name), vocab, train[:max_train_tokens], validation, test)
 
 
 # ---------------------------------------------------------------------------------------- batches
@@ -117,8 +92,10 @@ class Batch:
 class Batches:
     """Minibatches of a text by number: batches[k] is always the same one, so a run can be repeated.
 
-    Every epoch begins at a random offset of less than T tokens, drawn from `seed` and the epoch's number,
-    so that the same characters do not always stand at the same place in a sequence.
+    An epoch of whole batches leaves some tokens out.  So even epochs are counted from the front of the text and odd
+    ones from its end: within two epochs every token is trained on (if an epoch has more than one batch; if not, within
+    a few).  From the third epoch on there is a random offset of less than T tokens, drawn from `seed` and the epoch's
+    number, so that the same characters do not always stand at the same place in a sequence (D2L draws one, too).
     """
 
     def __init__(self, tokens: Tensor, *, batch_size: int = 32, num_steps: int = 35, seed: int = 0):
@@ -131,7 +108,7 @@ class Batches:
                 f"least {needed:,}. Use a longer text or smaller batches."
             )
         self.tokens, self.batch_size, self.num_steps, self.seed = tokens, batch_size, num_steps, seed
-        # An offset takes up to T - 1 tokens from the front, and the last token is only ever a target.
+        # An offset takes up to T - 1 tokens, and the last token is only ever a target.
         self.num_batches = (len(tokens) - num_steps) // (batch_size * num_steps)
         self._steps = torch.arange(num_steps + 1, device=tokens.device)[:, None]
         self._epoch = -1
@@ -140,11 +117,14 @@ class Batches:
         """Where in the text each row of each minibatch of an epoch begins, (num_batches, B)."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         with torch.device("cpu"):
-            offset = torch.randint(self.num_steps, (), generator=generator)
-            return offset + self.starts(generator)
+            offset = int(torch.randint(self.num_steps, (), generator=generator)) if epoch > 1 else 0
+            left_out = len(self.tokens) - 1 - self.num_batches * self.batch_size * self.num_steps
+            return self.starts(generator) + (left_out - offset if epoch % 2 else offset)
 
     def __getitem__(self, number: int) -> Batch:
-        """Minibatch `number`, counted through all epochs: 0, 1, 2, ..."""
+        """Minibatch `number`, counted through all epochs: 0, 1, 2, ...  Raises IndexError for a number below 0."""
+        if number < 0:
+            raise IndexError(f"minibatches are counted from 0 on, through all epochs; {number} is below.")
         epoch, place = divmod(number, self.num_batches)
         if epoch != self._epoch:
             begin = self.rows_begin(epoch).to(self.tokens.device)
@@ -153,11 +133,18 @@ class Batches:
         sequences = self._sequences[place]
         return Batch(sequences[:-1], sequences[1:], self.rows_continue and place > 0)
 
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The minibatches of the first epoch.  Those of epoch e begin at batches[e * len(batches)]."""
+        return map(self.__getitem__, range(self.num_batches))
+
     rows_continue: bool
     """Whether each row goes on where the same row of the batch before ended."""
 
     def starts(self, generator: torch.Generator) -> Tensor:
-        """Where each row of each batch of an epoch begins, counted from the offset: (num_batches, B)."""
+        """Where each row of each batch of an epoch begins, counted from where the epoch begins: (num_batches, B)."""
         raise NotImplementedError
 
 

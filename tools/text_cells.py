@@ -1,6 +1,6 @@
 """Text cells as they are written in notebooks/src, with what the build puts in and takes out.
 
-    {{ held_out:.2f }}                  a number of the run, evaluated after the last code cell before it
+    {{ reached:.2f }}                   a number of the run, evaluated after the last code cell before it
     <!-- claim: counting_is_quick -->   what this cell says of runs is tested by test_counting_is_quick in tests/claims
     <!-- given: 0.2, 628 -->            numbers of this cell that are set or calculated, not measured
     <!-- measured: bench/memory.py -->  the numbers of this cell were measured by another program, and are dated there

@@ -191,10 +191,12 @@ print(tokens.tolist(), "->", vocab.decode(tokens))
 # %% [markdown]
 # Token 0, `<unk>`, stands for everything that is not in the text. $V = 28$ is the size of the vocabulary.
 #
-# The last tenth of the text is **held out**: nothing is ever trained on it. It judges.
+# Nothing is ever trained on the last fifth of the text. Its first half is for **validation**: choices are made by it. The other half is for the **test**, once, at the end.
 
 # %% tags=["nbval-check-output"]
-print(f"{len(corpus.train):,} tokens to train on, {len(corpus.held_out):,} held out, V = {len(vocab)}")
+print(
+    f"{len(corpus.train):,} tokens to train on, {len(corpus.validation):,} for validation, {len(corpus.test):,} for the test, V = {len(vocab)}"
+)
 words = text.letters_only(text.read_text("story")).split()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -381,10 +383,10 @@ checks.perplexity(my_perplexity)
 
 # %% tags=["nbval-check-output"]
 counted = {n: baselines.NGram(corpus.train, order=n, vocab_size=len(vocab)) for n in range(1, 6)}
-held_out_of = {n: model.perplexity(corpus.held_out) for n, model in counted.items()}
+validation_of = {n: model.perplexity(corpus.validation) for n, model in counted.items()}
 for n, model in counted.items():
     print(
-        f"{n}-gram: held out {held_out_of[n]:.2f}, on the text it was counted on {model.perplexity(corpus.train):.2f}"
+        f"{n}-gram: validation {validation_of[n]:.2f}, on the text it was counted on {model.perplexity(corpus.train):.2f}"
     )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -398,22 +400,22 @@ counting
 # %% [markdown]
 # <!-- claim: a_5_gram_counted_on_few_characters_is_worse_than_a_bigram_and_copies_what_it_has_seen -->
 # <!-- given: 5 -->
-# *Held-out perplexity against the amount of text counted, one curve for each order. Below, a text drawn from the marked model.*
+# *Validation perplexity against the amount of text counted, one curve for each order. Below, a text drawn from the marked model.*
 #
 # **Try this.** (1) Order 5, {{ len(corpus.train) / 128:.0f }} characters: worse than a bigram, although its text looks better, because it copies: whole
-# phrases stand in what it has counted. (2) All characters: it reaches {{ held_out_of[5]:.2f }} and writes words. (3) Compare that with {{ counted[5].perplexity(corpus.train):.2f }} on the text that it was counted on: the
+# phrases stand in what it has counted. (2) All characters: it reaches {{ validation_of[5]:.2f }} and writes words. (3) Compare that with {{ counted[5].perplexity(corpus.train):.2f }} on the text that it was counted on: the
 # rest is memorisation, not generalisation.
 
 # %% [markdown]
-# Why is it so bad, on few characters? Take the held-out text apart: places whose last four characters had been seen, and the others.
+# Why is it so bad, on few characters? Take the validation text apart: places whose last four characters had been seen, and the others.
 
 # %% tags=["nbval-check-output"]
 few = corpus.train[: round(len(corpus.train) / 128)]
 seen_contexts = {tuple(context) for context in few.unfold(0, 4, 1).tolist()}
-seen = torch.tensor([tuple(context) in seen_contexts for context in corpus.held_out.unfold(0, 4, 1)[:-1].tolist()])
+seen = torch.tensor([tuple(context) in seen_contexts for context in corpus.validation.unfold(0, 4, 1)[:-1].tolist()])
 in_places = {}
 for n in (2, 4, 5):
-    probabilities = baselines.NGram(few, order=n, vocab_size=len(vocab)).probabilities(corpus.held_out)[4:]
+    probabilities = baselines.NGram(few, order=n, vocab_size=len(vocab)).probabilities(corpus.validation)[4:]
     surprise = -torch.from_numpy(probabilities).log()
     in_places[n] = [training.perplexity(surprise[places].mean()) for places in (seen, ~seen)]
     print(f"{n}-gram: context seen {in_places[n][0]:.2f}, context new {in_places[n][1]:.2f}")
@@ -425,8 +427,8 @@ for n in (2, 4, 5):
 # sighting $N = K = 1$, and what came then gets half of the probability, more than it deserves.
 
 # %% [markdown]
-# **The line.** An order is chosen by what it reaches on held-out text: here {{ min(held_out_of, key=held_out_of.get):d}}, with {{ min(held_out_of.values()):.2f }}. That is the line which
-# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ held_out_of[4]:.2f }}: a little easier to cross.
+# **The line.** An order is chosen by what it reaches on validation text: here {{ min(validation_of, key=validation_of.get):d}}, with {{ min(validation_of.values()):.2f }}. That is the line which
+# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ validation_of[4]:.2f }}: a little easier to cross.
 #
 # Whoever trains a network for an hour should know what counting does in a second.
 
@@ -462,7 +464,7 @@ checks.smoothed_bigram(my_bigram)
 # ## A network against the line
 #
 # <!-- given: 1,500 -->
-# Train an RNN with 128 units for 1,500 steps on the very text that was counted, and ask for its perplexity on the same held-out text every 100 steps.
+# Train an RNN with 128 units for 1,500 steps on the very text that was counted, and ask for its perplexity on the same validation text every 100 steps.
 # What is inside it is the subject of notebook 02.
 #
 # **Predict first.** Will it fall below the dashed line?
@@ -471,31 +473,31 @@ checks.smoothed_bigram(my_bigram)
 generator = torch.Generator().manual_seed(0)
 network = models.LanguageModel("rnn", vocab_size=len(vocab), hidden_size=128, generator=generator)
 trainer = training.Trainer(network, batches)
-held_out = {}
+validation = {}
 for _ in range(15):
     trainer.run(100)
-    held_out[trainer.steps_made] = training.perplexity(training.evaluate(network, corpus.held_out))
+    validation[trainer.steps_made] = training.perplexity(training.evaluate(network, corpus.validation))
 on_its_own = training.perplexity(training.evaluate(network, corpus.train))
 
 # %% slideshow={"slide_type": "slide"}
-best = min(held_out_of, key=held_out_of.get)
+best = min(validation_of, key=validation_of.get)
 drawing, (ax,) = figures.panels()
-figures.perplexity_axes(ax, held_out_of[best], f"counted {best}-gram, held out")
+figures.perplexity_axes(ax, validation_of[best], f"counted {best}-gram, validation")
 figures.perplexity_curves(ax, {"training": trainer.history.columns()["loss"]})
-ax.plot(held_out.keys(), held_out.values(), color=figures.ORANGE, marker="o")
+ax.plot(validation.keys(), validation.values(), color=figures.ORANGE, marker="o")
 ax.set_ylim(2.7, 28)
-ax.annotate("held out", (1000, 1.08 * held_out[1000]), color=figures.ORANGE, fontsize=12, fontweight="bold")
+ax.annotate("validation", (1000, 1.08 * validation[1000]), color=figures.ORANGE, fontsize=12, fontweight="bold")
 drawing
 
 # %% [markdown]
 # <!-- given: 1,500 -->
 # <!-- claim: an_rnn_of_128_units_is_well_above_the_counted_line_after_1500_steps -->
-# *Blue, the minibatches it trains on; orange, held-out text; dashed, the counted {{ best:d }}-gram on held-out text.*
+# *Blue, the minibatches it trains on; orange, validation text; dashed, the counted {{ best:d }}-gram on validation text.*
 #
-# | perplexity | on the training text | held out |
+# | perplexity | on the training text | validation |
 # | --- | --- | --- |
-# | RNN, 128 units, 1,500 steps | {{ on_its_own:.2f }} | {{ held_out[1500]:.2f }} |
-# | counted {{ best:d }}-gram | {{ counted[best].perplexity(corpus.train):.2f }} | {{ held_out_of[best]:.2f }} |
+# | RNN, 128 units, 1,500 steps | {{ on_its_own:.2f }} | {{ validation[1500]:.2f }} |
+# | counted {{ best:d }}-gram | {{ counted[best].perplexity(corpus.train):.2f }} | {{ validation_of[best]:.2f }} |
 #
 # It does not. On their training text both look better than they are, the table of counts most of all: the left column says what a model remembers, the right one what
 # it can do. Only the right one is compared. Notebook 05 asks you to cross the line.

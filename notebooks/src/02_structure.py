@@ -313,7 +313,7 @@ figures.inputs_and_outputs()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the state remember?
 #
-# Train an RNN with 64 units on the story, long enough to write words. Then measure its memory in two ways, over all of the held-out text.
+# Train an RNN with 64 units on the story, long enough to write words. Then measure its memory in two ways, over all of the validation text.
 
 # %%
 corpus = text.load_corpus("story")
@@ -321,7 +321,7 @@ generator = torch.Generator().manual_seed(0)
 reader = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64, generator=generator)
 untrained = reader.copy()
 training.Trainer(reader, text.SequentialBatches(corpus.train)).run(1500)
-print(f"held-out perplexity {training.perplexity(training.evaluate(reader, corpus.held_out)):.2f}")
+print(f"validation perplexity {training.perplexity(training.evaluate(reader, corpus.validation)):.2f}")
 
 # %% [markdown]
 # **How far back does it make use of what it read?** Show it only the last 1, 2, 3, ... characters before each place, from an empty state, and ask for the next one.
@@ -333,18 +333,18 @@ print(f"held-out perplexity {training.perplexity(training.evaluate(reader, corpu
 
 # %%
 shown, back = (1, 2, 3, 4, 6, 8, 12, 20), range(13)
-used = [training.perplexity(loss) for loss in memory.loss_with_context(reader, corpus.held_out, shown)]
-fitted, majority = corpus.train[:20_000], corpus.held_out.bincount().max() / len(corpus.held_out)
+used = [training.perplexity(loss) for loss in memory.loss_with_context(reader, corpus.validation, shown)]
+fitted, majority = corpus.train[:20_000], corpus.validation.bincount().max() / len(corpus.validation)
 found = {}
 for name, model in (("trained", reader), ("untrained", untrained)):
-    learnt, asked = memory.states_over(model, fitted), memory.states_over(model, corpus.held_out)
+    learnt, asked = memory.states_over(model, fitted), memory.states_over(model, corpus.validation)
     probes = [memory.Probe(learnt, fitted, k, V) for k in back]
-    found[name] = [probe.accuracy(asked, corpus.held_out) for probe in probes]
+    found[name] = [probe.accuracy(asked, corpus.validation) for probe in probes]
 
 # %% slideshow={"slide_type": "slide"}
 drawing, (uses, holds) = figures.panels(2, width=10)
 uses.plot(shown, used, ".-", color=figures.BLUE)
-uses.set(xlabel="characters shown", ylabel="held-out perplexity", xticks=range(0, 21, 4), ylim=(0, 14))
+uses.set(xlabel="characters shown", ylabel="validation perplexity", xticks=range(0, 21, 4), ylim=(0, 14))
 for shares, color in zip(found.values(), (figures.BLUE, figures.GREY), strict=True):
     holds.plot(back, shares, ".-", color=color)
 holds.axhline(majority, color=figures.BLACK, linestyle="--")
@@ -370,19 +370,19 @@ drawing
 # **Predict first.** Nobody told the network what a word is. And the plane below, in which the whole state moves: will it stand still after a space, or jump?
 
 # %% slideshow={"slide_type": "slide"}
-inside = HiddenStates(reader, corpus.vocab, corpus.vocab.decode(corpus.held_out[:300]))
-states = memory.states_over(reader, corpus.held_out)
-after_space = corpus.held_out == corpus.vocab.encode(" ")
+inside = HiddenStates(reader, corpus.vocab, corpus.vocab.decode(corpus.validation[:300]))
+states = memory.states_over(reader, corpus.validation)
+after_space = corpus.validation == corpus.vocab.encode(" ")
 difference = (states[after_space].mean(0) - states[~after_space].mean(0)) / states.std(0)
 inside.unit.value = int(difference.abs().argmax())
 inside
 
 # %% [markdown]
-# <!-- claim: some_unit_tells_spaces_from_letters_over_all_held_out_text -->
+# <!-- claim: some_unit_tells_spaces_from_letters_over_all_validation_text -->
 # *Above, one unit over the text. Below left, all 64 units along the two directions in which they vary most, with the last ten
 # letters as a path; right, the unit over fifty letters.*
 #
-# Over all held-out text unit {{ inside.unit.value:d }} holds {{ states[after_space, inside.unit.value].mean():.2f }} after a space, on average, and {{ states[~after_space, inside.unit.value].mean():.2f }} after a letter (standard deviations {{ states[after_space, inside.unit.value].std():.2f }} and
+# Over all validation text unit {{ inside.unit.value:d }} holds {{ states[after_space, inside.unit.value].mean():.2f }} after a space, on average, and {{ states[~after_space, inside.unit.value].mean():.2f }} after a letter (standard deviations {{ states[after_space, inside.unit.value].std():.2f }} and
 # {{ states[~after_space, inside.unit.value].std():.2f }}). The plane shows {{ inside.share_of_variance:.0%}} of the states' variance; the rest you do not see.
 
 # %% [markdown]

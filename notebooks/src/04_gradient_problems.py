@@ -280,7 +280,7 @@ print(f"clipped: {(norms > 1).sum()} of 300 steps, {(norms[20:] > 1).sum()} afte
 # whose gradient map will the lower left corner be bright?
 
 # %%
-batch = text.SequentialBatches(corpus.held_out, batch_size=8, num_steps=30)[0]
+batch = text.SequentialBatches(corpus.validation, batch_size=8, num_steps=30)[0]
 fresh = {}
 for name, cell in (("RNN", "rnn"), ("LSTM", "lstm"), ("open LSTM", "lstm")):
     generator = torch.Generator().manual_seed(0)
@@ -315,7 +315,7 @@ for cell in ("lstm", "gru"):
     batches, knobs = text.SequentialBatches(corpus.train), training.Knobs(learning_rate=0.005)
     training.Trainer(reader, batches, optimizer="adam", knobs=knobs).run(600)
     readers[cell] = reader
-unseen = corpus.vocab.decode(corpus.held_out[:180])
+unseen = corpus.vocab.decode(corpus.validation[:180])
 lstm_gates = Gates(readers["lstm"], corpus.vocab, unseen)
 lstm_gates
 

@@ -18,8 +18,7 @@ from rnnlib.models import Model
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer, evaluate, perplexity
 
-SCORED_ON = "held_out"  # the part of a Corpus on which contests are decided
-PART_NAMES = {"held_out": "held-out"}
+SCORED_ON = "test"  # the part of a Corpus on which contests are decided
 TOKENS_COMPARED = 200
 KNOWN_BEFOREHAND, JUMP = 0.1, 0.5  # nats per token
 
@@ -53,7 +52,7 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
     def look() -> str | None:
         nonlocal praise
         reached, line = score(trainer.model, corpus), counted(corpus)
-        said = f"{PART_NAMES[SCORED_ON]} perplexity {reached:.2f}"
+        said = f"{SCORED_ON} perplexity {reached:.2f}"
         praise = f"{said} after {trainer.steps_made} steps; the 4-gram has {line:.2f}."
         mistake = _mistake_in_training(trainer, corpus, step_budget, reached)
         if mistake is None and reached >= line:
@@ -69,7 +68,7 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
             mistake = f"hand in a Trainer of a network for this text; with this one, {outcome.problem}"
     hint = (
         "A state that remembers more (GRU, LSTM) helps more than a larger one. Adam with a learning rate near 0.003 "
-        "gets further in few steps than SGD. Watch the held-out curve: where it turns up, the network memorises."
+        "gets further in few steps than SGD. Watch the validation curve: where it turns up, the network memorises."
     )
     return verdict("beats_the_ngram", mistake, praise=praise, hint=hint, answer=answers.my_training)
 
@@ -84,7 +83,7 @@ def _mistake_in_training(trainer: Trainer, corpus: Corpus, step_budget: int, rea
     if _reads_the_future(trainer.model):
         return "the network is bidirectional: it reads the very characters that it is to predict."
     if _was_read(scored_tokens(corpus), trainer.batches.tokens.cpu()):
-        return f"the {PART_NAMES[SCORED_ON]} text was among the training text, so its perplexity proves nothing."
+        return f"the {SCORED_ON} text was among the training text, so its perplexity proves nothing."
     return "it has not trained yet: trainer.run(steps) does." if trainer.steps_made == 0 else None
 
 

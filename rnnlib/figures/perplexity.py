@@ -93,7 +93,7 @@ def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen
     ax.plot(amounts[place], perplexities[order, place], "o", color=COLORS_OF_ORDERS[order], markersize=11, zorder=4)
     ax.set_xscale("log")
     plain_log_axis(ax)
-    ax.set(xlabel="characters counted", ylabel="held-out perplexity", xlim=(amounts[0] / 1.2, amounts[-1] * 1.8))
+    ax.set(xlabel="characters counted", ylabel="validation perplexity", xlim=(amounts[0] / 1.2, amounts[-1] * 1.8))
     ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
     ax.set_yticks([3, 5, 10, 20])
     ax.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""What is measured between two steps of a training: held-out loss, spectral radius, norms over lags, a text.
+"""What is measured between two steps of a training: validation loss, spectral radius, norms over lags, a text.
 
 Before: pace.py.  Next: sessions.py takes evaluations while somebody watches.
 """
@@ -22,14 +22,14 @@ CHARACTERS_WRITTEN = 90
 class Evaluation:
     """A network between two steps.
 
-    cell: its name.  held_out_loss: in nats per token.
+    cell: its name.  validation_loss: in nats per token.
     spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
     norms_over_lags: |dL_T/dh_{T-k}| for k = 0 to T - 1, on the next minibatch.  text: what the network writes.
     """
 
     step: int
     cell: str
-    held_out_loss: float
+    validation_loss: float
     spectral_radius: float
     norms_over_lags: tuple[float, ...]
     text: str
@@ -47,7 +47,7 @@ def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: floa
     return Evaluation(
         step=trainer.steps_made,
         cell=model.cell.name,
-        held_out_loss=mean_loss(model, corpus.held_out.to(model.device)),
+        validation_loss=mean_loss(model, corpus.validation.to(model.device)),
         spectral_radius=spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2]),
         norms_over_lags=tuple(norms_over_lags(model, batch.tokens, batch.targets, state).tolist()),
         text=write(model, corpus.vocab, prefix, CHARACTERS_WRITTEN, temperature=temperature, generator=generator),

@@ -26,13 +26,13 @@ class Run:
     """How the training of one network went.
 
     losses (steps,): training loss of every step, nats per token; the last one is not finite where training broke off.
-    held_out_loss: nats per token after the last step.  clipped_fraction: the share of clipped steps, 0 to 1.
+    validation_loss: nats per token after the last step.  clipped_fraction: the share of clipped steps, 0 to 1.
     diverged: see `has_diverged`.
     """
 
     settings: Settings
     losses: np.ndarray
-    held_out_loss: float
+    validation_loss: float
     clipped_fraction: float
     diverged: bool
 
@@ -98,7 +98,7 @@ def train(settings: Settings, corpus: Corpus, steps: int) -> Run:
     return Run(
         settings=settings,
         losses=losses,
-        held_out_loss=evaluate(trainer.model, corpus.held_out.to(trainer.model.device)),
+        validation_loss=evaluate(trainer.model, corpus.validation.to(trainer.model.device)),
         clipped_fraction=trainer.history.clipped_fraction(),
         diverged=has_diverged(losses, len(corpus.vocab)),
     )
@@ -190,7 +190,7 @@ def _run_of(network: Settings, model: LanguageModel, weights: Tensor, table: np.
     return Run(
         settings=network,
         losses=losses,
-        held_out_loss=evaluate(model, corpus.held_out.to(model.device)),
+        validation_loss=evaluate(model, corpus.validation.to(model.device)),
         clipped_fraction=float(clipped.mean()),
         diverged=has_diverged(losses, len(corpus.vocab)),
     )

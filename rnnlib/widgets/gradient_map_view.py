@@ -22,14 +22,14 @@ ROWS_OF_THE_BATCH = 4
 class GradientMap(SessionView):
     """A session whose picture is the T x T map of |dL_t/dh_k|; a slider cuts the graph every so many steps.
 
-    The map is that of the network as it was at the last evaluation, on the first characters of the held-out text.
+    The map is that of the network as it was at the last evaluation, on the first characters of the validation text.
     The cut changes what the map shows, not the training.
     """
 
     def __init__(self, *, name: str = "gradient map", num_steps: int = 24, **settings: Any):
         """Keyword arguments are those of Settings.  num_steps: T, for the training and for the map."""
         super().__init__(Session(Settings(num_steps=num_steps, **settings), name=name))
-        tokens = self.session.corpus.held_out[: num_steps * ROWS_OF_THE_BATCH + 1].to(self.session.device)
+        tokens = self.session.corpus.validation[: num_steps * ROWS_OF_THE_BATCH + 1].to(self.session.device)
         self.tokens = tokens[:-1].view(ROWS_OF_THE_BATCH, num_steps).T.contiguous()
         self.targets = tokens[1:].view(ROWS_OF_THE_BATCH, num_steps).T.contiguous()
         self._known: tuple[object, np.ndarray, int] = (None, np.empty((0, 0)), 0)

@@ -81,7 +81,7 @@ class LabChart:
             del before[evaluations[-1].cell]
         self._cells = tuple(before), evaluations[-1].cell if steps else ""
         self._evaluated = {
-            "held out": _perplexities(_points(steps, [each.held_out_loss for each in evaluations])),
+            "validation": _perplexities(_points(steps, [each.validation_loss for each in evaluations])),
             "radius": _points(steps, [each.spectral_radius for each in evaluations]),
             **{
                 f"lags {when}": _lags(evaluations[len(evaluations) * i // 3]) for i, when in enumerate(EARLIER) if steps
@@ -97,7 +97,10 @@ class LabChart:
         corpus, num_steps = self._session.corpus, self._session.settings.num_steps
         V = len(corpus.vocab)
         if corpus is not self._corpus:
-            self._corpus, self._counted = corpus, NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.held_out)
+            self._corpus, self._counted = (
+                corpus,
+                NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.validation),
+            )
         wanted = (V, self._counted, num_steps, fork_names, thresholds, self._cells)
         if wanted != self._panels_are_for:
             perplexity, lags = perplexity_panel(V, self._counted, fork_names), lags_panel(num_steps, *self._cells)
@@ -107,14 +110,14 @@ class LabChart:
 
 
 def perplexity_panel(vocab_size: int, ngram_perplexity: float, fork_names: Sequence[str]) -> Panel:
-    """Training, held-out text and forks, beside what counting alone reaches."""
+    """Training, validation text and forks, beside what counting alone reaches."""
     forks = [
         Line(f"fork {name}", name, color, dash=dash)
         for name, (color, dash) in zip(fork_names, FORK_LINES, strict=False)
     ]
     return Panel(
         "perplexity",
-        (*forks, Line("training", "training", "blue"), Line("held out", "held out", "orange", "marked")),
+        (*forks, Line("training", "training", "blue"), Line("validation", "validation", "orange", "marked")),
         at_least=(0.75 * ngram_perplexity, vocab_size),
         at_most=(1, 10 * vocab_size),
         levels=(Level(ngram_perplexity, f"counted 4-gram: {ngram_perplexity:.2f}"),),

@@ -55,7 +55,7 @@ class LearningMap(LiveView):
         self._begin()  # raises what is wrong before anything is shown
         corpus = load_corpus(self.settings.text, max_train_tokens=self.settings.max_train_tokens)
         V = len(corpus.vocab)
-        counted = NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.held_out)
+        counted = NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.validation)
         self._panels = self._describe_panels(V, counted)
         rates = [(f"{rate:.3g}", rate) for rate in self.learning_rates]
         thresholds = [(threshold_name(threshold), threshold) for threshold in self.clip_thresholds]
@@ -128,14 +128,14 @@ class LearningMap(LiveView):
 
     def _describe_panels(self, vocab_size: int, ngram_perplexity: float) -> tuple[Field, Panel]:
         fields = Field(
-            "held-out perplexity, × diverged", "map",
+            "validation perplexity, × diverged", "map",
             tuple(threshold_name(threshold) for threshold in self.clip_thresholds),
             tuple(f"{rate:.3g}" for rate in self.learning_rates),
             (vocab_size, 3.0), "learning rate", "threshold", upwards=True, shows_numbers=True,
         )  # fmt: skip
         run = Panel(
             "perplexity",
-            (Line("training", "training", "blue"), Line("held out", "held out, at the end", "orange", "dots", 3)),
+            (Line("training", "training", "blue"), Line("validation", "validation, at the end", "orange", "dots", 3)),
             x_limits=(0, 1.04 * self.steps),
             at_least=(0.75 * ngram_perplexity, 2 * vocab_size),
             at_most=(1, 4 * vocab_size),
@@ -154,9 +154,9 @@ class LearningMap(LiveView):
         curve, end = Curves(), list[tuple[int, float]]()
         if run is not None:
             curve.extend(np.arange(1, len(run.losses) + 1), [np.exp(np.clip(run.losses, None, 30))])
-            end = [(len(run.losses), math.exp(min(run.held_out_loss, 30)))]
+            end = [(len(run.losses), math.exp(min(run.validation_loss, 30)))]
         known = np.array([[_final_perplexity(runs.get(pair)) for pair in row] for row in pairs], np.float32)
-        series = {"map": known, "training": curve.points[0], "held out": np.array(end, np.float32).reshape(-1, 2)}
+        series = {"map": known, "training": curve.points[0], "validation": np.array(end, np.float32).reshape(-1, 2)}
         return Chart(self._panels, series, selected=(self.clip_threshold.index, self.learning_rate.index))
 
     def words(self, result: Chart) -> str:
@@ -169,7 +169,7 @@ class LearningMap(LiveView):
         if run is None:
             told.append(f"{pair}: not trained yet.")
         else:
-            end = "diverged" if run.diverged else f"held-out perplexity {perplexity(run.held_out_loss):.1f}"
+            end = "diverged" if run.diverged else f"validation perplexity {perplexity(run.validation_loss):.1f}"
             told.append(f"{pair}: {end} after {len(run.losses)} steps, {run.clipped_fraction:.0%} of them clipped.")
         if np.isfinite(known).any():
             row, column = np.unravel_index(np.argmin(np.nan_to_num(known, nan=np.inf)), known.shape)
@@ -181,4 +181,4 @@ class LearningMap(LiveView):
 def _final_perplexity(run: Run | None) -> float:
     if run is None:
         return math.nan
-    return math.inf if run.diverged else perplexity(run.held_out_loss)
+    return math.inf if run.diverged else perplexity(run.validation_loss)

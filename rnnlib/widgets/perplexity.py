@@ -64,15 +64,15 @@ class PerplexityOfADistribution(KnobView):
 
 
 class Baseline(NamedTuple):
-    """A counted model: perplexity on held-out text and on the text it was counted on, and what it writes."""
+    """A counted model: perplexity on validation text and on the text it was counted on, and what it writes."""
 
-    held_out: float
+    validation: float
     on_its_own: float
     text: str
 
 
 class CountedBaselines(KnobView):
-    """Held-out perplexity of counted n-grams, for every order and amount of text, and what such a model writes."""
+    """Validation perplexity of counted n-grams, for every order and amount of text, and what such a model writes."""
 
     def __init__(self, corpus: Corpus, *, prefix: str = "the lamp"):
         self._corpus, self._prefix = corpus, prefix
@@ -82,7 +82,7 @@ class CountedBaselines(KnobView):
         self._models = [
             [NGram(corpus.train[:amount], order=order, vocab_size=V) for amount in self._amounts] for order in ORDERS
         ]
-        self.perplexities = np.array([[model.perplexity(corpus.held_out) for model in row] for row in self._models])
+        self.perplexities = np.array([[model.perplexity(corpus.validation) for model in row] for row in self._models])
         options = [(f"{amount:,}", place) for place, amount in enumerate(self._amounts)]
         self.order = int_slider("Order n", 2, ORDERS[0], ORDERS[-1])
         self.amount = option_slider("Characters", options, len(options) - 1)
@@ -104,8 +104,8 @@ class CountedBaselines(KnobView):
         """The chosen model's perplexities, and a text drawn from it."""
         amount = self._amounts[self.amount.value]
         return (
-            f"A {self.order.value}-gram counted on {amount:,} characters has perplexity {result.held_out:.2f} on "
-            f"held-out text and {result.on_its_own:.2f} on the text it was counted on. It writes: {result.text}"
+            f"A {self.order.value}-gram counted on {amount:,} characters has perplexity {result.validation:.2f} on "
+            f"validation text and {result.on_its_own:.2f} on the text it was counted on. It writes: {result.text}"
         )
 
     def _write(self, model: NGram) -> str:

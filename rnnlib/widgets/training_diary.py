@@ -25,7 +25,7 @@ class Page(NamedTuple):
     """A network after `step` steps.  words: where it has written words that the training text has."""
 
     step: int
-    held_out: float
+    validation: float
     text: str
     words: list[Span]
 
@@ -44,8 +44,8 @@ class TrainingDiary(KnobView):
             words = [
                 each.span() for each in re.finditer(r"\S+", written) if each[0] in known and each.end() > len(prefix)
             ]
-            held_out = perplexity(evaluate(trainer.model, corpus.held_out))
-            self.pages.append(Page(step, held_out, written, words))
+            validation = perplexity(evaluate(trainer.model, corpus.validation))
+            self.pages.append(Page(step, validation, written, words))
         self.step = option_slider("Steps", [(f"{step:,}", place) for place, step in enumerate(steps)], len(steps) - 1)
         super().__init__([self.step])
 
@@ -62,6 +62,6 @@ class TrainingDiary(KnobView):
 
     def words(self, result: list[Page]) -> str:
         """The chosen page."""
-        step, held_out, written, _ = result[-1]
+        step, validation, written, _ = result[-1]
         after = "1 step" if step == 1 else f"{step:,} steps"
-        return f"After {after}, with perplexity {held_out:.1f} on text it has not seen, it writes: {written}"
+        return f"After {after}, with perplexity {validation:.1f} on text it has not seen, it writes: {written}"

@@ -23,7 +23,7 @@ class Truncation(KnobView):
     """Everything is measured when the view is made; the slider chooses among the truncation lengths."""
 
     def __init__(self, model: LanguageModel, corpus: Corpus):
-        """model: an RNN of cells.py.  corpus: its held-out text is what the gradients are taken on."""
+        """model: an RNN of cells.py.  corpus: its validation text is what the gradients are taken on."""
         self._measured = _measure(model, corpus)
         self.length = option_slider("Cut every k steps", CUTS, 8)
         super().__init__([self.length])
@@ -68,10 +68,10 @@ def _measure(model: LanguageModel, corpus: Corpus) -> dict[tuple[str, int, int],
     """Every kind, number of time steps and truncation length; the quickest of a few passes."""
     generator, measured = torch.Generator().manual_seed(0), {}
     for T in LENGTHS:
-        text = corpus.held_out[: T * ROWS_OF_THE_BATCH + 1].to(model.device)
+        text = corpus.validation[: T * ROWS_OF_THE_BATCH + 1].to(model.device)
         if len(text) < T * ROWS_OF_THE_BATCH + 1:
             raise ValueError(
-                f"the held-out text has {len(text)} tokens; {T * ROWS_OF_THE_BATCH + 1} are needed for T = {T}."
+                f"the validation text has {len(text)} tokens; {T * ROWS_OF_THE_BATCH + 1} are needed for T = {T}."
             )
         tokens, targets = text[:-1].view(ROWS_OF_THE_BATCH, T).T, text[1:].view(ROWS_OF_THE_BATCH, T).T
         state = model.initial_state(ROWS_OF_THE_BATCH)

@@ -92,7 +92,7 @@ def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(le
     # The selection moves while the map fills in: the networks of the smallest threshold are trained.
     learning_map.press_on_slider("Clipping threshold", "Home")
     learning_map.press_on_slider("Learning rate", "End")
-    learning_map.wait_for_words("Learning rate 16, threshold 0.016: held-out perplexity 8.4")
+    learning_map.wait_for_words("Learning rate 16, threshold 0.016: validation perplexity 8.4")
     assert (learning_map.kernel()["learning_rate"], learning_map.kernel()["threshold"]) == (16.0, "0.016")
     page.screenshot("map_filling_in")
 
@@ -103,18 +103,18 @@ def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(le
 
     # On a map that has stopped a field is chosen by its slider, by the arrows on the picture, and by the mouse.
     learning_map.press_on_slider("Learning rate", "ArrowLeft")
-    learning_map.wait_for_words("Learning rate 8, threshold 0.016: held-out perplexity")
-    fields = learning_map.root.get_by_role("group", name="held-out perplexity")
+    learning_map.wait_for_words("Learning rate 8, threshold 0.016: validation perplexity")
+    fields = learning_map.root.get_by_role("group", name="validation perplexity")
     fields.focus()
     page.press("ArrowLeft")
-    learning_map.wait_for_words("Learning rate 4, threshold 0.016: held-out perplexity")
+    learning_map.wait_for_words("Learning rate 4, threshold 0.016: validation perplexity")
     box = fields.locator("canvas").bounding_box()
     page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
     learning_map.wait_for_words("not trained yet")
     learning_map.press_on_slider("Clipping threshold", "Home")
     learning_map.press_on_slider("Learning rate", "End")
     learning_map.press_on_slider("Learning rate", "ArrowLeft", times=2)
-    learning_map.wait_for_words("Learning rate 4, threshold 0.016: held-out perplexity 11.5")
+    learning_map.wait_for_words("Learning rate 4, threshold 0.016: validation perplexity 11.5")
 
 
 def test_running_the_cell_again_replaces_the_map(learning_map: MapInPage) -> None:

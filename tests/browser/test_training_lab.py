@@ -151,7 +151,7 @@ def test_the_picture_is_read_zoomed_and_asked_for_its_changes(lab: LabInPage) ->
     mouse, panel = lab.page.page.mouse, lab.picture()["panels"][0]
     middle = (panel["top"] + panel["bottom"]) / 2
     mouse.move((panel["left"] + panel["right"]) / 2, middle)
-    read = lab.wait_for_picture(lambda now: "held out" in now["readout"])["readout"]
+    read = lab.wait_for_picture(lambda now: "validation" in now["readout"])["readout"]
     assert read.startswith("training step") and "training " in read
 
     mouse.down()
@@ -178,7 +178,7 @@ def test_the_picture_is_read_zoomed_and_asked_for_its_changes(lab: LabInPage) ->
     assert told["zoom"] is None
     lab.page.press("Escape")
 
-    name = lab.plot.first.get_by_role("button", name="held out")
+    name = lab.plot.first.get_by_role("button", name="validation")
     name.click()
     assert name.get_attribute("aria-pressed") == "false" or lab.page.wait_until(
         lambda: name.get_attribute("aria-pressed") == "false"

@@ -73,7 +73,7 @@ def test_four_noisy_values_miss_the_wave_64_steps_ahead_where_64_values_and_16_u
 def test_a_5_gram_counted_on_few_characters_is_worse_than_a_bigram_and_copies_what_it_has_seen() -> None:
     few = CORPUS.train[: round(len(CORPUS.train) / 128)]
     counted = {order: baselines.NGram(few, order=order, vocab_size=V) for order in (2, 5)}
-    assert counted[5].perplexity(CORPUS.held_out) > 1.05 * counted[2].perplexity(CORPUS.held_out)
+    assert counted[5].perplexity(CORPUS.validation) > 1.05 * counted[2].perplexity(CORPUS.validation)
     seen = CORPUS.vocab.decode(few)
     for seed in SEEDS:
         copied = {}
@@ -84,16 +84,18 @@ def test_a_5_gram_counted_on_few_characters_is_worse_than_a_bigram_and_copies_wh
                 tokens = torch.cat([tokens, torch.multinomial(probabilities, 1, generator=generator)])
             written = CORPUS.vocab.decode(tokens)
             copied[order] = sum(written[place : place + 10] in seen for place in range(390)) / 390
-        assert copied[5] > 0.2 and copied[2] < 0.02
+        assert copied[5] > 0.15 and copied[2] < 0.02
 
 
 def test_an_rnn_of_128_units_is_well_above_the_counted_line_after_1500_steps() -> None:
-    counted = min(baselines.NGram(CORPUS.train, order=n, vocab_size=V).perplexity(CORPUS.held_out) for n in range(1, 6))
+    counted = min(
+        baselines.NGram(CORPUS.train, order=n, vocab_size=V).perplexity(CORPUS.validation) for n in range(1, 6)
+    )
     for seed in SEEDS:
         trainer = trainer_of(seed, 128)
         trainer.run(1500)
         reached, own = (
-            training.perplexity(training.evaluate(trainer.model, each)) for each in (CORPUS.held_out, CORPUS.train)
+            training.perplexity(training.evaluate(trainer.model, each)) for each in (CORPUS.validation, CORPUS.train)
         )
         assert reached > 1.2 * counted
         assert own < 0.95 * reached

@@ -25,14 +25,14 @@ def reader(seed: int, steps: int) -> models.LanguageModel:
 def letters_found(model: models.LanguageModel, steps_back: int) -> float:
     """How often a probe names the letter so many steps back."""
     probe = memory.Probe(memory.states_over(model, FITTED), FITTED, steps_back, V)
-    return probe.accuracy(memory.states_over(model, CORPUS.held_out), CORPUS.held_out)
+    return probe.accuracy(memory.states_over(model, CORPUS.validation), CORPUS.validation)
 
 
 def test_an_rnn_makes_use_of_about_eight_characters_and_its_state_holds_the_last_few_letters() -> None:
-    majority = float(CORPUS.held_out.bincount().max() / len(CORPUS.held_out))
+    majority = float(CORPUS.validation.bincount().max() / len(CORPUS.validation))
     for seed in SEEDS:
         model = reader(seed, 1500)
-        four, eight, twenty = map(training.perplexity, memory.loss_with_context(model, CORPUS.held_out, (4, 8, 20)))
+        four, eight, twenty = map(training.perplexity, memory.loss_with_context(model, CORPUS.validation, (4, 8, 20)))
         assert four > 1.08 * twenty and eight < 1.04 * twenty
         found = {k: letters_found(model, k) for k in (0, 2, 4, 10)}
         assert found[0] > 0.95 and found[2] > 0.7 and 0.3 < found[4] < 0.65
@@ -46,9 +46,9 @@ def test_an_untrained_state_holds_the_last_letters_nearly_as_well() -> None:
         assert trained[5] > untrained[5] + 0.02
 
 
-def test_some_unit_tells_spaces_from_letters_over_all_held_out_text() -> None:
-    after_space = CORPUS.held_out == CORPUS.vocab.encode(" ")
+def test_some_unit_tells_spaces_from_letters_over_all_validation_text() -> None:
+    after_space = CORPUS.validation == CORPUS.vocab.encode(" ")
     for seed in SEEDS:
-        states = memory.states_over(reader(seed, 1500), CORPUS.held_out)
+        states = memory.states_over(reader(seed, 1500), CORPUS.validation)
         difference = states[after_space].mean(0) - states[~after_space].mean(0)
         assert (difference / states.std(0)).abs().max() > 1.1

@@ -42,16 +42,16 @@ def test_at_learning_rate_eight_a_threshold_of_a_quarter_learns_and_one_of_one_i
         assert last_perplexity(lost) > 2 * V
 
 
-def test_the_solution_folded_into_notebook_05_beats_counting_within_500_steps() -> None:
+def test_the_solution_folded_into_notebook_05_beats_counting_within_400_steps() -> None:
     """Its seed is part of the solution; there is nothing to vary."""
     source = (Path(__file__).parents[2] / "notebooks/src/05_concise_implementation.py").read_text()
     (code,) = [code for code in re.findall(r"# ```python\n(.*?)# ```", source, re.S) if "my_trainer" in code]
     corpus = text.load_corpus("story")
     names = {"torch": torch, "models": models, "training": training, "text": text, "corpus": corpus, "V": V}
     exec(re.sub("^# ?", "", code, flags=re.M), names)
-    counted = baselines.NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.held_out)
-    reached = training.perplexity(training.evaluate(names["my_trainer"].model, corpus.held_out))
-    assert abs(reached - 3.67) < 0.04 and reached < counted
+    counted = baselines.NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.test)
+    reached = training.perplexity(training.evaluate(names["my_trainer"].model, corpus.test))
+    assert abs(reached - 3.57) < 0.06 and reached < counted
 
 
 def test_after_a_fork_a_rate_ten_times_lower_is_ahead_20_steps_later_and_behind_500_steps_later() -> None:
@@ -77,9 +77,9 @@ def crosses(seed: int, cell: str) -> int:
     return sum(run.diverged for run in runs)
 
 
-def test_a_map_has_fewer_crosses_for_a_gru_than_for_an_rnn_and_none_for_an_lstm() -> None:
+def test_a_map_has_fewer_crosses_for_a_gru_than_for_an_rnn_and_one_at_most_for_an_lstm() -> None:
     for seed in SEEDS:
-        assert crosses(seed, "rnn") > crosses(seed, "gru") > 0 == crosses(seed, "lstm")
+        assert crosses(seed, "rnn") > crosses(seed, "gru") > 1 >= crosses(seed, "lstm")
 
 
 def test_a_map_for_adam_has_no_crosses_and_no_rows() -> None:
@@ -88,7 +88,7 @@ def test_a_map_for_adam_has_no_crosses_and_no_rows() -> None:
             described = settings.Settings(optimizer="adam", seed=seed, **SMALL_NETWORK)
             runs = list(sweeps.sweep(described, learning_rates=[rate], clip_thresholds=[1 / 64, math.inf], steps=200))
             assert not any(run.diverged for run in runs)
-            assert np.ptp([training.perplexity(run.held_out_loss) for run in runs]) < 1.5
+            assert np.ptp([training.perplexity(run.validation_loss) for run in runs]) < 1.5
 
 
 def drift(seed: int, described: Mapping[str, Any], steps: int) -> float:
@@ -101,10 +101,10 @@ def drift(seed: int, described: Mapping[str, Any], steps: int) -> float:
     return float(np.abs(losses[0] / losses[1] - 1).max())
 
 
-def test_within_50_steps_rounding_drifts_little_at_rate_1_and_far_at_rate_8() -> None:
+def test_within_30_steps_rounding_drifts_little_at_rate_1_and_far_at_rate_8() -> None:
     for seed in SEEDS:
-        assert drift(seed, {"learning_rate": 1.0}, 50) < 1e-3
-        assert drift(seed, {"learning_rate": 8.0, "clip_threshold": 0.25}, 50) > 0.12
+        assert drift(seed, {"learning_rate": 1.0}, 30) < 1e-3
+        assert drift(seed, {"learning_rate": 8.0, "clip_threshold": 0.25}, 30) > 0.12
 
 
 def test_rounding_does_not_grow_in_a_gru_with_128_units_and_adam_at_0_003() -> None:
@@ -122,4 +122,4 @@ def test_a_network_that_was_lost_at_rate_8_has_not_recovered_600_steps_later_at_
         sick.run(60)
         sick.set(learning_rate=1.0)
         sick.run(600)
-        assert last_perplexity(sick) > 18
+        assert last_perplexity(sick) > 14

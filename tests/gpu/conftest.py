@@ -100,8 +100,8 @@ def small(gpu: str) -> dict[str, Any]:
 
 @pytest.fixture
 def story() -> Any:
-    """The story's first characters, and few that are held out."""
+    """The story's first characters, and few to evaluate on."""
     from rnnlib.text import load_corpus
 
     corpus = load_corpus("story", max_train_tokens=2000)
-    return replace(corpus, held_out=corpus.held_out[:300])
+    return replace(corpus, validation=corpus.validation[:300])

@@ -49,7 +49,7 @@ def test_a_session_that_is_looked_at_goes_through_all_its_changes_and_repeats(
     small: dict[str, Any], story: Corpus, tmp_path: Path
 ) -> None:
     session = Session(Settings(**small), name="on a gpu")
-    session.corpus = replace(session.corpus, held_out=story.held_out)
+    session.corpus = replace(session.corpus, validation=story.validation)
     changes: list[dict[str, Any]] = [
         {"learning_rate": 0.5}, {"hidden_size": 12}, {"hidden_size": 6}, {"cell": "gru"}, {"clip_by": "value"},
         {"optimizer": "adam", "learning_rate": 0.01},
@@ -160,7 +160,7 @@ def test_a_sweep_has_the_numbers_of_the_cpu_and_repeats_bit_for_bit(small: dict[
     for one, other, on_cpu in zip(found, again, expected, strict=True):
         assert np.array_equal(one.losses, other.losses, equal_nan=True) and one.diverged == on_cpu.diverged
         np.testing.assert_allclose(one.losses, on_cpu.losses, rtol=2e-3)
-        assert one.held_out_loss == pytest.approx(on_cpu.held_out_loss, rel=2e-3)
+        assert one.validation_loss == pytest.approx(on_cpu.validation_loss, rel=2e-3)
 
 
 def test_workers_of_a_sweep_are_not_handed_the_one_gpu(small: dict[str, Any]) -> None:

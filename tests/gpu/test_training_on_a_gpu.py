@@ -77,7 +77,7 @@ def test_models_over_layers_of_pytorch_train_too(gpu: str, story: Corpus, layer:
         trainer.run(6)
         resize(trainer, 10)
         trainer.run(6)
-        assert math.isfinite(evaluate(model, story.held_out.to(device)))
+        assert math.isfinite(evaluate(model, story.validation.to(device)))
         write(model, story.vocab, "the", 3)
         found.append(trainer.history.columns()["loss"][:6])  # new units begin with random weights
     np.testing.assert_allclose(*found, rtol=2e-3)

@@ -69,7 +69,7 @@ def test_the_ten_lines_of_the_readme_run_from_another_folder(installed: Path, tm
     assert "trainer.run(1500)" in code
     (tmp_path / "ten_lines.py").write_text(code.replace("trainer.run(1500)", "trainer.run(20)"))
     perplexity, written = run("ten_lines.py", folder=tmp_path, path=installed).splitlines()
-    assert 4.4 < float(perplexity) < 28
+    assert 4.5 < float(perplexity) < 28
     assert written.startswith("the lamp keeper ")
 
 

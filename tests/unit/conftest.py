@@ -19,14 +19,15 @@ SENTENCES = "the lamp burns low and the sea is calm while the keeper counts the 
 
 @pytest.fixture
 def corpus() -> Corpus:
-    """Some 9,000 characters over 20 letters, in random order of words."""
+    """Some 10,000 characters over 20 letters, in random order of words."""
     words = SENTENCES.split()
     generator = torch.Generator().manual_seed(1)
-    order = torch.randint(len(words), (2000,), generator=generator).tolist()
+    order = torch.randint(len(words), (2200,), generator=generator).tolist()
     text = " ".join(words[index] for index in order)
     vocab = Vocab(text)
     tokens = vocab.encode(text)
-    return Corpus("made here", vocab, tokens[:8000], tokens[8000:])
+    half = (len(tokens) - 8000) // 2
+    return Corpus("made here", vocab, *tokens.split([8000, half, len(tokens) - 8000 - half]))
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def test_an_honest_session_passes_bit_for_bit(changed) -> None:
     verdict = checks.handed_in(changed(lambda content: None))
     assert verdict.result == "passed", verdict
     assert "60 steps with 4 changes, trained again, give the same numbers bit for bit." in verdict.message
-    assert "Held-out perplexity" in verdict.message and "4-gram has" in verdict.message
+    assert "Test perplexity" in verdict.message and "4-gram has" in verdict.message
 
 
 def test_a_session_with_the_settings_asked_for_passes(changed) -> None:
@@ -350,7 +350,7 @@ def test_a_lost_network_does_not_pass(tmp_path) -> None:
 
 def test_the_verdict_names_text_split_budget_and_score(changed) -> None:
     message = checks.handed_in(changed(lambda content: None), step_budget=99).message
-    assert "The budget is 99 steps. Text: story, the first 4,000 characters to train on, 6,009 held-out." in message
+    assert "The budget is 99 steps. Text: story, the first 4,000 characters to train on, 6,009 for the test." in message
 
 
 def test_a_packed_file_and_a_pipe_are_not_opened(tmp_path) -> None:
@@ -445,7 +445,7 @@ def test_the_solution_of_the_second_challenge_passes() -> None:
     names = {"settings": settings, "text": text, "training": training, "corpus": corpus}
     exec(solutions()[1], names)
     verdict = checks.beats_the_ngram(names["my_trainer"], corpus, step_budget=300)
-    assert verdict.result == "passed" and "held-out perplexity 3.5" in verdict.message, verdict
+    assert verdict.result == "passed" and "test perplexity 3.6" in verdict.message, verdict
 
 
 def test_the_answer_to_the_second_challenge_passes() -> None:

@@ -54,7 +54,7 @@ def waiting():
 def test_the_map_holds_the_numbers_of_the_sweep(view: LearningMap) -> None:
     view.start()
     view.wait()
-    expected = np.array([run.held_out_loss for run in sweep(view.settings, **GRID)]).reshape(2, 3)
+    expected = np.array([run.validation_loss for run in sweep(view.settings, **GRID)]).reshape(2, 3)
     lost = np.array([[False, False, False], [False, False, True]])
     np.testing.assert_allclose(view.compute().series["map"][~lost], np.exp(expected[~lost]), rtol=1e-6)
     assert np.isinf(view.compute().series["map"][lost]).all()
@@ -102,7 +102,9 @@ def test_the_sliders_open_the_curve_of_their_pair(view: LearningMap) -> None:
     view.wait()
     view.learning_rate.value, view.clip_threshold.value = 0.5, 0.05
     run = view.runs[0.5, 0.05]
-    words = f"Learning rate 0.5, threshold 0.05: held-out perplexity {math.exp(run.held_out_loss):.1f} after 60 steps"
+    words = (
+        f"Learning rate 0.5, threshold 0.05: validation perplexity {math.exp(run.validation_loss):.1f} after 60 steps"
+    )
     wait_until(lambda: words in view.text)
     curve = view.compute().series["training"]
     np.testing.assert_allclose(curve[:, 1], np.exp(run.losses), rtol=1e-6)

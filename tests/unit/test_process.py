@@ -93,7 +93,7 @@ def test_training_pytorchs_layers_and_adam_changes_nothing() -> None:
     model = RNNModel(torch.nn.LSTM(V, 32, 2, bidirectional=True), V)
     before = state()
     Trainer(model, RandomBatches(corpus.train, batch_size=8, num_steps=10), optimizer="adam").run(10)
-    evaluate(model, corpus.held_out)
+    evaluate(model, corpus.validation)
     check(before)
     """)
 

@@ -190,7 +190,7 @@ def test_networks_are_evaluated_while_somebody_watches_and_at_the_end(session: S
     evaluation = session.evaluations[-1]
     assert evaluation.step == 130
     assert evaluation.text.startswith(session.prefix) and len(evaluation.text) == len(session.prefix) + 90
-    assert 0 < evaluation.held_out_loss < 4 and 0 < evaluation.spectral_radius < 10
+    assert 0 < evaluation.validation_loss < 4 and 0 < evaluation.spectral_radius < 10
 
 
 def test_a_pause_is_followed_by_an_evaluation_if_somebody_watches(session: Session) -> None:

@@ -73,7 +73,7 @@ def test_a_run_has_the_numbers_of_a_session_with_its_settings(cell: str) -> None
     session.stop()
     history = session.trainers["main"].history
     assert np.array_equal(run.losses, history.columns()["loss"])
-    assert run.held_out_loss == pytest.approx(session.evaluations[-1].held_out_loss, rel=1e-6)
+    assert run.validation_loss == pytest.approx(session.evaluations[-1].validation_loss, rel=1e-6)
     assert run.clipped_fraction == history.clipped_fraction()
 
 
@@ -85,7 +85,7 @@ def test_every_executor_gives_the_numbers_of_a_plain_loop(pool) -> None:
     assert set(found) == set(expected)
     for pair, run in found.items():
         assert np.array_equal(run.losses, expected[pair].losses), pair
-        assert run.held_out_loss == expected[pair].held_out_loss
+        assert run.validation_loss == expected[pair].validation_loss
         assert (run.clipped_fraction, run.diverged) == (expected[pair].clipped_fraction, expected[pair].diverged)
 
 
@@ -196,7 +196,7 @@ def test_networks_trained_together_end_as_networks_trained_one_by_one(cell: str,
         alone = train(network, corpus, steps)
         assert together.settings == network and len(together.losses) == steps
         np.testing.assert_allclose(together.losses, alone.losses, rtol=2e-3)
-        assert together.held_out_loss == pytest.approx(alone.held_out_loss, rel=2e-3)
+        assert together.validation_loss == pytest.approx(alone.validation_loss, rel=2e-3)
         assert together.clipped_fraction == pytest.approx(alone.clipped_fraction, abs=1 / steps)
         assert together.diverged == alone.diverged
 
@@ -208,5 +208,5 @@ def test_one_that_breaks_off_keeps_its_last_good_weights_and_harms_no_other() ->
     alone = train(networks[1], corpus, 30)
     assert not healthy.diverged and broken.diverged
     assert len(broken.losses) == len(alone.losses) < 30
-    assert broken.held_out_loss == pytest.approx(alone.held_out_loss, rel=2e-3)
-    assert healthy.held_out_loss == pytest.approx(train(networks[0], corpus, 30).held_out_loss, rel=2e-3)
+    assert broken.validation_loss == pytest.approx(alone.validation_loss, rel=2e-3)
+    assert healthy.validation_loss == pytest.approx(train(networks[0], corpus, 30).validation_loss, rel=2e-3)

@@ -39,19 +39,36 @@ def test_an_epoch_visits_no_token_twice_and_leaves_few_out(
         assert 300 - len(visited) < (batch_size + 1) * num_steps + 1
 
 
+def trained_on(batches: Batches, epochs: range) -> set[int]:
+    """The tokens that these epochs read or ask for."""
+    numbers = range(epochs.start * len(batches), epochs.stop * len(batches))
+    return {
+        token
+        for number in numbers
+        for token in torch.cat([batches[number].tokens, batches[number].targets]).flatten().tolist()
+    }
+
+
 @pytest.mark.parametrize("kind", [SequentialBatches, RandomBatches])
-@given(**sizes)
-def test_every_token_is_trained_on_in_some_epoch_but_for_a_rest_shorter_than_a_batch(
-    kind: type[Batches], batch_size: int, num_steps: int, seed: int
+@given(num_tokens=st.integers(60, 400), **sizes)
+def test_every_token_is_trained_on_within_the_first_two_epochs_of_more_than_one_batch(
+    kind: type[Batches], num_tokens: int, batch_size: int, num_steps: int, seed: int
 ) -> None:
-    batches = numbered_batches(kind, batch_size, num_steps, seed)
-    rest = (300 - num_steps) % (batch_size * num_steps)
-    seen: set[int] = set()
-    for number in range(150 * batches.num_batches):
-        seen.update(batches[number].tokens.flatten().tolist(), batches[number].targets.flatten().tolist())
-        if len(seen) == 300 - rest:
-            break
-    assert seen == set(range(300 - rest))
+    batches = kind(torch.arange(num_tokens), batch_size=batch_size, num_steps=num_steps, seed=seed)
+    if len(batches) > 1:
+        assert trained_on(batches, range(2)) == set(range(num_tokens))
+
+
+@pytest.mark.parametrize("kind", [SequentialBatches, RandomBatches])
+@pytest.mark.parametrize("num_tokens", [1155, 1190, 1500, 2240, 2250, 2274, 10_000])
+def test_every_token_is_trained_on_however_little_an_epoch_holds(kind: type[Batches], num_tokens: int) -> None:
+    batches = kind(torch.arange(num_tokens), batch_size=32, num_steps=35)
+    assert trained_on(batches, range(40)) == set(range(num_tokens))
+
+
+def test_the_ends_are_trained_on_again_and_again() -> None:
+    for first in range(0, 400, 100):
+        assert {0, 299} <= trained_on(numbered_batches(SequentialBatches, 4, 9, 0), range(first, first + 100))
 
 
 @given(**sizes)
@@ -76,6 +93,18 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for() -> None:
     forwards = [batches[number].tokens for number in range(30)]
     backwards = [batches[number].tokens for number in reversed(range(30))]
     assert all(torch.equal(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
+
+
+@pytest.mark.parametrize("kind", [SequentialBatches, RandomBatches])
+def test_a_loop_over_batches_is_one_epoch(kind: type[Batches]) -> None:
+    batches = numbered_batches(kind, 3, 7, 4)
+    assert [batch.tokens.tolist() for batch in batches] == [batches[k].tokens.tolist() for k in range(len(batches))]
+    assert len(list(batches)) == len(batches) == (300 - 7) // 21
+
+
+def test_a_number_below_0_is_refused() -> None:
+    with pytest.raises(IndexError, match="counted from 0 on, through all epochs; -1 is below"):
+        numbered_batches(SequentialBatches, 3, 7, 4)[-1]
 
 
 def test_offsets_differ_between_epochs() -> None:
@@ -114,20 +143,21 @@ def test_letters_only_makes_every_run_of_other_characters_one_space() -> None:
     assert letters_only("  It's 10 o'clock --\nshe said.\n") == "it s o clock she said"
 
 
-def test_the_last_tenth_is_held_out_and_shares_no_token_with_training(tmp_path) -> None:
+def test_the_three_parts_are_the_text_in_order_four_fifths_and_two_tenths(tmp_path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("a quick brown fox " * 100)
     corpus = load_corpus(path)
     whole = letters_only(path.read_text())
-    assert corpus.vocab.decode(corpus.train) + corpus.vocab.decode(corpus.held_out) == whole
-    assert len(corpus.held_out) == len(whole) // 10
-    assert len(load_corpus(path, max_train_tokens=50).train) == 50
-    assert torch.equal(load_corpus(path, max_train_tokens=50).held_out, corpus.held_out)
+    assert "".join(map(corpus.vocab.decode, (corpus.train, corpus.validation, corpus.test))) == whole
+    assert len(corpus.validation) == len(corpus.test) == len(whole) // 10
+    short = load_corpus(path, max_train_tokens=50)
+    assert torch.equal(short.train, corpus.train[:50])
+    assert torch.equal(short.validation, corpus.validation) and torch.equal(short.test, corpus.test)
 
 
 def test_the_story_is_long_and_its_vocabulary_small() -> None:
     corpus = load_corpus()
-    assert len(corpus.train) + len(corpus.held_out) >= 60_000
+    assert len(corpus.train) + len(corpus.validation) + len(corpus.test) >= 60_000
     assert len(corpus.vocab) == 28
 
 

@@ -205,7 +205,7 @@ def test_perplexity_is_the_number_of_faces_of_a_fair_die() -> None:
 
 
 def test_evaluation_equals_the_mean_loss_over_the_pieces(corpus: Corpus) -> None:
-    model, tokens = small_model(corpus), corpus.held_out[:101]
+    model, tokens = small_model(corpus), corpus.validation[:101]
     losses = []
     for piece in range(4):
         logits, _ = model(tokens[piece * 25 : piece * 25 + 25, None], model.initial_state(1))

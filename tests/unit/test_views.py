@@ -3,6 +3,7 @@
 import math
 import re
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,14 +44,14 @@ class TestTrainingDiary:
         generator = torch.Generator().manual_seed(0)
         model = LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=8, generator=generator)
         self.trainer = Trainer(model, SequentialBatches(corpus.train, batch_size=4, num_steps=10))
-        return TrainingDiary(self.trainer, corpus, prefix="the ", steps=(0, 2, 60))
+        return TrainingDiary(self.trainer, corpus, prefix="the ", steps=(0, 2, 150))
 
     def test_its_pages_are_what_the_network_wrote_after_so_many_steps(self, corpus: Corpus) -> None:
         view = self.diary(corpus)
-        assert [page.step for page in view.pages] == [0, 2, 60] and self.trainer.steps_made == 60
+        assert [page.step for page in view.pages] == [0, 2, 150] and self.trainer.steps_made == 150
         last, generator = view.pages[-1], torch.Generator().manual_seed(0)
         assert last.text == write(self.trainer.model, corpus.vocab, "the ", 60, generator=generator)
-        assert last.held_out == perplexity(evaluate(self.trainer.model, corpus.held_out))
+        assert last.validation == perplexity(evaluate(self.trainer.model, corpus.validation))
         assert view.pages[0].text != last.text
         words = {last.text[first:end] for first, end in last.words}
         known = set(corpus.vocab.decode(corpus.train).split())
@@ -111,7 +112,7 @@ class TestPerplexity:
         view = CountedBaselines(corpus, prefix="the")
         V = len(corpus.vocab)
         assert view.perplexities.shape == (5, 8)
-        expected = NGram(corpus.train, order=3, vocab_size=V).perplexity(corpus.held_out)
+        expected = NGram(corpus.train, order=3, vocab_size=V).perplexity(corpus.validation)
         assert view.perplexities[2, -1] == pytest.approx(expected)
         before = shown(view)
         view.order.value = 4
@@ -226,14 +227,14 @@ class TestHiddenStates:
     def test_the_activations_are_those_of_the_model_read_letter_by_letter(
         self, corpus: Corpus, model: LanguageModel
     ) -> None:
-        text = corpus.vocab.decode(corpus.held_out[:70])
+        text = corpus.vocab.decode(corpus.validation[:70])
         view, state = HiddenStates(model, corpus.vocab, text), model.initial_state(1)
         for place, letter in enumerate(text):
             _, state = model(corpus.vocab.encode(letter)[:, None], state)
             np.testing.assert_allclose(view.hidden[place], state[0][0].detach(), atol=1e-6)
 
     def test_another_unit_and_another_place_change_the_picture(self, corpus: Corpus, model: LanguageModel) -> None:
-        view = HiddenStates(model, corpus.vocab, corpus.vocab.decode(corpus.held_out[:70]))
+        view = HiddenStates(model, corpus.vocab, corpus.vocab.decode(corpus.validation[:70]))
         before = shown(view)
         view.unit.value = 5
         after = shown(view)
@@ -256,7 +257,7 @@ class TestHiddenStates:
 def test_truncation_measures_what_truncation_does(corpus: Corpus) -> None:
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=8, generator=generator)
-    longer = Corpus("longer", corpus.vocab, corpus.train, corpus.train[:2000])
+    longer = replace(corpus, validation=corpus.train[:2000])
     view = Truncation(model, longer)
     view.length.value = 4
     errors, kilobytes = view.compute()["error"], view.compute()["kilobytes"]
@@ -267,8 +268,8 @@ def test_truncation_measures_what_truncation_does(corpus: Corpus) -> None:
     view.length.value = 16
     assert view.compute()["error"]["truncated"][2] == 0.0
     assert all(new != old for new, old in zip(shown(view), before, strict=True))
-    with pytest.raises(ValueError, match=r"the held-out text has \d+ tokens; 1025 are needed"):
-        Truncation(model, Corpus("short", corpus.vocab, corpus.train, corpus.train[:1000]))
+    with pytest.raises(ValueError, match=r"the validation text has \d+ tokens; 1025 are needed"):
+        Truncation(model, replace(corpus, validation=corpus.train[:1000]))
 
 
 class TestGradientMap:

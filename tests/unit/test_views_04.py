@@ -62,7 +62,7 @@ def test_clipping_in_two_dimensions_tells_lengths_and_angle() -> None:
 def test_the_gates_are_those_of_a_step_by_step_pass(corpus: Corpus, cell: str) -> None:
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=5, generator=generator)
-    text = corpus.vocab.decode(corpus.held_out[:70])
+    text = corpus.vocab.decode(corpus.validation[:70])
     view = Gates(model, corpus.vocab, text)
     with torch.no_grad():
         W_xh, W_hh, b_h, *_ = model.weights
