@@ -19,7 +19,7 @@
 # 40 minutes to read, 25 for three exercises.
 
 # %%
-from collections import Counter
+from collections import Counter, defaultdict
 
 import torch
 
@@ -34,7 +34,7 @@ from rnnlib.widgets import CountedBaselines, Partitions, PerplexityOfADistributi
 # draws the next character, reads it, draws the next one, and so on.
 #
 # The next cell trains it for 2,000 **steps**. In each it reads 32 pieces of the story and is corrected a little. Now and then it
-# writes on from *the lamp*.
+# continues *the lamp*.
 #
 # **Predict first.** What does it learn first: words, where words end, or which letters are frequent?
 
@@ -47,18 +47,18 @@ diary
 
 # %% [markdown]
 # <!-- claim: frequent_letters_are_learnt_first_then_spaces_then_words -->
-# <!-- given: 0, 5, 35 -->
-# *What it writes after more and more steps, always with the same random numbers: whatever differs, it has learned. Shaded: words that
-# the story has.*
+# <!-- given: 0, 15, 35, 150 -->
+# *How it continues* the lamp *after more and more steps, always with the same random numbers: whatever differs, it has learned. Shaded: words
+# of its own that the story has, too.*
 #
-# **Try this.** Put *Steps* to 0 and move it up. (1) At 0 all characters are about equally likely, $q$ as much as $e$. (2) After 5 steps the frequent letters
-# are frequent, but spaces are still rare. (3) After 35 spaces come about as often as in the story. (4) After 2,000 more than half of what
-# it writes are words.
+# **Try this.** Put *Steps* to 0 and move it up. (1) At 0 all characters are about equally likely, $q$ as much as $e$. (2) Up to 15 only single letters
+# change. Over a longer text one can count what is learned in these steps: which letters are frequent, then how often a space comes. (3) At 35 there are
+# gaps; from 150 on some of what stands between them are words. (4) After 2,000 more than half of it are words of the story.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # Now in slow motion. The lab below trains such a network while you watch. Here it has made 150 steps.
 #
-# Press **Reset**, then **Start**: it begins anew, at five steps a second. Read its text aloud every few seconds.
+# Press **Reset**, then **Start**: it starts over, at five steps a second. Read its text aloud every few seconds.
 
 # %% slideshow={"slide_type": "slide"}
 lab = TrainingLab(name="first lab", hidden_size=64)
@@ -67,8 +67,9 @@ lab.knobs.pace.value = 5.0
 lab
 
 # %% [markdown]
-# *Top left: perplexity, the number of characters among which the network still hesitates. Blue, on the text that it trains with; orange, on text that it
-# never sees. The dashed line is what counting reaches. The three other panels belong to notebooks 03 and 04.*
+# *Top left: perplexity, the number of characters among which the network still hesitates. Blue, on the text that it trains with; orange, now and
+# then, on text that it never trains on. The dashed line is what counting the characters of the story reaches, without any network: more of that below.
+# The three other panels belong to notebooks 03 and 04.*
 #
 # **Try this.** What is new in the text is underlined; the slider below it brings back earlier ones. Set *Pace* to *no limit* and watch the
 # curves fall. Press **Pause**: the rest of this notebook explains what you saw.
@@ -93,15 +94,15 @@ figures.three_networks()
 # *Left, no loop, no memory. Middle, the loop: the state at one step goes into the next. Right, the same network drawn once for each step, from
 # $h_0$, the state before anything is read.*
 #
-# Each $W$ is a matrix of weights. Leave out $W_{hh}$, and a feed-forward network remains. The same three matrices serve at every step; therefore the
+# Each $W$ is a matrix of weights, named by where it leads from and to: $x$ are the inputs, $h$ the hidden units, $q$ the outputs. Leave out $W_{hh}$, and a feed-forward network remains. The same three matrices serve at every step; therefore the
 # sequence may have any length.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **What it is used for.** Whatever comes in order: text (say what comes next, translate, sum up), speech (from sound to words and back),
+# **What it is used for.** Whatever comes in order: text (say what comes next, translate, summarise), speech (from sound to words and back),
 # music, handwriting, measurements that go on for ever, such as the load of a power grid or the beat of a heart.
 #
 # **What will be hard.** What was read long ago has to survive in a state of fixed size, and the network has to *learn* to keep it, although
-# the reward comes much later. Notebook 03 shows how it learns, notebook 04 why this **long-range** problem makes learning difficult, and what
+# that pays off only much later. Notebook 03 shows how it learns, notebook 04 why this **long-range** problem makes learning difficult, and what
 # helps.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -129,8 +130,9 @@ drawing
 # <!-- given: 0.2, 628 -->
 # *Noise with standard deviation 0.2 on a wave that takes 628 steps.*
 #
-# Predict the value 1, 4, 16 and 64 steps ahead. First with the Markov assumption: a weighted sum of the last four values, or of the last
-# 64. Least squares finds the weights, on the first 1,800 windows; windows from 2,000 on are kept to judge.
+# Cut the curve into **windows**: 64 values in a row, and the values that follow 1, 4, 16 and 64 steps later, which are to be predicted. First with the Markov
+# assumption: a weighted sum of the last four values, or of all 64. Least squares finds the weights on the first 1,800 windows; those from
+# 2,000 on are kept to judge.
 #
 # **Predict first.** No error can be below that of the noise, 0.2. How large is it 64 steps ahead, from four values? And from 64?
 
@@ -172,8 +174,9 @@ drawing
 # *Left, predictions 64 steps ahead over the true values (grey). Right, the errors; dashed, the noise.*
 #
 # One step ahead, all three are near the noise. 64 steps ahead four values are {{ errors["4 values"][3]:.2f }} off: so few noisy values hardly
-# tell whether the wave rises or falls, and the orange curve swings too little and too late. 64 values know ({{ errors["64 values"][3]:.2f }}), with a weight for each. The state knows as well ({{ errors["16 units"][3]:.2f }}), with 16 numbers. **Memory
-# wins.**
+# tell whether the wave rises or falls, and the orange curve swings too little and too late. 64 values know ({{ errors["64 values"][3]:.2f }}), with a weight for each. The state knows as well ({{ errors["16 units"][3]:.2f }}).
+#
+# **A long past wins, and a state keeps what matters of it**: here in 16 numbers instead of 64, and with nothing left of the values themselves.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From a text to tokens
@@ -189,14 +192,16 @@ tokens = vocab.encode("the lamp")
 print(tokens.tolist(), "->", vocab.decode(tokens))
 
 # %% [markdown]
-# Token 0, `<unk>`, stands for everything that is not in the text. $V = 28$ is the size of the vocabulary.
+# <!-- given: 27 -->
+# Token 0, `<unk>` for *unknown*, stands for everything that is not in the text. With the 27 characters that makes $V = 28$ tokens, the size of the
+# vocabulary.
 #
-# Nothing is ever trained on the last fifth of the text. Its first half is for **validation**: choices are made by it. The other half is for the **test**, once, at the end.
+# The text is split in three. The first eight tenths are the **training** text. The next tenth, the **validation** text, is never trained on; whenever there is something to
+# choose, it decides. Whatever wins has been chosen to suit it. Therefore the last tenth, the **test** text, is kept until the end and asked once.
 
 # %% tags=["nbval-check-output"]
-print(
-    f"{len(corpus.train):,} tokens to train on, {len(corpus.validation):,} for validation, {len(corpus.test):,} for the test, V = {len(vocab)}"
-)
+sizes = {part: len(getattr(corpus, part)) for part in ("train", "validation", "test")}
+print(*(f"{part} {size:,}" for part, size in sizes.items()), f"V = {len(vocab)}", sep=", ")
 words = text.letters_only(text.read_text("story")).split()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -220,10 +225,11 @@ for name, counter in runs.items():
     print(f"{len(counter):6,} different {name}; {once / len(counter):.0%} of them occur once")
 
 # %% [markdown]
-# *On logarithmic axes the words lie near a straight line: Zipf's law. Pairs and triples fall more slowly.*
+# *On logarithmic axes the words lie near a straight line, which bends down among the rare ones: roughly Zipf's law. Pairs and triples fall more
+# slowly.*
 #
 # For longer and longer runs of words most counts are 1, and a count of 1 says little about the next text. Characters are few, and each is seen often.
-# What they lack is reach: here a word has {{ sum(map(len, words)) / len(words):.1f }} letters on average, and a 4-gram sees the last three characters.
+# What they lack is reach: here a word has {{ sum(map(len, words)) / len(words):.1f }} letters on average, so even the last four characters are often less than one word.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Minibatches: which character lands where
@@ -244,8 +250,9 @@ partitions
 # *Above, the beginning of the story with the rows of one minibatch; below, what the network gets: tokens, and as targets the same
 # text one character on.*
 #
-# **Try this.** (1) Walk from minibatch 0 to 8: three rows share the text evenly. (2) Go on to 9: a new epoch begins a few characters further on or back,
-# so that the cuts do not always fall in the same places. (3) Switch to random: no row continues, so no state can be carried.
+# **Try this.** (1) Walk from minibatch 0 to 8, with sequential batches: each colour moves by one piece at a time, and three rows share the text evenly. (2) Go on to 9:
+# this epoch is counted from the end of the text, so that what was left over there is trained on as well. Later epochs begin a few characters further
+# on or back: the cuts should not always fall in the same places. (3) Switch to random: no row continues, so no state can be carried.
 
 # %% [markdown]
 # The library's batches are time-major, $(T, B)$: `tokens[t, b]` is what row $b$ reads at time $t$. In the whole course the first axis is
@@ -262,8 +269,8 @@ print("the next minibatch continues each row:", torch.equal(following.tokens[0],
 # ## Exercise 1: sequential batches (12 minutes, hard)
 #
 # Cut tokens $(n)$ into pairs (inputs, targets), both $(T, B)$, in a list. Each row reads a part of the text of its own and goes on from batch to batch;
-# the $B$ parts are equally long and follow one another, the first from the first token on. As many whole batches as fit. Targets are one
-# token on. Your function leaves its arguments as they are, here and wherever nothing else is asked.
+# the $B$ parts are equally long and follow one another, the first from the first token on. As many whole batches as fit: $(n - 1)\,/\,(B T)$, rounded down. The target of each input is the token
+# that comes after it in the text. Your function leaves its arguments as they are, here and wherever nothing else is asked.
 
 
 # %%
@@ -292,7 +299,7 @@ checks.sequential_batches(my_batches)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Language models and perplexity
 #
-# A **language model** gives every text a probability, one token at a time:
+# A **language model** gives every text a probability, one token at a time, each from those before it:
 #
 # $$P(x_1, \dots, x_n) = \prod_t P(x_t \mid x_1, \dots, x_{t-1}).$$
 #
@@ -305,8 +312,8 @@ print(f"loss {-p.log().mean():.3f} nats, perplexity {(-p.log().mean()).exp():.2f
 
 # %% [markdown]
 # <!-- given: 2, 8 -->
-# The first surprise was 1 in 2, the second 1 in 8, and their geometric mean, the root of their product, is 4. So this model was, all in all, as
-# uncertain as somebody who throws a fair die with four faces. A perplexity of 8 is a die with eight.
+# Call $1/p$ the **surprise** of what came: here 2 and 8. Their geometric mean, the square root of their product, is 4: that is the perplexity. So this model was, all
+# in all, as uncertain as somebody who throws a fair die with four faces. A perplexity of 8 is a die with eight.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # <!-- given: 5 -->
@@ -324,7 +331,7 @@ die
 # *Left, the distribution; right, the surprise $1/p$ of each outcome. The orange line is their mean on the logarithmic axis, each weighted
 # with its probability: the perplexity.*
 #
-# **Try this.** (1) All equal: 5, a fair die. (2) All but one at 0: certainty, 1. (3) 8, 8 and a third share of 1: {{ (17 / 8) ** (16 / 17) * 17 ** (1 / 17):.2f }}. A rare outcome surprises
+# **Try this.** (1) All equal: 5, a fair die. (2) All but one at 0: certainty, 1. (3) 8 and 8, the others at 0: 2, a coin. A third share of 1 makes it {{ (17 / 8) ** (16 / 17) * 17 ** (1 / 17):.2f }}. A rare outcome surprises
 # a lot, but rarely.
 
 # %% [markdown]
@@ -340,7 +347,7 @@ for name, logits in (("knows", knows), ("guesses", torch.zeros(4, 28)), ("errs w
     print(f"{name}: perplexity {training.perplexity(loss):.3g}")
 
 # %% [markdown]
-# 1 for a perfect model, $V = 28$ for a blind guess. Between the two lies everything worth training; above $V$ lies what is confident and
+# 1 for a model that knows every next token, $V = 28$ for a blind guess. Between the two lies everything worth training; above $V$ lies what is confident and
 # wrong.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -373,7 +380,7 @@ checks.perplexity(my_perplexity)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What counting reaches
 #
-# Before any network: count. An $n$-gram looks up what followed the last $n - 1$ characters, the context $c$, in the training text. Because most long
+# Before any network: count. An $n$-gram looks up what followed the last $n - 1$ characters, the context $c$, in the training text. A 2-gram is also called a bigram. Because most long
 # contexts are rare, each is mixed with the next shorter one, $c'$, which lacks its first character (Witten and Bell 1991):
 #
 # $$P(x \mid c) = \frac{N(cx) + K(c)\,P(x \mid c')}{N(c) + K(c)}.$$
@@ -383,11 +390,10 @@ checks.perplexity(my_perplexity)
 
 # %% tags=["nbval-check-output"]
 counted = {n: baselines.NGram(corpus.train, order=n, vocab_size=len(vocab)) for n in range(1, 6)}
-validation_of = {n: model.perplexity(corpus.validation) for n, model in counted.items()}
+reached = {n: model.perplexity(corpus.validation) for n, model in counted.items()}
 for n, model in counted.items():
-    print(
-        f"{n}-gram: validation {validation_of[n]:.2f}, on the text it was counted on {model.perplexity(corpus.train):.2f}"
-    )
+    own = model.perplexity(corpus.train)
+    print(f"{n}-gram: validation {reached[n]:.2f}, on the text it was counted on {own:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **Predict first.** The 5-gram sees more than all others. Is it the best if only {{ len(corpus.train) / 128:.0f }} characters were counted? What will it write, and what
@@ -400,35 +406,63 @@ counting
 # %% [markdown]
 # <!-- claim: a_5_gram_counted_on_few_characters_is_worse_than_a_bigram_and_copies_what_it_has_seen -->
 # <!-- given: 5 -->
-# *Validation perplexity against the amount of text counted, one curve for each order. Below, a text drawn from the marked model.*
+# *Perplexity on validation text against the amount of text counted, one curve for each order. Below, a text drawn from the marked model.*
 #
 # **Try this.** (1) Order 5, {{ len(corpus.train) / 128:.0f }} characters: worse than a bigram, although its text looks better, because it copies: whole
-# phrases stand in what it has counted. (2) All characters: it reaches {{ validation_of[5]:.2f }} and writes words. (3) Compare that with {{ counted[5].perplexity(corpus.train):.2f }} on the text that it was counted on: the
-# rest is memorisation, not generalisation.
+# phrases stand in what it has counted. (2) Order 1: letters as frequent as in the story, in no order. (3) Order 5, all characters: it reaches {{ reached[5]:.2f }} and writes words. (4) Compare
+# that with {{ counted[5].perplexity(corpus.train):.2f }} on the text that it was counted on: the difference is memorisation.
 
 # %% [markdown]
-# Why is it so bad, on few characters? Take the validation text apart: places whose last four characters had been seen, and the others.
+# Why is it so bad, on few characters? Take the validation text apart: places whose last four characters had been seen in that order, and the others. In those, how
+# often had the last $k$ characters been seen, for smaller $k$?
 
 # %% tags=["nbval-check-output"]
-few = corpus.train[: round(len(corpus.train) / 128)]
-seen_contexts = {tuple(context) for context in few.unfold(0, 4, 1).tolist()}
-seen = torch.tensor([tuple(context) in seen_contexts for context in corpus.validation.unfold(0, 4, 1)[:-1].tolist()])
+few, validation = corpus.train[: round(len(corpus.train) / 128)], corpus.validation
+times_seen = {}
+for k in (1, 2, 3, 4):
+    occurs = Counter(map(tuple, few.unfold(0, k, 1)[:-1].tolist()))
+    times_seen[k] = torch.tensor([occurs[tuple(last)] for last in validation.unfold(0, k, 1)[4 - k : -1].tolist()])
+new = times_seen[4] == 0
+often = {k: float((times_seen[k][new] > 2).double().mean()) for k in (1, 2, 3)}
+for k, share in often.items():
+    never = (times_seen[k][new] == 0).double().mean()
+    print(f"last {k}: never seen {never:.0%}, once or twice {1 - never - share:.0%}, more often {share:.0%}")
+
+# %% tags=["nbval-check-output"]
 in_places = {}
-for n in (2, 4, 5):
-    probabilities = baselines.NGram(few, order=n, vocab_size=len(vocab)).probabilities(corpus.validation)[4:]
-    surprise = -torch.from_numpy(probabilities).log()
-    in_places[n] = [training.perplexity(surprise[places].mean()) for places in (seen, ~seen)]
-    print(f"{n}-gram: context seen {in_places[n][0]:.2f}, context new {in_places[n][1]:.2f}")
+for n in (2, 3, 4, 5):
+    probabilities = baselines.NGram(few, order=n, vocab_size=len(vocab)).probabilities(validation)[4:]
+    losses = -torch.from_numpy(probabilities).log()
+    in_places[n] = [training.perplexity(losses[places].mean()) for places in (~new, new)]
+    print(f"{n}-gram: the last four seen {in_places[n][0]:.2f}, new {in_places[n][1]:.2f}")
 
 # %% [markdown]
 # <!-- given: 5 -->
-# {{ (~seen).double().mean():.0% }} of the contexts are new. There the 5-gram *is* the 4-gram, as the formula says, and both are worse than the bigram: of their shorter
-# contexts, too, most were seen once or twice. Where the context *was* seen, the fifth character makes it worse, from {{ in_places[4][0]:.2f }} to {{ in_places[5][0]:.2f }}: after a single
-# sighting $N = K = 1$, and what came then gets half of the probability, more than it deserves.
+# **Contexts that are new.** In {{ new.double().mean():.0%}} of the places the last four characters had not been seen in that order. There the 5-gram *is* the 4-gram, as the formula says, and mostly even the 3-gram. What
+# helps there is a context that one knows well: the last single character had been seen more than twice in {{ often[1]:.0%}} of these places, the last two in
+# {{ often[2]:.0%}}. So the bigram is best.
+#
+# **Contexts that were seen.** There one more character of context makes it worse, from {{ in_places[4][0]:.2f }} to {{ in_places[5][0]:.2f }}. Look at those that were seen once.
+
+# %% tags=["nbval-check-output"]
+followers = defaultdict(list)
+for *context, following in few.unfold(0, 5, 1).tolist():
+    followers[tuple(context)].append(following)
+given, came = [], []
+model = baselines.NGram(few, order=5, vocab_size=len(vocab))
+for *context, following in validation.unfold(0, 5, 1).tolist():
+    if len(seen := followers[tuple(context)]) == 1:
+        given.append(model.next_probabilities(torch.tensor(context))[seen[0]])
+        came.append(following == seen[0])
+print(f"what followed then gets {sum(given) / len(given):.0%}, and follows in {sum(came) / len(came):.0%}")
 
 # %% [markdown]
-# **The line.** An order is chosen by what it reaches on validation text: here {{ min(validation_of, key=validation_of.get):d}}, with {{ min(validation_of.values()):.2f }}. That is the line which
-# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ validation_of[4]:.2f }}: a little easier to cross.
+# After a single sighting $N = K = 1$: what followed then gets half of the probability, plus half of what the shorter context gives it. That is {{ sum(given) / len(given):.0%}} on average, and it
+# follows again in {{ sum(came) / len(came):.0%}} of the places. Too sure, after one example.
+
+# %% [markdown]
+# **The line.** An order is chosen by what it reaches on validation text: here {{ min(reached, key=reached.get):d}}, with {{ min(reached.values()):.2f }}. That is the line which
+# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ reached[4]:.2f }}: a little easier to cross.
 #
 # Whoever trains a network for an hour should know what counting does in a second.
 
@@ -473,34 +507,43 @@ checks.smoothed_bigram(my_bigram)
 generator = torch.Generator().manual_seed(0)
 network = models.LanguageModel("rnn", vocab_size=len(vocab), hidden_size=128, generator=generator)
 trainer = training.Trainer(network, batches)
-validation = {}
+of_validation = {}
 for _ in range(15):
     trainer.run(100)
-    validation[trainer.steps_made] = training.perplexity(training.evaluate(network, corpus.validation))
-on_its_own = training.perplexity(training.evaluate(network, corpus.train))
+    of_validation[trainer.steps_made] = training.perplexity(training.evaluate(network, corpus.validation))
 
 # %% slideshow={"slide_type": "slide"}
-best = min(validation_of, key=validation_of.get)
+best = min(reached, key=reached.get)
 drawing, (ax,) = figures.panels()
-figures.perplexity_axes(ax, validation_of[best], f"counted {best}-gram, validation")
+figures.perplexity_axes(ax, reached[best], f"counted {best}-gram, validation")
 figures.perplexity_curves(ax, {"training": trainer.history.columns()["loss"]})
-ax.plot(validation.keys(), validation.values(), color=figures.ORANGE, marker="o")
+ax.plot(of_validation.keys(), of_validation.values(), color=figures.ORANGE, marker="o")
 ax.set_ylim(2.7, 28)
-ax.annotate("validation", (1000, 1.08 * validation[1000]), color=figures.ORANGE, fontsize=12, fontweight="bold")
+ax.annotate("validation", (1000, 1.08 * of_validation[1000]), color=figures.ORANGE, fontsize=12, fontweight="bold")
 drawing
+
+# %% [markdown]
+# *Blue, the minibatches it trains on; orange, validation text; dashed, the counted {{ best:d }}-gram on validation text.*
+#
+# It does not. Now the order and the network are chosen, and the test text may be asked.
+
+# %% tags=["nbval-check-output"]
+table = {}
+for part in ("train", "validation", "test"):
+    tokens = getattr(corpus, part)
+    table[part] = training.perplexity(training.evaluate(network, tokens)), counted[best].perplexity(tokens)
+    print(f"{part:10}  RNN {table[part][0]:.2f}  counted {best}-gram {table[part][1]:.2f}")
 
 # %% [markdown]
 # <!-- given: 1,500 -->
 # <!-- claim: an_rnn_of_128_units_is_well_above_the_counted_line_after_1500_steps -->
-# *Blue, the minibatches it trains on; orange, validation text; dashed, the counted {{ best:d }}-gram on validation text.*
+# | perplexity | on the training text | on validation text | on test text |
+# | --- | --- | --- | --- |
+# | RNN, 128 units, 1,500 steps | {{ table["train"][0]:.2f }} | {{ table["validation"][0]:.2f }} | {{ table["test"][0]:.2f }} |
+# | counted {{ best:d }}-gram | {{ table["train"][1]:.2f }} | {{ table["validation"][1]:.2f }} | {{ table["test"][1]:.2f }} |
 #
-# | perplexity | on the training text | validation |
-# | --- | --- | --- |
-# | RNN, 128 units, 1,500 steps | {{ on_its_own:.2f }} | {{ validation[1500]:.2f }} |
-# | counted {{ best:d }}-gram | {{ counted[best].perplexity(corpus.train):.2f }} | {{ validation_of[best]:.2f }} |
-#
-# It does not. On their training text both look better than they are, the table of counts most of all: the left column says what a model remembers, the right one what
-# it can do. Only the right one is compared. Notebook 05 asks you to cross the line.
+# On their training text both look better than they are, the table of counts most of all: the first column says what a model remembers, the last one what
+# it can do. Compare only the last column. Notebook 05 asks you to cross the line.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
@@ -513,20 +556,21 @@ drawing
 #
 # <details><summary>A model has perplexity 8 on a text of 28 different characters. What does that mean?</summary>
 #
-# In the geometric mean, it was at each character as uncertain as a fair die with 8 faces. A blind guess has 28 faces.
+# It was, on average, as uncertain at each character as somebody who throws a fair die with 8 faces; on average, that is in the geometric mean of the surprises. A blind guess is a
+# die with 28.
 # </details>
 #
 # <details><summary>When may the hidden state be carried from one minibatch to the next?</summary>
 #
-# When each row continues where it ended: with sequential batches, inside an epoch. Random pieces begin with an empty state.
+# When each row continues where it ended: with sequential batches, inside an epoch. Random pieces begin with a state of zeros.
 # </details>
 
 # %% [markdown]
 # ## Where to read on
 #
-# - Dive into Deep Learning, [8.1 Sequence models](https://d2l.ai/chapter_recurrent-neural-networks/sequence.html),
-#   [8.2 Text preprocessing](https://d2l.ai/chapter_recurrent-neural-networks/text-sequence.html),
-#   [8.3 Language models](https://d2l.ai/chapter_recurrent-neural-networks/language-model.html)
+# - Dive into Deep Learning, [9.1 Working with Sequences](https://d2l.ai/chapter_recurrent-neural-networks/sequence.html),
+#   [9.2 Converting Raw Text into Sequence Data](https://d2l.ai/chapter_recurrent-neural-networks/text-sequence.html),
+#   [9.3 Language Models](https://d2l.ai/chapter_recurrent-neural-networks/language-model.html)
 # - Witten and Bell 1991, *The zero-frequency problem*; Chen and Goodman 1999, *An empirical study of smoothing techniques*
 # - Shannon 1951, *Prediction and entropy of printed English*: a human being as language model
 # - Next: [02 Structure](02_structure.ipynb)
