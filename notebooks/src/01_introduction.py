@@ -550,14 +550,12 @@ for part in ("train", "validation", "test"):
 #
 # <details><summary>What does a recurrent network have that a feed-forward network has not?</summary>
 #
-# A hidden state: at each step its units get the current input and what they held one step before. So what was read earlier can matter later, and the
-# sequence may have any length.
+# A hidden state: at each step its units get the current input and what they held one step before.
 # </details>
 #
 # <details><summary>A model has perplexity 8 on a text of 28 different characters. What does that mean?</summary>
 #
-# It was, on average, as uncertain at each character as somebody who throws a fair die with 8 faces; on average, that is in the geometric mean of the surprises. A blind guess is a
-# die with 28.
+# The geometric mean of its surprises is 8: as uncertain as a fair die with 8 faces. A blind guess is a die with 28.
 # </details>
 #
 # <details><summary>When may the hidden state be carried from one minibatch to the next?</summary>
