@@ -7,11 +7,15 @@ ifeq ($(TORCH),cpu)
 PIP_INSTALL += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: lab test lint unit-tests coverage claims gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
+.PHONY: lab present test lint unit-tests coverage claims gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --allow-root
+
+# make present NOTEBOOK=02: a notebook as slides, with everything on them run. Elsewhere: python -m tools.present 02
+present: .venv/lab-installed
+	$(BIN)/python -m tools.present $(NOTEBOOK)
 
 # Everything, what fails quickest first. The browser tests come last and run alone: they measure.
 test: lint unit-tests claims gpu-tests notebook-tests browser-tests
