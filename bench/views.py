@@ -18,7 +18,7 @@ from rnnlib.topics.small_network import example_network
 from rnnlib.training import Trainer
 from rnnlib.widgets import (
     Cliff,
-    ClippingInTwoDimensions,
+    ClippedGradients,
     CountedBaselines,
     Gates,
     HiddenStates,
@@ -55,7 +55,7 @@ def views() -> Iterator[tuple[str, Any, list[Any]]]:
     yield "truncation", Truncation(models["rnn"], corpus).length, [2, 4, 8]
     yield "Jacobian products", JacobianProducts().radius, [0.5, 0.9, 1.3]
     yield "cliff", Cliff().w, [4.4, 4.5, 4.6]
-    yield "clipping in two dimensions", ClippingInTwoDimensions().g_1, [1.0, 2.0, 3.0]
+    yield "clipped gradients", ClippedGradients({"fresh": models["rnn"].vector}).threshold, [0.1, 0.2, 0.5]
     yield "gates", Gates(models["lstm"], corpus.vocab, text[:180]).unit, [1, 2, 3]
     yield "step time", StepTime().size, ["batch size B", "hidden size H", "time steps T"]
     learning_map = LearningMap(name="bench", steps=20)

@@ -3,7 +3,7 @@
 Here are the names that a notebook draws with; each view takes what else it needs from the file that draws it.
 """
 
-from rnnlib.figures.gradient_problems import cliff_surface
+from rnnlib.figures.gradient_problems import cliff_profile
 from rnnlib.figures.gradients import gradient_map_image
 from rnnlib.figures.networks import inputs_and_outputs, scalar_chain, three_networks
 from rnnlib.figures.perplexity import perplexity_axes, perplexity_curves, zipf
@@ -17,7 +17,7 @@ __all__ = [
     "ORANGE",
     "PURPLE",
     "Drawing",
-    "cliff_surface",
+    "cliff_profile",
     "gradient_map_image",
     "inputs_and_outputs",
     "label_lines",

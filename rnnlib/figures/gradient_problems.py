@@ -1,10 +1,9 @@
-"""Drawings for notebook 04: Jacobian products, the cliff, clipping in two dimensions, gates, the time of a step.
+"""Drawings for notebook 04: Jacobian products, the cliff, clipping, gates, the time of a step.
 
 Before: letters.py; the numbers come from topics/jacobians.py and topics/cliff.py.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,16 +17,18 @@ from rnnlib.figures.style import (
     GREEN,
     GREY,
     ORANGE,
-    TEXT,
-    UPRIGHT,
+    WHITE_BEHIND,
     Drawing,
     color_bar,
+    plain_log_axis,
 )
-from rnnlib.topics.cliff import cliff_error
+from rnnlib.topics.cliff import ARRIVED_BELOW, cliff_error
 from rnnlib.topics.jacobians import JacobianNorms
 
+Limits = tuple[float, float]
 SMALLEST_NORM, LARGEST_NORM = 1e-12, 1e6
-CLIFF_W, CLIFF_B = (3.8, 5.6), (-3.0, -1.9)
+CLIFF_W, CLIFF_B = (4.0, 5.3), (-3.1, -1.5)
+COLORS_OF_WAYS = (ORANGE, BLUE, GREEN)
 
 
 def lag_norms(ax: Axes, found: JacobianNorms) -> None:
@@ -50,69 +51,79 @@ def spectrum(ax: Axes, eigenvalues: np.ndarray) -> None:
     ax.set_title(r"eigenvalues of $W_{hh}$")
 
 
-def cliff_background() -> np.ndarray:
-    """The error over the part of the (w, b) plane that is shown, (rows, columns), rows from the lowest b."""
-    w, b = np.meshgrid(np.linspace(*CLIFF_W, 180), np.linspace(*CLIFF_B, 110))
+def cliff_background(w_limits: Limits = CLIFF_W, b_limits: Limits = CLIFF_B) -> np.ndarray:
+    """The error over a part of the (w, b) plane, (rows, columns), rows from the lowest b."""
+    w, b = np.meshgrid(np.linspace(*w_limits, 260), np.linspace(*b_limits, 260))
     return cliff_error(w, b)
 
 
-def cliff_map(ax: Axes, background: np.ndarray, ways: Mapping[str, np.ndarray]) -> None:
-    """The error from above, light where it is large, and the ways of some descents; names above the axes."""
+def cliff_map(
+    ax: Axes, background: np.ndarray, ways: Mapping[str, np.ndarray], w_limits: Limits, b_limits: Limits
+) -> None:
+    """The error from above, light where it is large, the valley dotted, and the ways of some descents."""
+    extent = (*w_limits, *b_limits)
     ax.imshow(
-        background, origin="lower", extent=(*CLIFF_W, *CLIFF_B), aspect="auto", cmap="Greys_r", vmin=-0.1, vmax=0.35,
+        background, origin="lower", extent=extent, aspect="auto", cmap="Greys_r", vmin=-0.25, vmax=0.45,
         interpolation="antialiased",
     )  # fmt: skip
-    for color, way in zip((ORANGE, BLUE, GREEN), ways.values(), strict=False):
-        ax.plot(*way.T, ".-", color=color, linewidth=1.6, markersize=7)
+    ax.contour(background, [ARRIVED_BELOW], extent=extent, colors=BLACK, linewidths=1, linestyles=":")
+    for color, way in zip(COLORS_OF_WAYS, ways.values(), strict=False):
+        ax.plot(*way.T, ".-", color=color, linewidth=1.6, markersize=6)
+        ax.plot(*way[-1], "s", color=color, markeredgecolor=BLACK, markersize=8)
     first = next(iter(ways.values()))[0]
     ax.plot(*first, "o", color="white", markeredgecolor=BLACK, markersize=10)
-    ax.set(xlim=CLIFF_W, ylim=CLIFF_B, xlabel="w", ylabel="b")
+    ax.set(xlim=w_limits, ylim=b_limits, xlabel="w", ylabel="b")
     ax.grid(False)
+
+
+def cliff_regions(ax: Axes) -> None:
+    """Names of the two plains and of the valley, on the map of the whole surface."""
+    for w, b, name in ((4.7, -2.95, "high plain"), (4.83, -2.15, "low plain"), (4.03, -2.25, "valley")):
+        ax.text(w, b, name, fontweight="bold", bbox={**WHITE_BEHIND, "alpha": 0.75, "pad": 2})
 
 
 def cliff_errors(ax: Axes, ways: Mapping[str, np.ndarray]) -> None:
     """The error along each descent."""
-    for color, way in zip((ORANGE, BLUE, GREEN), ways.values(), strict=False):
-        ax.plot(np.maximum(cliff_error(way[:, 0], way[:, 1]), 1e-8), ".-", color=color, linewidth=1.6)
-    ax.set_yscale("log")
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.set(xlabel="step", ylabel="error E", ylim=(1e-8, 1))
+    for color, way in zip(COLORS_OF_WAYS, ways.values(), strict=False):
+        ax.plot(np.maximum(cliff_error(way[:, 0], way[:, 1]), 1e-5), ".-", color=color, linewidth=1.6)
+    ax.axhline(ARRIVED_BELOW, color=BLACK, linestyle=":", linewidth=1)
+    plain_log_axis(ax)
+    ax.set(xlabel="step", ylabel="error E", ylim=(1e-5, 1))
 
 
-def cliff_surface() -> Drawing:
-    """The error over (w, b) as a surface."""
-    drawing = Drawing(7, 4.4)
-    ax: Any = drawing.add_axes((0.02, 0.08, 0.9, 0.9), projection="3d")
-    w, b = np.meshgrid(np.linspace(*CLIFF_W, 180), np.linspace(*CLIFF_B, 110))
-    options = {"edgecolor": "none", "linewidth": 0, "antialiased": True}
-    ax.plot_surface(w, b, cliff_background(), cmap="cividis", rcount=110, ccount=180, **options)
-    ax.set(facecolor="white", xlim=(3.67, 5.73), ylim=(-3.08, -1.82), zlim=(-0.01, 0.42))
-    ax.grid(False)
-    ax.tick_params(color="none", labelcolor=BLACK, labelsize=12, labelfontfamily=TEXT["fontfamily"], pad=3.5)
-    for axis, name in ((ax.xaxis, "w"), (ax.yaxis, "b"), (ax.zaxis, "error E")):
-        axis.set_label_text(name, **TEXT)
-        axis.labelpad = 4
-        axis.line.set(color=BLACK, linewidth=0.8, linestyle="-", marker="None", solid_capstyle="projecting")
-        axis.set_pane_color((0.93, 0.93, 0.93, 0.5))
-        axis.pane.set_linewidth(1)
-        axis.set_minor_locator(NullLocator())
-        for label in axis.get_ticklabels():
-            label.set(**UPRIGHT)
-    ax.view_init(elev=38, azim=-120)
-    return drawing
+def cliff_profile(ax: Axes, w: float) -> None:
+    """The error against b at one w: a plain, a wall, the other plain."""
+    b = np.linspace(*CLIFF_B, 2000)
+    ax.plot(b, cliff_error(np.full_like(b, w), b), color=BLUE, linewidth=2)
+    ax.set(xlabel=f"b, at w = {w:g}", ylabel="error E", ylim=(-0.02, 0.45))
 
 
-def clipped_vectors(ax: Axes, vectors: Sequence[np.ndarray], threshold: float) -> None:
-    """A gradient (2,), what clipping by norm and by value make of it, and where each lets it pass."""
-    gradient, by_norm, by_value = vectors
-    angles = np.linspace(0, 2 * np.pi, 100)
+def clipped_in_their_plane(ax: Axes, length: float, clipped: Sequence[np.ndarray], threshold: float) -> None:
+    """A gradient along the horizontal axis, and what is left of it by norm and by value, (2,) each, in their plane.
+
+    length: of the gradient, which may end outside.
+    """
+    by_norm, by_value = clipped
+    reach = 1.25 * max(float(np.linalg.norm(by_norm)), float(np.linalg.norm(by_value)))
+    angles = np.linspace(0, np.pi / 2, 100)
     ax.plot(threshold * np.cos(angles), threshold * np.sin(angles), color=BLUE, linewidth=1)
-    square = threshold * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
-    ax.plot(*square.T, color=GREEN, linewidth=1, linestyle="--")
-    for vector, color, width in ((gradient, ORANGE, 2), (by_value, GREEN, 5), (by_norm, BLUE, 3)):
+    for vector, color, width in ((np.array([length, 0]), ORANGE, 2), (by_norm, BLUE, 3), (by_value, GREEN, 3)):
         arrow = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", (vector[0], vector[1]), (0, 0), arrowprops={**arrow, "mutation_scale": 18})
-    ax.set(xlim=(-4.4, 4.4), ylim=(-4.4, 4.4), aspect="equal", xlabel=r"$g_1$", ylabel=r"$g_2$")
+        end = vector * min(1.0, 0.99 * reach / max(float(vector[0]), 1e-30))
+        lift = 0.012 * reach * (color == BLUE)
+        ax.annotate("", (end[0], end[1] + lift), (0, lift), arrowprops={**arrow, "mutation_scale": 18})
+    ax.set(xlim=(0, reach), ylim=(-0.05 * reach, 0.8 * reach), xlabel="along the gradient", ylabel="across")
+
+
+def against_threshold(
+    ax: Axes, thresholds: Sequence[float], lines: Mapping[str, Sequence[float]], name: str, marked: float
+) -> None:
+    """Numbers for clipping by norm (blue) and by value (green) against the threshold; a line at one threshold."""
+    for color, values in zip((BLUE, GREEN), lines.values(), strict=True):
+        ax.plot(thresholds, values, ".-", color=color, linewidth=2)
+    ax.axvline(marked, color=GREY, linewidth=1)
+    ax.set(xscale="log", xlabel="threshold", ylabel=name)
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def gate_letters(drawing: Drawing, text: str, values: np.ndarray, columns: int, top: int) -> None:

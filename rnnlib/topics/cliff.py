@@ -1,13 +1,12 @@
 """An error surface with a cliff, and descents on it: without clipping, clipped by norm, clipped by value.
 
-Before: jacobians.py.
+Before: jacobians.py.  Next: small_cells.py.
 """
-
-import math
 
 import numpy as np
 
 CLIFF_STEPS, CLIFF_START, CLIFF_TARGET = 50, 0.5, 0.7
+ARRIVED_BELOW, STEPS_AT_THE_END = 0.01, 20
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -25,32 +24,45 @@ def cliff_error(w: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (_sigmoid(x) - CLIFF_TARGET) ** 2
 
 
-def cliff_gradient(w: float, b: float) -> np.ndarray:
-    """(dE/dw, dE/db), (2,), carried along with x_t: dx_t/dw = s(x) + w s'(x) dx/dw, dx_t/db = 1 + w s'(x) dx/db."""
-    x, dx_dw, dx_db = CLIFF_START, 0.0, 0.0
+def cliff_gradient(places: np.ndarray) -> np.ndarray:
+    """dE/d(w, b) at places (w, b), (..., 2) -> (..., 2), carried along with x_t:
+
+    dx_t/dw = s(x) + w s'(x) dx/dw,  dx_t/db = 1 + w s'(x) dx/db,  with the sigmoid s and x = x_{t-1}.
+    """
+    w, b = np.moveaxis(np.asarray(places, dtype=float), -1, 0)
+    x, dx_dw, dx_db = np.full_like(w, CLIFF_START), np.zeros_like(w), np.zeros_like(w)
     for _ in range(CLIFF_STEPS):
-        s = 0.5 * math.tanh(0.5 * x) + 0.5
+        s = _sigmoid(x)
         slope = w * s * (1 - s)
         dx_dw, dx_db = s + slope * dx_dw, 1 + slope * dx_db
         x = w * s + b
-    s = 0.5 * math.tanh(0.5 * x) + 0.5
-    return 2 * (s - CLIFF_TARGET) * s * (1 - s) * np.array([dx_dw, dx_db])
+    s = _sigmoid(x)
+    return np.stack([dx_dw, dx_db], axis=-1) * (2 * (s - CLIFF_TARGET) * s * (1 - s))[..., None]
 
 
 def clip_vector(gradient: np.ndarray, threshold: float, by: str) -> np.ndarray:
-    """A gradient clipped "by norm" or "by value", or left as it is ("not")."""
+    """Gradients (..., n), each clipped "by norm" or "by value", or left as it is ("not")."""
     if by == "norm":
-        return gradient * min(1.0, threshold / max(float(np.linalg.norm(gradient)), 1e-300))
+        norms = np.linalg.norm(gradient, axis=-1, keepdims=True)
+        return gradient * np.minimum(1.0, threshold / np.maximum(norms, 1e-300))
     return gradient.clip(-threshold, threshold) if by == "value" else gradient
 
 
 def descend(
-    start: tuple[float, float], *, clip_by: str, threshold: float, learning_rate: float, steps: int
+    starts: np.ndarray | tuple[float, float], *, clip_by: str, threshold: float, learning_rate: float, steps: int
 ) -> np.ndarray:
-    """Gradient descent on the cliff from (w, b) -> the way, (steps + 1, 2).  clip_by: "norm", "value" or "not"."""
-    way = [np.array(start)]
+    """Gradient descents on the cliff from (w, b), (..., 2) -> the ways, (steps + 1, ..., 2).
+
+    clip_by: "norm", "value" or "not".
+    """
+    ways = [np.asarray(starts, dtype=float)]
     for _ in range(steps):
-        w, b = way[-1]
-        gradient = cliff_gradient(w, b) if math.isfinite(w) and math.isfinite(b) else np.zeros(2)
-        way.append(way[-1] - learning_rate * clip_vector(gradient, threshold, clip_by))
-    return np.array(way)
+        gradient = clip_vector(cliff_gradient(ways[-1]), threshold, clip_by)
+        ways.append(ways[-1] - learning_rate * gradient)
+    return np.array(ways)
+
+
+def has_arrived(ways: np.ndarray) -> np.ndarray:
+    """Whether descents (steps + 1, ..., 2) end in the valley: E < ARRIVED_BELOW at most of the last 20 steps, (...)."""
+    last = ways[-STEPS_AT_THE_END:]
+    return np.median(cliff_error(last[..., 0], last[..., 1]), axis=0) < ARRIVED_BELOW

@@ -1,6 +1,7 @@
 """Interactive views, one file each; the only part of rnnlib that needs ipywidgets."""
 
-from rnnlib.widgets.cliff import Cliff, ClippingInTwoDimensions
+from rnnlib.widgets.cliff import Cliff
+from rnnlib.widgets.clipped_gradients import ClippedGradients
 from rnnlib.widgets.gates import Gates
 from rnnlib.widgets.gradient_map_view import GradientMap
 from rnnlib.widgets.hidden_states import HiddenStates
@@ -19,7 +20,7 @@ from rnnlib.widgets.truncation import Truncation
 
 __all__ = [
     "Cliff",
-    "ClippingInTwoDimensions",
+    "ClippedGradients",
     "Gates",
     "JacobianProducts",
     "StepTime",

@@ -1,9 +1,9 @@
-"""A descent near a cliff: as it is, clipped by norm, clipped by value.  And clipping itself, in two dimensions.
+"""Descents near a cliff: as they are, clipped by norm, clipped by value.
 
-Before: jacobian_products.py.
+Before: jacobian_products.py.  Next: clipped_gradients.py.
 """
 
-import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,92 +11,81 @@ import numpy as np
 from rnnlib.figures.gradient_problems import (
     CLIFF_B,
     CLIFF_W,
+    COLORS_OF_WAYS,
+    Limits,
     cliff_background,
     cliff_errors,
     cliff_map,
-    clipped_vectors,
+    cliff_regions,
 )
-from rnnlib.figures.style import BLUE, GREEN, ORANGE, Drawing, label_lines, panels
-from rnnlib.topics.cliff import cliff_error, clip_vector, descend
+from rnnlib.figures.style import Drawing, label_lines, panels
+from rnnlib.topics.cliff import cliff_error, descend, has_arrived
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import float_slider, int_slider
 
-LEARNING_RATE, MOST_STEPS = 0.05, 60
+LEARNING_RATE, MOST_STEPS = 0.05, 100
+KINDS = {"not": "not clipped", "norm": "by norm", "value": "by value"}
+NEAR_THE_WALL: tuple[Limits, Limits] = ((4.4, 4.7), (-2.5, -2.15))
+
+
+class Descents(NamedTuple):
+    """ways: as far as they are shown, (steps + 1, 2) each, by name.  arrived: how many of all starts, by name."""
+
+    ways: dict[str, np.ndarray]
+    arrived: dict[str, int]
 
 
 class Cliff(KnobView):
     """Three descents from one starting point, drawn as far as the slider says."""
 
-    def __init__(self, *, w: float = 4.3, b: float = -2.6, threshold: float = 0.5):
+    def __init__(self, *, w: float = 4.45, b: float = -2.9, threshold: float = 1.0):
         """w, b: where the descents begin.  threshold: for both kinds of clipping."""
-        self._background = cliff_background()
+        self._whole, self._near = cliff_background(), cliff_background(*NEAR_THE_WALL)
         self.w = float_slider("Start w", w, *CLIFF_W, 0.05)
         self.b = float_slider("Start b", b, *CLIFF_B, 0.05)
-        self.threshold = float_slider("Clipping threshold", threshold, 0.1, 2.0, 0.1)
+        self.threshold = float_slider("Clipping threshold", threshold, 0.25, 4.0, 0.25)
         self.steps = int_slider("Steps shown", MOST_STEPS, 0, MOST_STEPS)
         super().__init__([self.w, self.b], [self.threshold, self.steps])
 
-    def compute(self) -> dict[str, np.ndarray]:
-        """The descents as far as they are shown, (steps + 1, 2) each, by name."""
+    def compute(self) -> Descents:
+        """The descents from the start of the sliders, and how many of all starts arrive."""
         options = {"threshold": self.threshold.value, "learning_rate": LEARNING_RATE, "steps": MOST_STEPS}
         start, shown = (self.w.value, self.b.value), self.steps.value + 1
-        names = {"not": "not clipped", "norm": "by norm", "value": "by value"}
-        return {name: descend(start, clip_by=kind, **options)[:shown] for kind, name in names.items()}
+        ways = {name: descend(start, clip_by=kind, **options)[:shown] for kind, name in KINDS.items()}
+        return Descents(ways, {name: arrivals(kind, self.threshold.value) for kind, name in KINDS.items()})
 
-    def figure(self, result: dict[str, np.ndarray]) -> Drawing:
-        """The map at the left, the errors at the right."""
-        drawing, (left, right) = panels(2, height=3.8)
-        cliff_map(left, self._background, result)
-        cliff_errors(right, result)
-        label_lines(left, list(zip(result, (ORANGE, BLUE, GREEN), strict=True)))
+    def figure(self, result: Descents) -> Drawing:
+        """The whole map, the part of it near the wall, and the errors."""
+        drawing, (left, middle, right) = panels(3, width=12.4, height=4)
+        cliff_map(left, self._whole, result.ways, CLIFF_W, CLIFF_B)
+        cliff_regions(left)
+        cliff_map(middle, self._near, result.ways, *NEAR_THE_WALL)
+        middle.set_title("the brink, enlarged")
+        cliff_errors(right, result.ways)
+        label_lines(left, list(zip(result.ways, COLORS_OF_WAYS, strict=True)))
         return drawing
 
-    def words(self, result: dict[str, np.ndarray]) -> str:
-        """Longest step and last error of each descent."""
+    def words(self, result: Descents) -> str:
+        """Longest step and last error of each descent, and how many starts arrive."""
         told = []
-        for name, way in result.items():
+        for name, way in result.ways.items():
             longest = float(np.linalg.norm(np.diff(way, axis=0), axis=1).max()) if len(way) > 1 else 0.0
             told.append(f"{name}: longest step {longest:.2f}, error {cliff_error(way[-1:, 0], way[-1:, 1])[0]:.2g}")
-        return f"After {self.steps.value} steps. {'; '.join(told)}."
-
-
-class Clipped(NamedTuple):
-    """A gradient and what each kind of clipping leaves of it, (2,) each."""
-
-    gradient: np.ndarray
-    by_norm: np.ndarray
-    by_value: np.ndarray
-
-
-class ClippingInTwoDimensions(KnobView):
-    """A gradient of two components, and what clipping by norm and by value make of it."""
-
-    def __init__(self) -> None:
-        self.g_1 = float_slider("First component", 3.5, -4, 4, 0.1)
-        self.g_2 = float_slider("Second component", 0.8, -4, 4, 0.1)
-        self.threshold = float_slider("Threshold", 1.0, 0.1, 4, 0.1)
-        super().__init__([self.g_1, self.g_2], [self.threshold])
-
-    def compute(self) -> Clipped:
-        """The gradient of the sliders, clipped."""
-        gradient = np.array([self.g_1.value, self.g_2.value])
-        return Clipped(*(clip_vector(gradient, self.threshold.value, kind) for kind in ("not", "norm", "value")))
-
-    def figure(self, result: Clipped) -> Drawing:
-        """Three arrows, the circle and the square."""
-        drawing, (ax,) = panels(width=5.4, height=5)
-        clipped_vectors(ax, list(result), self.threshold.value)
-        label_lines(ax, [("gradient", ORANGE), ("by norm", BLUE), ("by value", GREEN)])
-        return drawing
-
-    def words(self, result: Clipped) -> str:
-        """Lengths, and the angle by which each kind turns the gradient."""
-        if not result.gradient.any():
-            return "The gradient is zero: there is nothing to clip."
-        lengths = [float(np.linalg.norm(vector)) for vector in result]
-        cosine = float(result.gradient @ result.by_value) / (lengths[0] * lengths[2])
-        angle = math.degrees(math.acos(min(1.0, cosine)))
+        counted = ", ".join(f"{count} {name}" for name, count in result.arrived.items())
         return (
-            f"The gradient is {lengths[0]:.2f} long. By norm: {lengths[1]:.2f}, not turned. "
-            f"By value: {lengths[2]:.2f}, turned by {angle:.0f} degrees."
+            f"After {self.steps.value} steps. {'; '.join(told)}. Of {len(all_starts())} starts all over the map, so "
+            f"many end in the valley: {counted}."
         )
+
+
+def all_starts() -> np.ndarray:
+    """Starting points all over the map, (n, 2)."""
+    w, b = np.meshgrid(np.linspace(*CLIFF_W, 14), np.linspace(*CLIFF_B, 17))
+    return np.stack([w, b], axis=-1).reshape(-1, 2)
+
+
+@lru_cache(maxsize=64)
+def arrivals(clip_by: str, threshold: float) -> int:
+    """How many descents from `all_starts` end in the valley."""
+    options = {"threshold": threshold, "learning_rate": LEARNING_RATE, "steps": MOST_STEPS}
+    return int(has_arrived(descend(all_starts(), clip_by=clip_by, **options)).sum())

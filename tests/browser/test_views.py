@@ -75,8 +75,8 @@ VIEWS = [
     (BACKPROPAGATION, "GradientMap(hidden_size=64)", "gradient-map", "Cut every k steps", "PageDown", "gradient_map"),
     (BACKPROPAGATION, "Truncation(small", "knob-view", "Cut every k steps", "ArrowRight", "truncation"),
     (PROBLEMS, "JacobianProducts()", "knob-view", "Spectral radius", "ArrowRight", "jacobian_products"),
-    (PROBLEMS, "Cliff()", "knob-view", "Steps shown", "PageDown", "cliff"),
-    (PROBLEMS, "ClippingInTwoDimensions()", "knob-view", "Second component", "ArrowLeft", "clipping"),
+    (PROBLEMS, "descents = Cliff()", "knob-view", "Steps shown", "PageDown", "cliff"),
+    (PROBLEMS, "ClippedGradients(", "knob-view", "Threshold", "ArrowLeft", "clipping"),
     (PROBLEMS, "lstm_gates = Gates(", "knob-view", "Unit", "ArrowRight", "gates"),
     (PROBLEMS, "MemoryRace(delay=30", "memory-race", "Delay", "ArrowLeft", "memory_race"),
 ]

@@ -85,13 +85,17 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         "against_length": on_axes(lambda ax: gradients.against_length(ax, [2, 4, 8], {"a": [1, 20, 300]}, "norm")),
         "lag_norms": on_axes(lambda ax: gradient_problems.lag_norms(ax, JacobianNorms(falling / 2, falling))),
         "spectrum": on_axes(lambda ax: gradient_problems.spectrum(ax, np.exp(1j * np.arange(6)))),
-        "cliff_map": on_axes(
-            lambda ax: gradient_problems.cliff_map(ax, gradient_problems.cliff_background(), ways)
-        ),
+        "cliff_map": on_axes(lambda ax: gradient_problems.cliff_map(
+            ax, gradient_problems.cliff_background(), ways, (4, 5.3), (-3.1, -1.5))),
         "cliff_errors": on_axes(lambda ax: gradient_problems.cliff_errors(ax, ways)),
-        "cliff_surface": lambda: gradient_problems.cliff_surface()._repr_png_(),
-        "clipped_vectors": on_axes(
-            lambda ax: gradient_problems.clipped_vectors(ax, np.array([[3, 1], [1.4, 0.5], [1.5, 1]]), 1.5)
+        "cliff_regions": on_axes(
+            lambda ax: (ax.set(xlim=(4, 5.3), ylim=(-3.1, -1.5)), gradient_problems.cliff_regions(ax))),
+        "cliff_profile": on_axes(lambda ax: gradient_problems.cliff_profile(ax, 4.64)),
+        "clipped_in_their_plane": on_axes(
+            lambda ax: gradient_problems.clipped_in_their_plane(ax, 3, np.array([[1.5, 0], [1.5, 1]]), 1.5)
+        ),
+        "against_threshold": on_axes(
+            lambda ax: gradient_problems.against_threshold(ax, [0.1, 1], {"norm": [1, 2], "value": [3, 4]}, "length", 1)
         ),
         "gate_letters": on_drawing(lambda drawing: gradient_problems.gate_letters(drawing, TEXT, wave, 60, 30)),
         "gate_map": on_axes(lambda ax: gradient_problems.gate_map(ax, wave.reshape(12, 5), 2)),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlib.topics import initialisation
-from rnnlib.topics.cliff import cliff_error, cliff_gradient, clip_vector, descend
+from rnnlib.topics.cliff import cliff_error, cliff_gradient, clip_vector, descend, has_arrived
 from rnnlib.topics.jacobians import ACTIVATIONS, jacobian_norms
 
 
@@ -76,14 +76,14 @@ def test_the_cliffs_gradient_is_autograds() -> None:
             x = weights[0] * torch.sigmoid(x) + weights[1]
         error = (torch.sigmoid(x) - 0.7) ** 2
         error.backward()
-        np.testing.assert_allclose(cliff_gradient(w, b), weights.grad, rtol=1e-8)
+        np.testing.assert_allclose(cliff_gradient(np.array([w, b])), weights.grad, rtol=1e-8)
         assert cliff_error(np.array(w), np.array(b)) == pytest.approx(error.item())
 
 
 def test_the_cliff_goes_through_the_place_that_the_literature_names() -> None:
-    slopes = {b: np.linalg.norm(cliff_gradient(4.64, b)) for b in np.arange(-3, -1.9, 0.0005)}
-    steepest = max(slopes, key=lambda b: slopes[b])
-    assert steepest == pytest.approx(-2.39, abs=0.005) and slopes[steepest] > 300
+    b = np.arange(-3, -1.9, 0.0005)
+    slopes = np.linalg.norm(cliff_gradient(np.column_stack([np.full_like(b, 4.64), b])), axis=1)
+    assert b[slopes.argmax()] == pytest.approx(-2.39, abs=0.005) and slopes.max() > 300
 
 
 def test_clipping_by_norm_keeps_the_direction_and_by_value_need_not() -> None:
@@ -95,6 +95,26 @@ def test_clipping_by_norm_keeps_the_direction_and_by_value_need_not() -> None:
     np.testing.assert_array_equal(by_value, [1.0, -0.5])
     np.testing.assert_array_equal(clip_vector(gradient, 1.0, "not"), gradient)
     np.testing.assert_array_equal(clip_vector(np.zeros(2), 1.0, "norm"), np.zeros(2))
+
+
+def test_many_gradients_are_clipped_each_by_its_own_norm() -> None:
+    clipped = clip_vector(np.array([[3.0, 4.0], [0.3, 0.4]]), 1.0, "norm")
+    np.testing.assert_allclose(clipped, [[0.6, 0.8], [0.3, 0.4]])
+
+
+def test_many_descents_are_those_made_one_by_one() -> None:
+    options = {"clip_by": "value", "threshold": 0.5, "learning_rate": 0.05, "steps": 30}
+    starts = np.array([[4.3, -2.6], [4.9, -2.0], [4.1, -1.6]])
+    together = descend(starts, **options)
+    for place, start in enumerate(starts):
+        np.testing.assert_allclose(together[:, place], descend(start, **options), rtol=1e-9)
+
+
+def test_a_descent_has_arrived_if_it_stays_where_the_error_is_small() -> None:
+    valley, plain = np.tile([4.0, -1.95], (30, 1)), np.tile([4.6, -3.0], (30, 1))
+    passing = plain.copy()
+    passing[25:28] = valley[0]
+    assert has_arrived(np.stack([valley, plain, passing], axis=1)).tolist() == [True, False, False]
 
 
 def test_a_clipped_step_is_never_longer_than_rate_times_threshold() -> None:

@@ -119,7 +119,7 @@ def test_drawing_changes_nothing() -> None:
     from rnnlib import widgets
     before = state()
     widgets.PerplexityOfADistribution().png
-    widgets.ClippingInTwoDimensions().png
+    widgets.JacobianProducts().png
     check(before)
     """)
 

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+import torch
 from factories import SMALL_SESSION, wait_until
 
 from rnnlib.live.worker import Worker
 from rnnlib.text import Corpus
 from rnnlib.widgets import (
     Cliff,
-    ClippingInTwoDimensions,
+    ClippedGradients,
     CountedBaselines,
     GradientMap,
     JacobianProducts,
@@ -49,7 +50,7 @@ def count(view: View, monkeypatch: pytest.MonkeyPatch) -> Counter:
     ("view", "knob", "value"),
     [
         (Cliff, "w", 4.5),
-        (ClippingInTwoDimensions, "threshold", 2.0),
+        (lambda: ClippedGradients({"fresh": torch.linspace(-1, 0.2, 9)}), "threshold", 0.5),
         (JacobianProducts, "num_steps", 20),
         (lambda: PerplexityOfADistribution("ab", (1, 1)), "shares", 3),
     ],

@@ -1,14 +1,19 @@
 """The views of notebook 04: the numbers behind the pictures, edge values, callbacks called directly."""
 
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rnnlib.cells import LSTM
 from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Corpus
 from rnnlib.topics.cliff import descend
-from rnnlib.widgets import Cliff, ClippingInTwoDimensions, Gates, JacobianProducts, StepTime
+from rnnlib.widgets import Cliff, ClippedGradients, Gates, JacobianProducts, StepTime
 from rnnlib.widgets.knob_view import KnobView
 
 
@@ -42,20 +47,40 @@ def test_every_knob_of_the_jacobian_view_changes_picture_and_words() -> None:
 
 def test_the_cliff_shows_the_descents_of_the_library() -> None:
     view = Cliff()
-    options = {"threshold": 0.5, "learning_rate": 0.05, "steps": 60}
+    options = {"threshold": 1.0, "learning_rate": 0.05, "steps": 100}
     for name, kind in (("not clipped", "not"), ("by norm", "norm"), ("by value", "value")):
-        np.testing.assert_array_equal(view.compute()[name], descend((4.3, -2.6), clip_by=kind, **options))
-    assert changes(view, view.steps, 0) and view.compute()["by norm"].shape == (1, 2)
-    assert changes(view, view.steps, 30) and changes(view, view.threshold, 1.0) and changes(view, view.w, 4.5)
+        np.testing.assert_array_equal(view.compute().ways[name], descend((4.45, -2.9), clip_by=kind, **options))
+    assert changes(view, view.steps, 0) and view.compute().ways["by norm"].shape == (1, 2)
+    assert changes(view, view.steps, 90) and changes(view, view.threshold, 2.0) and changes(view, view.w, 4.5)
 
 
-def test_clipping_in_two_dimensions_tells_lengths_and_angle() -> None:
-    view = ClippingInTwoDimensions()
-    view.g_1.value, view.g_2.value = 3.0, 4.0
-    assert "5.00 long. By norm: 1.00, not turned. By value: 1.41, turned by 8 degrees" in view.text
-    assert changes(view, view.threshold, 4.0)
-    view.g_1.value = view.g_2.value = 0.0
-    assert "nothing to clip" in view.text
+def test_the_whole_descent_without_clipping_lies_in_the_picture() -> None:
+    way = Cliff().compute().ways["not clipped"]
+    assert ((way > (4.0, -3.1)) & (way < (5.3, -1.5))).all()
+
+
+def test_more_descents_arrive_when_they_are_clipped() -> None:
+    arrived = Cliff().compute().arrived
+    assert arrived["by norm"] > arrived["by value"] > arrived["not clipped"] > 0
+
+
+def test_a_gradient_of_two_components_is_shortened_and_turned_as_on_paper() -> None:
+    view = ClippedGradients({"3, 4": torch.tensor([3.0, 4.0]), "0.3, 0.4": torch.tensor([0.3, 0.4])}, threshold=1.0)
+    assert "5.00 long. By norm: 1.000 long, not turned. By value: 100.0% of the components are cut" in view.text
+    assert f"{math.sqrt(2):.3f} long, turned by 8 degrees" in view.text
+    assert changes(view, view.moment, "0.3, 0.4") and "0.0% of the components are cut, 0.500 long" in view.text
+
+
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=30).filter(lambda numbers: max(map(abs, numbers)) > 1e-3))
+def test_by_norm_is_never_turned_and_by_value_never_by_more_than_a_right_angle(numbers: list[float]) -> None:
+    found = ClippedGradients({"drawn": torch.tensor(numbers)}).compute()
+    assert max(found.degrees["norm"]) < 1e-3 and max(found.degrees["value"]) < 90
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(found.lengths["value"]))
+
+
+def test_a_gradient_of_zeros_is_refused() -> None:
+    with pytest.raises(ValueError, match="every gradient must be finite and other than zero"):
+        ClippedGradients({"none": torch.zeros(3)})
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])

@@ -1,0 +1,87 @@
+"""What notebook 04 says of runs that it does not show."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rnnlib import text, training
+from rnnlib.live import settings
+from rnnlib.topics.cliff import descend, has_arrived
+from rnnlib.widgets.cliff import LEARNING_RATE, MOST_STEPS, all_starts
+
+SEEDS = (0, 1, 2)
+V = 28
+
+
+def trainer_of(seed: int, hidden_size: int, **described: Any) -> training.Trainer:
+    wanted = settings.Settings(hidden_size=hidden_size, seed=seed, **described)
+    return settings.build_trainer(wanted, text.load_corpus("story", max_train_tokens=wanted.max_train_tokens))
+
+
+def printed_settings(seed: int, **described: Any) -> training.Trainer:
+    return trainer_of(seed, 256, max_train_tokens=10_000, **described)
+
+
+def last_perplexity(trainer: training.Trainer, steps: int = 20) -> float:
+    return training.perplexity(trainer.history.columns()["loss"][-steps:].mean())
+
+
+def run_until_lost(trainer: training.Trainer, steps: int) -> None:
+    try:
+        trainer.run(steps)
+    except FloatingPointError:
+        pass
+
+
+# ------------------------------------------------------------------------------------------- clipping
+
+
+def test_of_many_descents_at_the_cliff_more_arrive_when_they_are_clipped() -> None:
+    def arrived(clip_by: str, threshold: float) -> int:
+        options = {"threshold": threshold, "learning_rate": LEARNING_RATE, "steps": MOST_STEPS}
+        return int(has_arrived(descend(all_starts(), clip_by=clip_by, **options)).sum())
+
+    for threshold in (0.5, 1.0, 1.5):
+        for kind in ("norm", "value"):
+            assert 1.1 * arrived("not", threshold) < arrived(kind, threshold) < 0.65 * len(all_starts())
+
+
+def test_with_the_printed_settings_most_networks_are_lost_without_clipping_and_none_with_it() -> None:
+    lost = 0
+    for seed in range(7):
+        without, clipped = printed_settings(seed, clip_threshold=math.inf), printed_settings(seed)
+        for trainer in (without, clipped):
+            run_until_lost(trainer, 300)
+        lost += last_perplexity(without) > V
+        assert last_perplexity(clipped) < 7
+        assert 0 < clipped.history.columns()["clipped"].sum() < 15
+    assert lost >= 4
+
+
+def test_the_norms_of_an_rnn_grow_over_the_threshold_while_it_learns_and_those_of_a_gru_do_not() -> None:
+    for seed in SEEDS:
+        rnn, gru = printed_settings(seed), printed_settings(seed, cell="gru")
+        rnn.run(1000)
+        gru.run(500)
+        assert rnn.history.columns()["clipped"][:400].mean() < 0.1 and rnn.history.clipped_fraction(700) > 0.8
+        assert gru.history.clipped_fraction() < 0.02
+
+
+def test_at_learning_rate_eight_a_threshold_of_a_quarter_learns_and_one_of_one_is_lost() -> None:
+    for seed in SEEDS:
+        rescued, lost = (trainer_of(seed, 64, learning_rate=8.0, clip_threshold=each) for each in (0.25, 1.0))
+        run_until_lost(rescued, 300)
+        run_until_lost(lost, 600)
+        assert last_perplexity(rescued) < 10
+        assert last_perplexity(lost) > 2 * V
+
+
+def test_at_learning_rate_eight_clipping_by_value_needs_a_threshold_far_below_that_of_clipping_by_norm() -> None:
+    for seed in SEEDS:
+        by_value = {"learning_rate": 8.0, "clip_by": "value"}
+        rescued, lost = (trainer_of(seed, 64, clip_threshold=each, **by_value) for each in (0.005, 0.25))
+        for trainer in (rescued, lost):
+            run_until_lost(trainer, 300)
+        assert last_perplexity(rescued) < 8
+        assert last_perplexity(lost) > 2 * V
