@@ -278,7 +278,7 @@ for cell in ("rnn", "gru"):
     trainer.run(1000)
     norms[cell] = trainer.history.columns()["gradient_norm"]
 drawing, (ax,) = figures.panels()
-for (cell, found), color in zip(norms.items(), (figures.BLUE, figures.ORANGE), strict=True):
+for found, color in zip(norms.values(), (figures.BLUE, figures.ORANGE), strict=True):
     ax.plot(found, color=color, linewidth=0.8)
 ax.axhline(1, color=figures.BLACK, linestyle="--")
 ax.set(xlabel="step", ylabel="norm of the gradient", yscale="log")

@@ -87,5 +87,5 @@ def all_starts() -> np.ndarray:
 @lru_cache(maxsize=64)
 def arrivals(clip_by: str, threshold: float) -> int:
     """How many descents from `all_starts` end in the valley."""
-    options = {"threshold": threshold, "learning_rate": LEARNING_RATE, "steps": MOST_STEPS}
-    return int(has_arrived(descend(all_starts(), clip_by=clip_by, **options)).sum())
+    ways = descend(all_starts(), clip_by=clip_by, threshold=threshold, learning_rate=LEARNING_RATE, steps=MOST_STEPS)
+    return int(has_arrived(ways).sum())

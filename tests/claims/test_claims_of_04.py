@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from rnnlib import text, training
 from rnnlib.live import settings
 from rnnlib.topics.cliff import descend, has_arrived
