@@ -8,7 +8,6 @@ course and nothing in the reader's Jupyter.  It ends with Ctrl+C.
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import tempfile
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,27 +37,26 @@ SERVER_SECONDS, KERNEL_SECONDS = 120, 120
 
 
 @contextmanager
-def presentation(names: Sequence[str], tell: Callable[[int, int], None]) -> Iterator[list[str]]:
-    """The addresses of the slides of some notebooks, all of them run.  tell(done, of): how many cells have run.
+def presentation(name: str, tell: Callable[[int, int], None]) -> Iterator[tuple[str, str]]:
+    """The addresses of a notebook's slides, all of them run, and of the speaker's notes.  tell(done, of): cells run.
 
-    Raises ValueError if a name names no notebook, RuntimeError if JupyterLab does not start or a cell fails.
+    Raises ValueError if `name` names no notebook, RuntimeError if JupyterLab does not start or a cell fails.
     """
-    paths = [path_of(name) for name in names]
+    path = path_of(name)
+    made = slides(nbformat.read(path, as_version=4))
+    notebook = deck(made)
     with tempfile.TemporaryDirectory(prefix="slides-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
+        home, file = Path(folder), Path(folder) / "notebooks" / path.name
         set_up(home)
+        nbformat.write(notebook, file)
+        file.with_suffix(".html").write_text(notes_page(made), encoding="utf-8")
         with server(home) as (url, token):
-            for path in paths:
-                made, file = slides(nbformat.read(path, as_version=4)), home / "notebooks" / path.name
-                notebook = deck(made)
-                nbformat.write(notebook, file)
-                file.with_suffix(".html").write_text(notes_page(made), encoding="utf-8")
-                question = {"path": path.name, "name": path.name, "type": "notebook"}
-                kernel = ask(f"{url}api/sessions", token, question)["kernel"]
-                run(notebook, home / "runtime" / f"kernel-{kernel['id']}.json", tell)
-                nbformat.write(notebook, file)
-                NotebookNotary(data_dir=str(home / "data")).sign(notebook)  # no widget is shown that is not trusted
-            yield [f"{url}lab/workspaces/{path.stem}/tree/{path.name}?token={token}" for path in paths]
+            question = {"path": path.name, "name": path.name, "type": "notebook"}
+            kernel = ask(f"{url}api/sessions", token, question)["kernel"]
+            run(notebook, home / "runtime" / f"kernel-{kernel['id']}.json", tell)
+            nbformat.write(notebook, file)
+            NotebookNotary(data_dir=str(home / "data")).sign(notebook)  # no widget is shown that is not trusted
+            yield f"{url}lab/tree/{path.name}?token={token}", f"{url}files/{path.stem}.html?token={token}"
 
 
 def set_up(home: Path) -> None:
@@ -160,8 +158,7 @@ def show_progress(done: int, of: int) -> None:
 
 if __name__ == "__main__":
     try:
-        with presentation(sys.argv[1:2], show_progress) as (address,):
-            notes = re.sub(r"lab/workspaces/.*/tree/(.*)\.ipynb", r"files/\1.html", address)
+        with presentation(sys.argv[1], show_progress) as (address, notes):
             print(f"\nslides: {address}\nnotes, for a screen of your own: {notes}")
             print("Left and right arrow turn the slides; click beside a slider first. Ctrl+C ends.")
             webbrowser.open(address)
