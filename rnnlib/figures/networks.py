@@ -101,15 +101,15 @@ USES: tuple[Use, ...] = (
     ("one to many: a picture gets a caption", 3, (0,), (0, 1, 2), (0, 1)),
     ("many to one: a review is good or bad", 3, (0, 1, 2), (2,), ()),
     ("many to many: a language model learns", 3, (0, 1, 2), (0, 1, 2), ()),
-    ("encoder and decoder: a sentence is translated", 5, (0, 1, 2), (2, 3, 4), (2, 3)),
+    ("many to many: a sentence is translated", 6, (0, 1, 2, 3), (3, 4, 5), (3, 4)),
 )
 
 
 def inputs_and_outputs() -> Drawing:
     """Four ways to use the same unrolled network; dashed, an output that is the next input."""
-    drawing, ax = canvas(1000, 600)
+    drawing, ax = canvas(1020, 620)
     for place, (title, steps, inputs, outputs, written) in enumerate(USES):
-        left, bottom = 60 + 480 * (place % 2), 250 + 300 * (place // 2)
+        left, bottom = 60 + 500 * (place % 2), 250 + 300 * (place // 2)
         ax.text(left - 28, bottom - 2 * RISE - 45, title, fontsize=13)
         for step in range(steps):
             x = left + step * 85
@@ -133,4 +133,6 @@ def inputs_and_outputs() -> Drawing:
                     linestyle="--",
                     connectionstyle="arc3,rad=-0.1",
                 )
+    for middle, name in ((left + 85, "encoder"), (left + 4 * 85, "decoder")):
+        ax.text(middle, bottom + 42, name, ha="center", va="center", fontsize=13)
     return drawing

@@ -17,6 +17,12 @@ from rnnlib.topics.small_network import Numbers, SmallNetwork, Walk
 
 CHARACTER = 0.602 * 12 / 0.72  # dots that a letter of 12 points is wide
 CELL_WIDTH, CELL_HEIGHT = 6 * CHARACTER, 23
+HIDDEN_UNITS = ((200, 160), (200, 220), (200, 280), (200, 340))  # where they stand in `step_forward`
+
+
+def _two_decimals(number: float) -> str:
+    """+0.54 or -0.29; what is rounded to zero has no sign: 0.00."""
+    return f"{number:+.2f}" if abs(round(float(number), 2)) > 0 else "0.00"
 
 
 def number_table(ax: Axes, left: float, top: float, numbers: Numbers, title: str, color: str = BLUE) -> None:
@@ -33,7 +39,7 @@ def number_table(ax: Axes, left: float, top: float, numbers: Numbers, title: str
     ax.add_collection(PolyCollection(boxes, facecolors=shades.reshape(-1, 4), edgecolors="none", antialiaseds=False))
     ax.text(left - 8, top + rows * CELL_HEIGHT / 2, title, ha="right", va="center", fontsize=13)
     for row, line in enumerate(table):
-        written = "".join(f"{number:+6.2f}" for number in line)
+        written = "".join(_two_decimals(number).rjust(6) for number in line)
         place = (left - CHARACTER / 2, top + (row + 0.5) * CELL_HEIGHT)
         ax.text(*place, written, family=MONOSPACE, fontsize=12, va="center_baseline")
 
@@ -43,7 +49,7 @@ def nodes(ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, 
     pale = 0.75 + 0.25 * np.array(to_rgba(color)[:3])
     ax.scatter([x] * len(ys), ys, s=1500, color=pale, edgecolors=color, linewidths=1.5, zorder=3)
     for y, value in zip(ys, values, strict=True):
-        ax.text(x, y, f"{value:+.2f}", ha="center", va="center_baseline", fontsize=12, zorder=4)
+        ax.text(x, y, _two_decimals(value), ha="center", va="center_baseline", fontsize=12, zorder=4)
     behind = {**WHITE_BEHIND, "pad": 1}
     ax.text(x, min(ys) - 44, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
 
@@ -89,7 +95,7 @@ def step_forward(network: SmallNetwork, way: Walk, t: int, unit: int = 0, letter
     edges(ax, (200, 340), _column(4, 250), _column(2, 250), network.W_hq, carries[2] * (np.ones(2) * (unit == 0)))
     nodes(ax, 60, _column(4, 160), way.h[t - 1], "$h_{t-1}$", GREY)
     nodes(ax, 60, _column(3, 430), way.x[t - 1], "$x_t$", GREEN)
-    nodes(ax, 200, _column(4, 250), h, "$h_t$", BLUE)
+    nodes(ax, 200, [y for _, y in HIDDEN_UNITS], h, "$h_t$", BLUE)
     nodes(ax, 340, _column(2, 250), o, "$o_t$", ORANGE)
     rows = [
         (way.from_input[t - 1], r"$x_t\,W_{xh}$", GREEN),
@@ -264,7 +270,7 @@ def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradien
     ax.text(_x(t), y, name, ha="center", va="center", fontsize=14, zorder=4)
     for numbers, color, left in ((values, BLACK, 30), (gradient, GRADIENT, 92)):
         if numbers is not None:
-            written = "\n".join(f"{number:+.2f}" for number in numbers)
+            written = "\n".join(_two_decimals(number).rjust(5) for number in numbers)
             below = y + (26 if len(numbers) == 4 else 0)
             ax.text(
                 _x(t) + left, below, written, color=color, family=MONOSPACE, fontsize=12, linespacing=1.05,

@@ -20,7 +20,7 @@ ROWS_OF_THE_BATCH = 4
 
 
 class GradientMap(SessionView):
-    """A session whose picture is the T x T map of |dL_t/dh_k|; a slider cuts the graph every so many steps.
+    """A session whose picture is the T x T map of |dL_t/dh_j|; a slider cuts the graph every so many steps.
 
     The map is that of the network as it was at the last evaluation, on the first characters of the validation text.
     The cut changes what the map shows, not the training.
@@ -57,7 +57,7 @@ class GradientMap(SessionView):
         means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
         over_lags = np.column_stack([np.arange(T), np.maximum(means / max(means[0], 1e-30), 1e-12)])
         map_of_all = Field(
-            "|dL_t/dh_j|, the largest is 1", "map", names, names, (1e-6, 1.0), "hidden state j", "loss of step t"
+            "|dLₜ/dhⱼ|, the largest is 1", "map", names, names, (1e-6, 1.0), "hidden state j", "loss of step t"
         )
         mean = Panel(
             "mean; at distance 0 it is 1", (Line("mean", "mean", "blue", "marked"),), x_name="distance t - j",

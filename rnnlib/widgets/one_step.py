@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnlib.figures.small_network import step_forward
+from rnnlib.figures.small_network import HIDDEN_UNITS, step_forward
 from rnnlib.figures.style import Drawing
 from rnnlib.topics.small_network import SmallNetwork, Walk, walk
+from rnnlib.widgets.clickable_picture import ClickablePicture
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import choice, float_slider, int_slider, option_slider, text_field
 
@@ -31,7 +32,10 @@ class ShownStep(NamedTuple):
 
 
 class OneStep(KnobView):
-    """One time step of a small network with all its numbers; letters, weights and the loop can be changed."""
+    """One time step of a small network with all its numbers; letters, weights and the loop can be changed.
+
+    A click on a hidden unit does what the slider over the units does.
+    """
 
     def __init__(self, network: SmallNetwork, letters: str):
         """letters: what it reads; its vocabulary is the first letters of the alphabet."""
@@ -47,7 +51,12 @@ class OneStep(KnobView):
         self.value = float_slider("Its value", float(network.W_hh[0, 3]), -2, 2, 0.1)
         self.weight.observe(lambda change: self._show_weight(change.new), "value")
         self.value.observe(lambda change: self._set_weight(change.new), "value")
-        super().__init__([self.letters, self.t], [self.unit, self.loop], [self.weight, self.value])
+        picture = ClickablePicture(HIDDEN_UNITS, self._click)
+        super().__init__([self.letters, self.t], [self.unit, self.loop], [self.weight, self.value], picture=picture)
+
+    def _click(self, place: int) -> None:
+        """Tell the products of a hidden unit that is clicked; of none, when it is clicked again."""
+        self.unit.value = ALL_UNITS if self.unit.value == place + 1 else place + 1
 
     def _show_weight(self, place: tuple[str, int, int]) -> None:
         name, row, column = place

@@ -61,7 +61,7 @@ class Truncation(KnobView):
             f"{kind}: {kilobytes:,.0f} kB, {milliseconds:.1f} ms, error {error:.2f}"
             for kind, (kilobytes, milliseconds, error) in at_longest.items()
         ]
-        return f"At T = {T}, cut every {k} steps (randomised: on average). {'; '.join(told)}."
+        return f"At T = {T}, cut every {k} steps (randomised: on average, one draw). {'; '.join(told)}."
 
 
 def _measure(model: LanguageModel, corpus: Corpus) -> dict[tuple[str, int, int], Truncated]:

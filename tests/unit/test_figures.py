@@ -20,7 +20,9 @@ from rnnlib import figures
 from rnnlib.figures.gradients import gradient_map_image
 from rnnlib.figures.letters import shade, shaded_letters
 from rnnlib.figures.png import png_of
+from rnnlib.figures.small_network import step_backward, step_forward
 from rnnlib.figures.style import Drawing, panels
+from rnnlib.topics.small_network import example_network, walk
 
 
 def test_a_png_holds_the_pixels_that_were_drawn() -> None:
@@ -109,6 +111,14 @@ def test_there_is_a_drawing_of_every_kind() -> None:
         "threshold_name",
     }  # fmt: skip
     assert functions - without_a_picture == drawings.every_drawing().keys()
+
+
+def test_no_number_of_the_small_network_is_a_zero_with_a_sign() -> None:
+    network, targets = example_network(), np.array([[1.0, 0], [0, 1], [0, 1]])
+    way = walk(network, np.eye(3), targets)
+    for drawing in (step_forward(network, way, 1), step_backward(network, way, 1)):
+        written = " ".join(text.get_text() for text in drawing.axes[0].texts)
+        assert " 0.00" in written and "-0.00" not in written and "+0.00" not in written
 
 
 def test_importing_and_drawing_leaves_matplotlibs_settings_as_they_were() -> None:

@@ -153,6 +153,15 @@ class TestStepThrough:
         )
         assert math.isclose(total, view.compute().walk.a[1, 3], abs_tol=0.01) and "its tanh 0.87" in view.text
 
+    def test_a_click_on_a_hidden_unit_tells_its_products_and_another_one_tells_none(self) -> None:
+        view = OneStep(example_network(), "abc")
+        picture = view.children[-2]
+        picture._handle_custom_msg({"clicked": 3}, [])
+        assert view.unit.value == 4 and "Unit 4 at step 2" in view.text
+        picture._handle_custom_msg({"clicked": 3}, [])
+        assert view.unit.value == 0 and "the state goes from" in view.text
+        assert picture.value == view.png and len(picture.places) == 4
+
     def test_one_step_without_its_loop_is_a_feed_forward_network(self) -> None:
         view = OneStep(example_network(), "aba")
         view.loop.value = "all 0"

@@ -1,0 +1,29 @@
+// A picture with round places in it that can be clicked; x and y are in dots of the picture, whatever its size in the page.
+
+const RADIUS = 27;
+
+export default {
+  render({ model, el }) {
+    const picture = el.appendChild(document.createElement("img"));
+    picture.style.maxWidth = "100%";
+    const show = () => {
+      URL.revokeObjectURL(picture.src);
+      picture.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+    };
+    const placeOf = event => {
+      const scale = picture.naturalWidth / picture.clientWidth;
+      return model.get("places").findIndex(
+        ([x, y]) => Math.hypot(x - event.offsetX * scale, y - event.offsetY * scale) <= RADIUS);
+    };
+    picture.addEventListener("mousemove", event => {
+      picture.style.cursor = placeOf(event) < 0 ? "default" : "pointer";
+    });
+    picture.addEventListener("click", event => {
+      const place = placeOf(event);
+      if (place >= 0) model.send({ clicked: place });
+    });
+    model.on("change:value", show);
+    show();
+    return () => { model.off("change:value", show); URL.revokeObjectURL(picture.src); };
+  },
+};
