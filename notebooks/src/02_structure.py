@@ -16,7 +16,7 @@
 # - explain why a network for a thousand steps has no more weights than one for a single step;
 # - measure what a trained network's hidden state remembers, and for how long.
 #
-# 40 minutes to read, 20 for three exercises.
+# 40 minutes to read, 18 for three exercises.
 
 # %%
 import timeit
@@ -39,14 +39,14 @@ figures.three_networks()
 # *A drawing with a loop is short and says what there is; unrolled, it says in which order things are computed.*
 #
 # This notebook puts numbers into it: three inputs, four hidden units, two outputs, so small that it fits on a page. Its letters are $a$, $b$ and
-# $c$. The input $x_t$ is **one-hot**: one number for each letter, 1 for the letter that is read and 0 for the others. The two outputs could rate two
-# answers, such as *vowel* and *consonant*.
+# $c$. The input $x_t$ is **one-hot**: one number for each letter, 1 for the letter that is read and 0 for the others. The two outputs rate two
+# answers: *vowel* and *consonant*.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A network that fits on a page
 #
-# **Predict first.** It reads the letters *abca*. Move *Time step*. Which numbers at the right change, and which never do? Where does
-# $h_{t-1}$ come from? And if all of $W_{hh}$ were 0: at which steps would the states be equal?
+# **Predict first.** It reads the letters *abca*. When you move *Time step*, which numbers at the right will change, and which will not? Where does
+# $h_{t-1}$ come from? And if all of $W_{hh}$ were 0, which steps would have the same state?
 
 # %% slideshow={"slide_type": "slide"}
 network = small_network.example_network()
@@ -54,51 +54,56 @@ one_step = OneStep(network, "abca")
 one_step
 
 # %% [markdown]
-# *Left, the units with their values; lines are weights, blue above zero, orange and dashed below, thick where they are large, pale where they
-# come from a 0. Right, the sums that gave the values.*
+# *Left, the units with their values. Lines are weights: blue above zero, orange and dashed below, the thicker the larger; a line that comes from
+# a 0 carries nothing and is pale. Right, the sums that gave the values, and the weights; the darker a cell, the larger its number, whatever its sign.*
 #
-# **Try this.** (1) Step through $t = 1, 2, 3$: $h_t$ of one step is $h_{t-1}$ of the next; the weights stay. (2) *Products of unit*: every product that goes into
-# one unit. (3) $W_{hh}$ *all 0*: now the first and the last step, which both read *a*, have the same state, and nothing is remembered. (4) Type other *Letters*. (5) Choose a
-# *Weight* and drag its value: which numbers move at $t = 1$, which only later?
+# **Try this.** (1) Step through $t = 1, 2, 3$: $h_t$ of one step is $h_{t-1}$ of the next. (2) Click a unit of $h_t$, or move *Products of unit*: all its
+# products are told. (3) $W_{hh}$ *all 0*: compare steps 1 and 4; then back to *as it is*. (4) Type other *Letters*. (5) Choose a *Weight*, drag
+# its value: what moves at $t = 1$, what only later?
 
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Weights and biases never change. Without $W_{hh}$ a state depends on its own letter alone: steps 1 and 4 are equal, a feed-forward network.
-# A weight of $W_{hh}$ moves nothing at step 1, because $h_0 = 0$, one unit at step 2, and all from there on; a weight of $W_{hq}$ moves outputs and no state.
+# Weights and biases never change; all else does. $h_{t-1}$ is what the step before computed. Without $W_{hh}$ a state depends on its own letter alone:
+# steps 1 and 4, which both read *a*, have the same state, as in a feed-forward network.
+#
+# A weight of $W_{xh}$ moves the steps that read its letter, and all after them. A weight of $W_{hh}$ moves nothing at step 1, because
+# $h_0 = 0$, one unit at step 2, and all units from step 3 on. A weight of $W_{hq}$ moves one output at every step, and no state.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The new state is a function of the new input and a summary of the past
 #
-# $$h_t = \tanh(x_t W_{xh} + h_{t-1} W_{hh} + b_h), \qquad o_t = h_t W_{hq} + b_q.$$
+# $$a_t = x_t W_{xh} + h_{t-1} W_{hh} + b_h, \qquad h_t = \tanh(a_t), \qquad o_t = h_t W_{hq} + b_q.$$
 #
-# Inputs and states are rows. $V$ letters, $H$ hidden units, $B$ rows side by side; in a language model the outputs rate the $V$ letters.
+# Inputs and states are rows. $V$ letters, $H$ hidden units, $Q$ outputs, $B$ rows side by side. A language model rates each letter: $Q = V$.
 #
 # | symbol | shape here | in general | in many articles |
 # | --- | --- | --- | --- |
 # | $x_t$ input | 3 | $(B, V)$ | $x_t$ |
 # | $h_t$ hidden state | 4 | $(B, H)$ | $s_t$ |
-# | $o_t$ outputs, or logits | 2 | $(B, V)$ | $o_t$ |
+# | $a_t$ sum, before the tanh | 4 | $(B, H)$ | |
+# | $o_t$ outputs, or logits | 2 | $(B, Q)$ | $o_t$ |
 # | $W_{xh}$, input to hidden | 3 x 4 | $(V, H)$ | U |
 # | $W_{hh}$, hidden to hidden | 4 x 4 | $(H, H)$ | W |
-# | $W_{hq}$, hidden to output | 4 x 2 | $(H, V)$ | V (a matrix) |
-# | $b_h$, $b_q$ biases | 4, 2 | $(H)$, $(V)$ | b, c |
+# | $W_{hq}$, hidden to output | 4 x 2 | $(H, Q)$ | V (a matrix) |
+# | $b_h$, $b_q$ biases | 4, 2 | $(H)$, $(Q)$ | b, c |
 
 # %% [markdown]
 # Why tanh? Without it the steps would be one long linear map, and a state could grow beyond all bounds. The tanh keeps every unit between $-1$ and 1.
 #
-# By hand, the fourth hidden unit at $t = 2$, where *b* is read: the second row of $W_{xh}$, then all four units of the previous state times the fourth column of
-# $W_{hh}$.
+# By hand, the fourth hidden unit at $t = 2$. The letter is *b*, the second one, so from the input comes the entry in row 2, column 4 of $W_{xh}$. From the state come four
+# products: the units of $h_1$, each times its entry in column 4 of $W_{hh}$. The bias is the fourth entry of $b_h$. (Python counts rows and columns from 0.)
 
 # %%
-x, y = torch.eye(3)[[0, 1, 2]].double().numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).double().numpy()
+x = torch.eye(3).double().numpy()  # a, b, c
+y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).double().numpy()  # vowel, consonant, consonant
 walked = small_network.walk(network, x, y)
-from_input, from_state = network.W_xh[1, 3], walked.h[1] * network.W_hh[:, 3]
+from_input, from_state, bias = network.W_xh[1, 3], walked.h[1] * network.W_hh[:, 3], network.b_h[3]
 print("from the input:", from_input)
-print("from the four units:", from_state.round(2), "together", from_state.sum().round(2))
-a = from_input + from_state.sum() + network.b_h[3]
-print(f"sum {a:.2f}, state {torch.tensor(a).tanh():.2f}; in the picture {walked.h[2, 3]:.2f}")
+print("from the four units:", *from_state.round(2), "together", from_state.sum().round(2))
+a = torch.tensor(from_input + from_state.sum() + bias)
+print(f"bias {bias}; sum {a:.2f}, state {a.tanh():.2f}; in the picture {walked.h[2, 3]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From scratch, in six lines
@@ -116,14 +121,16 @@ def run(xs: torch.Tensor, h: torch.Tensor, W_xh, W_hh, b_h, W_hq, b_q) -> tuple[
 
 
 # %% tags=["nbval-check-output"]
-weights = [torch.from_numpy(part) for part in vars(network).values()]
+W_xh, W_hh, b_h, W_hq, b_q = (torch.from_numpy(each) for each in vars(network).values())
 xs = torch.from_numpy(x)[:, None]
-outputs, state = run(xs, torch.zeros(1, 4).double(), *weights)
+outputs, state = run(xs, torch.zeros(1, 4).double(), W_xh, W_hh, b_h, W_hq, b_q)
 print("inputs", tuple(xs.shape), "outputs", tuple(outputs.shape), "last state", tuple(state.shape))
-print("the outputs are those of the picture:", torch.allclose(outputs[:, 0], torch.from_numpy(walked.o)))
+print(
+    "the outputs are those of the picture as it first was:", torch.allclose(outputs[:, 0], torch.from_numpy(walked.o))
+)
 
 # %% [markdown]
-# Shapes: inputs $(T, B, V)$, outputs $(T, B, 2)$, a state $(B, H)$.
+# Shapes: inputs $(T, B, V)$, outputs $(T, B, Q)$, a state $(B, H)$; here $T = 3$ and $B = 1$.
 #
 # The library's own step, in `rnnlib/cells.py`, is the same line. It is given `x_in`, the input's part $x_t W_{xh} + b_h$ of the sum, because that
 # can be computed for all steps at once before the loop begins. And its state is a tuple, since another cell may carry two tensors:
@@ -135,16 +142,17 @@ print("the outputs are those of the picture:", torch.allclose(outputs[:, 0], tor
 # ```
 
 # %% tags=["nbval-check-output"]
-x_in = xs @ weights[0] + weights[2]
+x_in = xs @ W_xh + b_h
 carried = (torch.zeros(1, 4).double(),)
 for part in x_in:
-    carried = cells.RNN.step(part, carried, weights[1])
+    carried = cells.RNN.step(part, carried, W_hh)
 print("by the library's step:", carried[0].numpy().round(2), "by ours:", state.numpy().round(2))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: one step (5 minutes, easy)
 #
-# Write the step yourself: $x$ is $(B, V)$, $h$ is $(B, H)$. Return the next state, a tensor $(B, H)$.
+# Write the step yourself: $x$ is $(B, V)$, $h$ is $(B, H)$, $W_{xh}$ is $(V, H)$, $W_{hh}$ is $(H, H)$, $b_h$ is $(H)$. Return the next state, a tensor
+# $(B, H)$.
 
 
 # %%
@@ -178,16 +186,17 @@ graph = UnrolledGraph(network, x, y)
 graph
 
 # %% [markdown]
-# *Edges walked so far are coloured, the last one thick; beside each node stands its value. $L_t$ is the loss of step $t$: half the squared distance of $o_t$ from a
-# target, used in notebook 03.*
+# *Edges walked so far are coloured, the last one thick; a node's values stand at its right, those of a state lower down. $L_t$ is the loss of step $t$: half the
+# squared distance of $o_t$ from a target, used in notebook 03.*
 #
-# **Try this.** Put the slider to 0 and walk edge by edge. (1) Each blue edge carries the same $W_{hh}$: one matrix, used three times.
-# (2) From $x_1$ to $o_3$ there is a single way, through $h_1$, $h_2$, $h_3$: all that the third output knows of the first letter is in four numbers.
+# **Try this.** Move the slider to 0 and walk edge by edge. (1) Each blue edge carries the same $W_{hh}$: one matrix, used three times.
+# (2) From $x_1$ to $o_3$ there is a single way, through $h_1$, $h_2$ and $h_3$: all that the third output can know of the first letter is in the four numbers of a state.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: unroll it by hand (5 minutes, easy)
 #
-# Write $h_2$ as a single expression of $x_1$, $x_2$, $h_0$ and the weights, without a loop and without a name for $h_1$.
+# Return $h_2$, $(B, H)$, for two letters $x_1$ and $x_2$, $(B, V)$, and a state $h_0$, $(B, H)$; the weights are those of Exercise 1. Try to write it as a single
+# expression, without a loop and without a name for $h_1$. (The check looks at the numbers alone.)
 
 
 # %%
@@ -210,7 +219,7 @@ checks.unrolled_twice(my_h_2)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Weights do not grow with time
+# ## The number of weights does not grow with time
 #
 # **Predict first.** A network reads 35 characters of a text with $V = 28$ and has $H = 256$ hidden units. You let it read 1,000 characters
 # instead. How many weights must be added? And if every step had matrices of its own?
@@ -241,14 +250,14 @@ for T in (1, 35, 1000):
 
 # %% tags=["nbval-check-output"]
 x_2, h_1 = torch.from_numpy(x[1]), torch.from_numpy(walked.h[1])
-side_by_side, stacked = torch.cat([x_2, h_1]), torch.cat(weights[:2])
+side_by_side, stacked = torch.cat([x_2, h_1]), torch.cat([W_xh, W_hh])
 print(tuple(side_by_side.shape), "@", tuple(stacked.shape), "=", (side_by_side @ stacked).numpy().round(2))
-print("two products:", (x_2 @ weights[0] + h_1 @ weights[1]).numpy().round(2))
+print("two products:", (x_2 @ W_xh + h_1 @ W_hh).numpy().round(2))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A one-hot vector picks a row
 #
-# In the picture $x_t W_{xh}$ was a row of $W_{xh}$. For text it always is. So why build vectors of zeros with a single one and multiply?
+# In the picture $x_t W_{xh}$ was a row of $W_{xh}$. For text it always is. So why build a vector of zeros and a single 1, and multiply?
 #
 # **Predict first.** For 35 x 32 characters, $V = 28$ and $H = 256$: how much faster is it to look the rows up?
 
@@ -258,9 +267,12 @@ one_hot = torch.nn.functional.one_hot(tokens, V).float()
 assert torch.allclose(one_hot @ table, table[tokens])
 
 # %% tags=["nbval-ignore-output"]
-multiply = timeit.timeit(lambda: torch.nn.functional.one_hot(tokens, V).float() @ table, number=300)
-look_up = timeit.timeit(lambda: torch.nn.functional.embedding(tokens, table), number=300)
-print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300 * 1e6:.0f} us")
+ways = (
+    lambda: torch.nn.functional.one_hot(tokens, V).float() @ table,
+    lambda: torch.nn.functional.embedding(tokens, table),
+)
+multiply, look_up = (min(timeit.repeat(way, number=10, repeat=30)) / 10 for way in ways)
+print(f"one-hot product {multiply * 1e6:.0f} us, looking up {look_up * 1e6:.0f} us")
 
 # %% [markdown] tags=["nbval-ignore-output"]
 # {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros in memory. The numbers are the same. This library's
@@ -269,8 +281,8 @@ print(f"one-hot product {multiply / 300 * 1e6:.0f} us, looking up {look_up / 300
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: the forward pass, with its state carried (8 minutes, medium)
 #
-# Inputs $(T, B, V)$ and a state $(B, H)$ come in; the states after each step $(T, B, H)$ and the last one go out, so that the next minibatch can go on
-# from it.
+# In come the inputs `xs`, $(T, B, V)$, and the state $h_0$, $(B, H)$; the weights are those of Exercise 1. Return two things: the states $h_1$ to $h_T$ in one tensor,
+# $(T, B, H)$, and the last of them, $(B, H)$, from which the next minibatch can go on.
 
 
 # %%
@@ -305,10 +317,10 @@ checks.rnn_forward(my_forward)
 figures.inputs_and_outputs()
 
 # %% [markdown]
-# *Green, inputs; blue, states; orange, outputs that are used; dashed, an output that becomes the next input.*
+# *Green, inputs that are given; blue, states; orange, outputs that are used; purple, outputs that become the next input.*
 #
 # A language model is many to many while it learns: after every character it predicts the next one. When it writes, each of its outputs becomes its next
-# input. In a translation the whole sentence is read first, by the **encoder**; its last state is all that the **decoder** begins with.
+# input. In a translation the **encoder** first reads the whole sentence. Its last state is all that the **decoder** is given, and a sign to begin.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the state remember?
@@ -329,7 +341,7 @@ print(f"validation perplexity {training.perplexity(training.evaluate(reader, cor
 # **What does the state still contain?** A **probe** tries to read off $h_t$ which letter stood $k$ steps back: one weighted sum of the 64 units for each letter, fitted on
 # training text. Whoever knows nothing says *space*, the most frequent one.
 #
-# **Predict first.** From how many visible characters on does the first curve stay level? And is an *untrained* state, made by random weights, any good?
+# **Predict first.** From how many characters on will the first curve be level? And does an *untrained* state, made by random weights, hold any letters?
 
 # %%
 shown, back = (1, 2, 3, 4, 6, 8, 12, 20), range(13)
@@ -353,41 +365,60 @@ figures.label_lines(holds, [("trained", figures.BLUE), ("untrained", figures.GRE
 drawing
 
 # %% [markdown]
-# <!-- claim: an_rnn_makes_use_of_about_eight_characters_and_its_state_holds_the_last_few_letters -->
-# <!-- claim: an_untrained_state_holds_the_last_letters_nearly_as_well -->
-# *Left, perplexity against the visible past. Right, how often the probe names the letter $k$ steps back; dashed, the most frequent letter.*
+# <!-- claim: an_rnn_makes_hardly_any_use_of_more_than_eight_characters_and_none_of_more_than_twelve -->
+# *Left, perplexity against the number of characters shown. Right, how often the probe names the letter $k$ steps back; dashed, the most frequent letter.*
 #
-# From about eight characters on, more past helps no more: {{ used[5]:.2f }} with 8, {{ used[7]:.2f }} with 20. The state holds the last letter ({{ found["trained"][0]:.0%}}), two steps back {{ found["trained"][2]:.0%}}, four back
-# {{ found["trained"][4]:.0%}}, ten back no more than a guess, {{ found["trained"][10]:.0%}}. And random weights remember nearly as well! Already a random
-# loop carries the past along, and lets it fade. What is *learnt* is to make use of it, and to keep it a few steps longer.
+# From eight characters on more past helps hardly at all, from twelve on not at all: {{ used[5]:.2f }} with 8, {{ used[6]:.2f }} with 12, {{ used[7]:.2f }} with 20. (The
+# {{ training.perplexity(training.evaluate(reader, corpus.validation)):.2f }} above is that of the same text cut into 32 pieces, each read from an empty state, so that a few characters have little before them.)
+
+# %% [markdown]
+# <!-- claim: the_state_holds_the_last_letters_and_after_ten_steps_nothing_that_a_probe_finds -->
+# <!-- claim: random_weights_hold_the_last_two_letters_better_and_trained_ones_hold_letters_about_a_step_longer -->
+# <!-- given: 1 -->
+# The state holds the last letter ({{ found["trained"][0]:.0%}}); two steps back the probe finds {{ found["trained"][2]:.0%}}, four back
+# {{ found["trained"][4]:.0%}}, ten back as few as somebody who always says *space*.
+#
+# And random weights? For the last two letters, $k = 0$ and 1, they are *better* ({{ found["untrained"][1]:.0%}} against {{ found["trained"][1]:.0%}} at $k = 1$); at $k = 2$ both are equal; from there on the trained
+# state holds letters about one step longer. Any loop carries the past along and lets it fade; training changes little about that. What is *learnt* is to make use of it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A look at single units
 #
 # As an illustration: each letter below is shaded by what one unit holds after reading it, blue near 1, orange near $-1$. The unit shown is the one whose value after a
-# space differs most from its value elsewhere.
+# space differs most from its value elsewhere. Below left, the whole state as a point in a plane.
 #
-# **Predict first.** Nobody told the network what a word is. And the plane below, in which the whole state moves: will it stand still after a space, or jump?
+# **Predict first.** From one letter to the next, will the state move a little, as along a path, or jump? And is it different where a word ends?
 
 # %% slideshow={"slide_type": "slide"}
 inside = HiddenStates(reader, corpus.vocab, corpus.vocab.decode(corpus.validation[:300]))
 states = memory.states_over(reader, corpus.validation)
-after_space = corpus.validation == corpus.vocab.encode(" ")
-difference = (states[after_space].mean(0) - states[~after_space].mean(0)) / states.std(0)
+space = corpus.validation == corpus.vocab.encode(" ")
+difference = (states[space].mean(0) - states[~space].mean(0)) / states.std(0)
 inside.unit.value = int(difference.abs().argmax())
 inside
 
 # %% [markdown]
-# <!-- claim: some_unit_tells_spaces_from_letters_over_all_validation_text -->
-# *Above, one unit over the text. Below left, all 64 units along the two directions in which they vary most, with the last ten
-# letters as a path; right, the unit over fifty letters.*
+# *Above, one unit over the text. Below left, all 64 units along the two directions in which they vary most: grey, the state after each letter; blue, the last ten, in their order; orange, the one
+# chosen. Right, the unit over fifty letters.*
 #
-# Over all validation text unit {{ inside.unit.value:d }} holds {{ states[after_space, inside.unit.value].mean():.2f }} after a space, on average, and {{ states[~after_space, inside.unit.value].mean():.2f }} after a letter (standard deviations {{ states[after_space, inside.unit.value].std():.2f }} and
-# {{ states[~after_space, inside.unit.value].std():.2f }}). The plane shows {{ inside.share_of_variance:.0%}} of the states' variance; the rest you do not see.
+# **Try this.** Move *Unit*: most are hard to read. Move *Character* and watch the path. Then measure both over the whole validation text, not over three hundred letters.
+# <!-- given: 300 -->
+
+# %%
+chosen, unit = states[:, inside.unit.value], inside.unit.value
+for name, after in (("after a space", space), ("after a letter", ~space)):
+    print(f"unit {unit} {name}: on average {chosen[after].mean():.2f}, standard deviation {chosen[after].std():.2f}")
+unrelated = (states - states.roll(1000, 0)).norm(dim=1).mean()  # the distance of two states 1,000 letters apart
+moved = (states[1:] - states[:-1]).norm(dim=1) / unrelated
+for name, steps in (("to a space", space[1:]), ("from a space", space[:-1]), ("in a word", ~space[1:] & ~space[:-1])):
+    print(f"{name} the state moves {moved[steps].mean():.2f} times the distance of two unrelated states")
+print(f"of the states' variance the plane shows {inside.share_of_variance:.0%}")
 
 # %% [markdown]
-# **Try this.** Move *Unit*: most are hard to read. A state is read by its 64 numbers together, as the probe does. Move *Character*: the path jumps. From one letter to
-# the next the whole state moves {{ (states[1:] - states[:-1]).norm(dim=1).mean() / (states - states.roll(1000, 0)).norm(dim=1).mean():.0%}} as far as two states lie apart that have nothing to do with each other.
+# <!-- claim: some_unit_tells_spaces_from_letters_over_all_validation_text -->
+# <!-- claim: at_every_letter_the_state_jumps_as_far_as_two_unrelated_states_lie_apart -->
+# This unit tells spaces from letters, though not always: look at the standard deviations. And the state jumps, everywhere alike: after one more letter it is as far away as
+# after a thousand. What it keeps is not to be seen in this plane, but spread over all 64 numbers, and there the probe finds it.
 #
 # How to learn such weights is the next question.
 
@@ -407,14 +438,14 @@ inside
 #
 # <details><summary>A state holds the letter of three steps ago. Does that mean that training has taught it to?</summary>
 #
-# No. A random loop holds it, too: whatever goes round in the state fades slowly. Compare with an untrained network before you say what was learnt.
+# No. A random loop holds it, too, and nearly as often. Compare with an untrained network before you say what was learnt.
 # </details>
 
 # %% [markdown]
 # ## Where to read on
 #
-# - Dive into Deep Learning, [8.4 Recurrent neural networks](https://d2l.ai/chapter_recurrent-neural-networks/rnn.html),
-#   [8.5 From scratch](https://d2l.ai/chapter_recurrent-neural-networks/rnn-scratch.html)
+# - Dive into Deep Learning, [9.4 Recurrent neural networks](https://d2l.ai/chapter_recurrent-neural-networks/rnn.html),
+#   [9.5 From scratch](https://d2l.ai/chapter_recurrent-neural-networks/rnn-scratch.html)
 # - Elman 1990, *Finding structure in time*: the network of this notebook, and what its units learnt
 # - Jaeger 2001, *The "echo state" approach*: networks whose loop is never trained
 # - Karpathy, Johnson and Li 2016, *Visualizing and understanding recurrent networks*: units that count and quote

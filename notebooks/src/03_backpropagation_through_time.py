@@ -14,9 +14,9 @@
 # - compute a gradient through several steps by hand, and keep two kinds of derivative apart;
 # - derive all five gradients of a recurrent network, and check them in two ways;
 # - read a gradient map, and see on it what `detach` cuts;
-# - say what truncation saves, what it costs, and what happens to whoever forgets to detach.
+# - say what truncation saves, what it costs, and what a forgotten `detach` does.
 #
-# 45 minutes to read, 25 for three exercises.
+# 45 minutes to read, 26 for three exercises.
 
 # %%
 import timeit
@@ -31,11 +31,11 @@ from rnnlib.widgets import GradientMap, OneStepBack, Truncation, UnrolledGraph
 # ## One unit, three steps, every number
 #
 # <!-- given: 0.5, 0.8 -->
-# A network must be told how to change its weights so that its loss falls: it needs the gradient. Begin with the smallest one. One unit without input, weight $w = 0.8$, from $h_0 = 0.5$:
+# To learn, a network needs the gradient: how its loss changes with each weight. Begin with the smallest network there is: one unit, no input, weight $w = 0.8$, from $h_0 = 0.5$.
 #
 # $$a_t = w\,h_{t-1}, \qquad h_t = \tanh(a_t), \qquad L = \tfrac12 (h_3 - 1)^2.$$
 #
-# **Predict first.** $w$ is used three times. If it grows a little, $L$ changes by way of each use. Which of the three uses matters most, and which least?
+# **Predict first.** $w$ is used three times. If it grows a little, $L$ changes through each use. Which of the three uses matters most, and which least?
 
 # %% slideshow={"slide_type": "slide"}
 w, h = 0.8, torch.tensor([0.5, 0.0, 0.0, 0.0]).double()
@@ -50,7 +50,7 @@ for t in (3, 2, 1):
 figures.scalar_chain(h, dh, shares, w)
 
 # %% [markdown]
-# *Black, forward; purple, backward, from right to left. Below, what each use of $w$ contributes to $dL/dw$.*
+# *Blue arrows go forward; black, the states they give. Purple arrows go backward, from right to left; purple numbers, the gradients. Below, what each use of $w$ contributes to $dL/dw$.*
 #
 # Each step back multiplies twice: by $1 - h_t^2$, the derivative of tanh at this place, to pass through the tanh, and by $w$, to pass to $h_{t-1}$. On the way each use of $w$ gets its share,
 # $\frac{dL}{da_t} h_{t-1}$: the last one {{ shares[3]:.3f }}, the first one {{ shares[1]:.3f }}. Because $w$ is one number, the shares add up: $dL/dw =$ {{ shares.sum():.3f }}.
@@ -86,12 +86,12 @@ print(f"by hand {shares.sum():.6f}, by autograd {by_autograd:.6f}, by difference
 # - the **direct** term $\dfrac{\partial L}{\partial h_t}$: how $L$ changes through $o_t$ alone, with all later states held fixed;
 # - the **total** derivative $\dfrac{dL}{dh_t}$: how $L$ changes when $h_t$ does, with everything that follows from it.
 #
-# Training needs the total one. Everywhere in this notebook a $\partial$ is direct and a $d$ is total. (Careful with other texts: Werbos 1990 writes $\partial^+$ for the *total* one.)
+# Training needs the total one. Everywhere in this notebook a $\partial$ is direct and a $d$ is total. (Careful with other texts: most write $\partial$ for both.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## There and back
 #
-# The small network of notebook 02 reads *abc*. Each output is compared with a target, $y_1 = (1, 0)$, $y_2 = (0, 1)$, $y_3 = (1, 0)$, and
+# The small network of notebook 02 reads *abc*. Each output is compared with a target, vowel or consonant: $y_1 = (1, 0)$, $y_2 = y_3 = (0, 1)$, and
 #
 # $$L_t = \tfrac12 |o_t - y_t|^2, \qquad \text{so} \quad \frac{dL}{do_t} = o_t - y_t.$$
 #
@@ -101,35 +101,35 @@ print(f"by hand {shares.sum():.6f}, by autograd {by_autograd:.6f}, by difference
 
 # %% slideshow={"slide_type": "slide"}
 network = small_network.example_network()
-inputs, targets = torch.eye(3).numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).numpy()
+inputs, targets = torch.eye(3).numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).numpy()
 graph = UnrolledGraph(network, inputs, targets, backward=True)
 graph.edges.value = 17
 graph
 
 # %% [markdown]
 # <!-- given: 12, 20, 16, 17 -->
-# *Purple arrows carry gradients; the thick one was walked last. Beside each node its value, in purple its gradient. Below, the weights: each is one node, which collects a share
-# from every step.*
+# *Purple arrows carry gradients; the thick one was walked last. Black numbers are values, purple ones gradients. Squares are the weights: each is
+# one node, which collects a share from every step; below it, the sum so far.*
 #
 # **Try this.** Move *Edges walked* from 12 to 20. (1) At $h_3$ one gradient arrives, from $o_3$. At $h_2$ two: edge 16 brings the direct term from $o_2$, edge 17
-# the one from $h_3$, and the purple numbers change. (2) Watch the sums below grow: three shares each; but $W_{hh}$ gets 0 from step 1, since $h_0 = 0$. (3) Switch to *direct term only*: as if $h_2$ did nothing but
-# make $o_2$.
+# the one from $h_3$, and the purple numbers change. (2) Watch the sums grow: three shares each; but that of $W_{hh}$ from step 1 is 0, since $h_0 = 0$. (3) Switch to *direct term only*: as if a state did
+# nothing but give its own output.
 
 # %% [markdown]
-# **The two formulas.** $h_t$ acts on $L$ through exactly two things. Through $o_t = h_t W_{hq} + b_q$: a small change $\delta$ of $h_t$ changes $o_t$ by $\delta W_{hq}$, so the direct term is $\frac{dL}{do_t} W_{hq}^\top$. And through
+# **The two formulas.** $h_t$ acts on $L$ through exactly two things. One is $o_t = h_t W_{hq} + b_q$: a small change $\delta$ of $h_t$ changes $o_t$ by $\delta W_{hq}$, so the direct term is $\frac{dL}{do_t} W_{hq}^\top$. The other is
 # $a_{t+1} = h_t W_{hh} + \dots$, in the same way. With $\tanh' = 1 - \tanh^2$:
 #
 # $$\frac{dL}{dh_t} = \underbrace{\frac{dL}{do_t} W_{hq}^\top}_{\text{direct, } \partial L / \partial h_t} +
 # \underbrace{\frac{dL}{da_{t+1}}\, W_{hh}^\top}_{\text{later}}, \qquad
 # \frac{dL}{da_t} = \frac{dL}{dh_t} \odot (1 - h_t^2).$$
 #
-# At the last step there is no later term: the loop begins there and runs backward. ($\odot$ multiplies unit by unit. States are rows, hence transposed matrices at the right.)
+# At the last step there is no later term: the computation begins there and runs backward. ($\odot$ multiplies unit by unit. States are rows, so a transposed matrix stands at the right.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# The same step with all its numbers.
+# One step back, with all its numbers.
 #
-# **Predict first.** At $t = 1$, which is larger in size, the direct term or what comes from later? For which of the four units does
-# the tanh let least of the gradient through at $t = 2$?
+# **Predict first.** At $t = 1$, which is larger, whatever its sign: the direct term or what comes from later? At $t = 2$, which of the four units lets least of
+# the gradient through its tanh?
 
 # %% slideshow={"slide_type": "slide"}
 one_step = OneStepBack(network, inputs, targets)
@@ -137,26 +137,34 @@ one_step.t.value = 2
 one_step
 
 # %% [markdown]
-# *Right: direct and later add up to $dL/dh_t$; times $1 - h_t^2$ they give $dL/da_t$. Below: this step's share of $dL/dW_{hh}$, and the sum of all shares.*
+# *Left, gradients in the nodes, and the weights that carry them back (blue above zero, orange and dashed below). Right: direct and later add up to $dL/dh_t$; times $1 - h_t^2$ they give $dL/da_t$. Below: this
+# step's share of $dL/dW_{hh}$, which is $h_{t-1}^\top$ times $dL/da_t$, and the sum of all shares. The darker a cell, the larger its number, whatever its sign.*
 #
 # **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in {{ int((abs(one_step.walk.later[0]) > abs(one_step.walk.direct[0])).sum()):d }} of four units. (2) At $t = 2$ the fourth unit has $h =$ {{ one_step.walk.h[2, 3]:.2f }}, so only
-# {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ hardly learns.
+# {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ lets hardly any through.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## All five gradients
 #
-# Everything a weight does it does through $o_t$ or $a_t$, at every step:
+# A weight acts on the loss only through $o_t$ or $a_t$, and at every step:
 #
 # $$\frac{dL}{dW_{hq}} = \sum_t h_t^\top \frac{dL}{do_t}, \quad \frac{dL}{db_q} = \sum_t \frac{dL}{do_t}, \quad
 # \frac{dL}{dW_{hh}} = \sum_t h_{t-1}^\top \frac{dL}{da_t}, \quad \frac{dL}{dW_{xh}} = \sum_t x_t^\top \frac{dL}{da_t}, \quad
 # \frac{dL}{db_h} = \sum_t \frac{dL}{da_t}.$$
 #
-# A share is what goes in, times the gradient of what comes out. The way over $t$, from $da_T$ down to $da_1$, is the only difficult part, and it is yours now.
+# Each share is what goes in, times the gradient of what comes out. Only the way back from step $T$ to step 1 is difficult, and it is yours now.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 1: backpropagation through time (10 minutes, medium)
 #
-# Write the loop yourself, from the two formulas.
+# Write the loop yourself, from the two formulas. You are given
+#
+# - `h`, $(T + 1, B, H)$: the states; `h[0]` is $h_0$;
+# - `direct`, $(T, B, H)$: the direct terms $\partial L / \partial h$. It is counted from 0, so `direct[t]` belongs to the state `h[t + 1]`;
+# - `W_hh`, $(H, H)$.
+#
+# Return `dh`, $(T, B, H)$, with the total derivative $dL/dh$ of `h[t + 1]` in `dh[t]`, and `dW_hh`, $(H, H)$: $dL/dW_{hh}$, summed over all steps and all $B$ rows.
+# Leave the arguments as they are.
 
 
 # %%
@@ -175,30 +183,25 @@ checks.bptt(my_bptt)
 # </details>
 # <details><summary>A solution</summary>
 #
-# The function `bptt` in the next section.
+# ```python
+# dh, dW_hh = torch.empty_like(direct), torch.zeros_like(W_hh)
+# later = torch.zeros_like(h[0])
+# for t in reversed(range(len(direct))):
+#     dh[t] = direct[t] + later  # the total derivative: directly, and by way of the next step
+#     da = dh[t] * (1 - h[t + 1] ** 2)  # through the tanh; h[t + 1] is the state after this step
+#     dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
+#     later = da @ W_hh.mT  # back to h_{t-1}
+# return dh, dW_hh
+# ```
+# (`.mT` transposes a matrix.)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The library's code
 #
-# Here is ours. In code `h[t + 1]` is the state *after* step $t$, counted from 0, because `h[0]` is $h_0$; `.mT` transposes a matrix.
-
-
-# %%
-def bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """h (T + 1, B, H), direct (T, B, H) -> dL/dh_1 to dL/dh_T (T, B, H), dL/dW_hh (H, H)."""
-    dh, dW_hh = torch.empty_like(direct), torch.zeros_like(W_hh)
-    later = torch.zeros_like(h[0])
-    for t in reversed(range(len(direct))):
-        dh[t] = direct[t] + later  # the total derivative: directly, and by way of the next step
-        da = dh[t] * (1 - h[t + 1] ** 2)  # through the tanh
-        dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
-        later = da @ W_hh.mT  # back to h_{t-1}
-    return dh, dW_hh
-
-
-# %% [markdown]
-# `cells.RNN.backward` is this loop. It keeps $dL/da_t$ of every step, too, as `dx`, for the gradients of $W_{xh}$ and $b_h$:
+# The same loop trains the networks of this course: `cells.RNN.backward`. It keeps $dL/da_t$ of every step, too, as `dx`, for the gradients of $W_{xh}$ and $b_h$.
+#
+# <details><summary>The loop of rnnlib/cells.py, to compare with yours</summary>
 #
 # ```python
 # for t in reversed(range(len(direct))):
@@ -207,8 +210,9 @@ def bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[tor
 #     dW_hh += h[t].mT @ da  # every step shares W_hh, so their gradients add up
 #     later = da @ W_hh.mT  # back to h_{t-1}
 # ```
+# </details>
 #
-# Is it right? All five gradients of the small network, in three ways.
+# Is it right? Take all five gradients of the small network, and check them in two ways. First, the network as a function of its weights:
 
 # %%
 xs, ys = torch.from_numpy(inputs).double()[:, None], torch.from_numpy(targets).double()[:, None]
@@ -225,20 +229,20 @@ def forward(W_xh, W_hh, b_h, W_hq, b_q) -> tuple[list[torch.Tensor], list[torch.
 
 
 # %% [markdown]
-# By the formulas, with the loop above; by autograd; and by differences, each of the 42 weights moved up and down by a millionth.
+# By the formulas, with the library's loop; by autograd; and by differences: each of the 42 weights is moved up and down by a millionth.
 # <!-- given: 42 -->
 
 # %%
 with torch.no_grad():
     h, o, _ = forward(**weights)
-    h, do = torch.stack(h), torch.stack(o) - ys
-    dh, dW_hh = bptt(h, do @ weights["W_hq"].mT, weights["W_hh"])
-    da = dh * (1 - h[1:] ** 2)
+    do = torch.stack(o) - ys
     back = cells.RNN.backward(xs @ weights["W_xh"], [(state,) for state in h], weights["W_hh"], do @ weights["W_hq"].mT)
-    dW_xh, db_h, dW_hq, db_q = (xs.mT @ da).sum(0), da.sum((0, 1)), (h[1:].mT @ do).sum(0), do.sum((0, 1))
-by_formula = {"W_xh": dW_xh, "W_hh": dW_hh, "b_h": db_h, "W_hq": dW_hq, "b_q": db_q}
+    da, h = back.x_in, torch.stack(h)
+    by_formula = {
+        "W_xh": (xs.mT @ da).sum(0), "W_hh": back.W_hh, "b_h": da.sum((0, 1)),
+        "W_hq": (h[1:].mT @ do).sum(0), "b_q": do.sum((0, 1)),
+    }  # fmt: skip
 by_autograd = dict(zip(weights, torch.autograd.grad(forward(**weights)[-1], list(weights.values())), strict=True))
-print("the library's loop gives the same:", torch.equal(back.hidden, dh) and torch.equal(back.W_hh, dW_hh))
 
 
 # %% tags=["nbval-check-output"]
@@ -252,17 +256,18 @@ def difference(name: str, place: int) -> torch.Tensor:
     return (losses[0] - losses[1]) / 2e-6
 
 
-print("      formula, first three entries   largest distance below 1e-9: autograd, below 1e-7: differences")
+print("gradient  its first three entries       same by autograd   same by differences")
 for name, found in by_formula.items():
     by_difference = torch.stack([difference(name, place) for place in range(found.numel())]).view_as(found)
-    near = (found - by_autograd[name]).abs().max() < 1e-9, (found - by_difference).abs().max() < 1e-7
-    print(f"{name:5}", *(f"{number:8.4f}" for number in found.flatten()[:3]), *(bool(each) for each in near), sep="   ")
+    first = "".join(f"{number:9.4f}" for number in found.flatten()[:3])
+    same = torch.allclose(found, by_autograd[name]), torch.allclose(found, by_difference, atol=1e-7)
+    print(f"dL/d{name:5}{first:30}{str(same[0]):19}{same[1]}")
 
 # %% [markdown]
-# That is the definition, plain torch on any device. A trainer on a CPU has the same numbers computed by `rnnlib/engine`: compiled loops, each
-# thread with some rows of the batch. You may skip that folder; a test holds it against `rnnlib/cells.py`.
+# That loop is the definition: plain torch, on any device. When a CPU trains, `rnnlib/engine` computes the same numbers with compiled loops, where each
+# thread has some rows of the batch. You may skip that folder; a test holds it against `rnnlib/cells.py`.
 #
-# One minibatch there and back, three ways:
+# How long does one minibatch take, there and back? Beside the two, PyTorch's own layer:
 
 # %%
 corpus = text.load_corpus("story")
@@ -285,17 +290,17 @@ for name, way in ways.items():
     print(f"{name}: {100 * min(timeit.repeat(way, number=10, repeat=10)):.1f} ms")
 
 # %% [markdown]
-# The compiled loop records no graph of operations and calls no library between two steps; where this notebook was built it is the quickest. Whichever way, the loop gives
-# $dL/dh_t$ for every $t$ at no extra cost: that is what the lab's upper right panel shows.
+# The compiled loop records no graph of operations and calls no library between two steps; where this notebook was built it is the quickest. And both loops compute
+# $dL/dh_t$ of every $t$ on their way, which the lab's upper right panel shows; `nn.RNN` does not hand it out.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The gradient map
 #
 # How far back does the loss of one step reach? Take the losses apart: $\left|dL_t / dh_j\right|$ for every pair of steps, a picture
-# of $T \times T$ cells. Above the diagonal it is empty, for a loss cannot depend on later states.
+# of $T \times T$ cells. Above the diagonal it is empty, for a loss does not depend on later states.
 #
-# **Predict first.** Press **Reset**, then **Start**. While the network learns, will the lower left corner, the long distances, grow darker or lighter? And what
-# does *Cut every k steps* do to the map?
+# **Predict first.** You will see the map of a network that has trained for 300 steps. Before it learnt anything, was the lower left corner, the long distances, darker or
+# lighter? And what will *Cut every k steps* do to the map?
 
 # %% slideshow={"slide_type": "slide"}
 gradient_map = GradientMap(hidden_size=64)
@@ -305,24 +310,24 @@ gradient_map
 # %% [markdown]
 # <!-- claim: over_twenty_steps_a_trained_rnn_passes_more_of_its_gradient_than_a_fresh_one -->
 # <!-- given: 6 -->
-# *Left: row $t$ is the loss of step $t$, column $j$ the state that it reaches; yellow is the largest, dark blue a millionth. Right: the same against the
-# distance $t - j$.*
+# *The map after 300 steps. Left: row $t$ is the loss of step $t$, column $j$ the state that it reaches. Colours are logarithmic: yellow is the largest, dark blue a millionth of it, white is zero.
+# Right: the mean over all pairs that are $t - j$ steps apart.*
 #
-# **Try this.** (1) Reset, then Start: with fresh weights the gradient fades within some steps; learning opens the way for it, and the corner grows lighter. (2) Cut every 6 steps: the map falls into
-# triangles. Each cut is a `detach`: no loss reaches a state before it.
+# **Try this.** (1) Press **Reset**, then **Start**: with fresh weights the gradient fades within some steps, and the corner is dark; as the network learns, it grows lighter. (2) *Cut every k steps* at 6: the
+# map falls into triangles. Each cut is a `detach`: no loss reaches a state before it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Full, truncated, randomised
 #
 # <!-- given: 50,000 -->
-# How far back should one go? All three have the same forward values:
+# How far back should the gradient go? All three have the same forward values:
 #
 # - **full**: all the way;
-# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches. (`detach` keeps the value and lets go of how it was computed.)
-# - **randomised**: cut at random, with probability $1/k$ at each step, and multiply what passes by $\frac{1}{1 - 1/k}$, so that on average
+# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches. (`detach` keeps the value and forgets how it was computed.)
+# - **randomised**: cut at random, with probability $1/k$ at each step, and multiply the gradient that passes by $\frac{1}{1 - 1/k}$, so that on average
 #   nothing is lost (Tallec and Ollivier 2017).
 #
-# Can one hold the graph of 50,000 steps in memory? Try.
+# Does the graph of 50,000 steps fit into memory? Try.
 
 # %%
 long_text, layer = corpus.train[:50_001, None], models.RNNModel(torch.nn.RNN(len(corpus.vocab), 32), len(corpus.vocab))
@@ -333,9 +338,10 @@ with truncation.HeldMemory() as held:
 print(f"held for the way back: {megabytes:.0f} MB")
 
 # %% [markdown]
-# One can: this small network with one row needs {{ megabytes:.0f }} MB; memory grows with units and rows. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text;
-# all steps one after the other; and gradients that have faded, or exploded, long before they arrive.
-#
+# It does: this small network with one row needs {{ megabytes:.0f }} MB; memory grows with units and rows. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text,
+# all steps one after the other, and gradients that have faded or exploded long before they arrive. What truncation costs is what lies before the cut: nothing is learnt from it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **Predict first.** For a text of $T$ characters: which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
 # machine, on a network trained for 500 steps, while the cell runs.
 
@@ -348,15 +354,18 @@ three_ways
 
 # %% [markdown]
 # <!-- claim: the_truncated_gradient_comes_nearer_to_the_full_one_when_it_goes_further_back -->
-# *Left: memory held for the way back. Middle: time for one pass over all $T$ characters. Right: the gradient's error, $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
+# <!-- claim: cutting_a_text_into_short_pieces_takes_longer_than_going_all_the_way -->
+# <!-- given: 8, 2, 32 -->
+# *Cut every 8 steps; randomised: one draw of cuts for each $T$. Left: memory held for the way back. Middle: time for one pass over all $T$ characters. Right: the gradient's error,
+# $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
 #
-# **Try this.** (1) Memory: full grows with $T$, truncated stops at $k$. (2) Time: all three grow with $T$ alike; for the same text truncation saves memory, not
-# time. (3) Move $k$ from 2 to 32: the error of the truncated gradient falls.
+# **Try this.** (1) Memory: full grows with $T$, truncated stops at $k$. (2) Time grows with $T$ for all three, and truncation saves none. It costs some: each piece has a loss and a backward pass of its own, and the smaller $k$, the
+# more pieces. (3) Move $k$ from 2 to 32: the error of the truncated gradient falls.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Biased or noisy
 #
-# The truncated gradient is always wrong in the same way; the randomised one is wrong in a different way each time. Draw it 300 times and
+# The truncated gradient is always wrong in the same way, the randomised one in a different way each time. Draw that one 300 times, and
 # take the mean.
 
 # %%
@@ -371,20 +380,21 @@ def gradient(factors: list[float]) -> torch.Tensor:
 generator = torch.Generator().manual_seed(0)
 draws = torch.stack([gradient(truncation.cut_at_random(T, k, generator)) for _ in range(300)])
 full, truncated = gradient([1.0] * T), gradient(truncation.cut_after(T, k))
-for name, guess in (("truncated", truncated), ("one draw", draws[0]), ("mean of 300", draws.mean(0))):
-    print(f"{name}: error {((guess - full).norm() / full.norm()):.2f}")
-print(f"a draw on average: error {((draws - full).norm(dim=1) / full.norm()).mean():.2f}")
+print(f"truncated: error {(truncated - full).norm() / full.norm():.2f}")
+print(f"randomised, one draw, on average: error {((draws - full).norm(dim=1) / full.norm()).mean():.2f}")
+print(f"randomised, the mean of 300 draws: error {(draws.mean(0) - full).norm() / full.norm():.2f}")
 
 # %% [markdown]
 # <!-- claim: a_randomised_gradient_is_further_off_than_the_truncated_one_and_the_mean_of_300_is_nearer -->
-# The mean of many draws comes as near to the full gradient as you like: randomised truncation is *unbiased*. But one draw, which is all that a
-# training step has, is on average further off than plain truncation. That is why nearly everybody truncates regularly, and accepts the bias.
+# The mean of many draws comes as near to the full gradient as you like: randomised truncation is *unbiased*. But a training step has one draw, which is
+# on average further off than plain truncation. That is why nearly everybody cuts at regular places and accepts the bias.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: truncate (10 minutes, hard)
 #
-# $h_t = \tanh(x_t + h_{t-1} W_{hh})$ for rows $x_t$ of `xs`; `loss_of(t, h)` is the loss of step $t$ (counted from 0). Return $dL/dW_{hh}$ for the sum of
-# all losses, with the state detached before steps $k$, $2k$, and so on.
+# Given are `xs`, $(T, B, H)$, the state `h` before the first step, $(B, H)$, `W_hh`, $(H, H)$, a function `loss_of` and $k$. Steps are counted from 0: step `t` makes
+# `h = tanh(xs[t] + h @ W_hh)`, and `loss_of(t, h)`, a number, is its loss. $L$ is the sum of all $T$ losses. Return $dL/dW_{hh}$, $(H, H)$, with the state detached before
+# steps $k$, $2k$, $3k$ and so on.
 
 
 # %%
@@ -416,8 +426,8 @@ checks.truncated(my_truncated)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Without detach
 #
-# A training loop carries the state from minibatch to minibatch. Its *value*, that is. If the tensor is carried as it is, the graph of the
-# first minibatch stays attached to it, and to the next, and so on.
+# A training loop carries the state from minibatch to minibatch: its *value*, that is. If the tensor itself is carried, with its graph, then the graph of the
+# second minibatch hangs on that of the first, the third on both, and so on.
 #
 # <!-- given: 35 -->
 # **Predict first.** Twelve minibatches of 35 steps: what do memory and time of the twelfth look like, with detach and without?
@@ -442,7 +452,8 @@ def memory_and_time(detach: bool) -> list[tuple[float, float]]:
 # %%
 drawing, axes = figures.panels(2)
 for detach, color in ((True, figures.BLUE), (False, figures.ORANGE)):
-    for ax, values in zip(axes, zip(*memory_and_time(detach), strict=True), strict=True):
+    passes = torch.tensor([memory_and_time(detach) for _ in range(5)])  # (5, 12, 2); the first one warms up
+    for ax, values in zip(axes, passes.min(0).values.T, strict=True):
         ax.plot(range(1, 13), values, ".-", color=color)
 axes[0].set(xlabel="minibatch", ylabel="MB held", ylim=0, xticks=range(2, 13, 2))
 axes[1].set(xlabel="minibatch", ylabel="ms for this minibatch", ylim=0, xticks=range(2, 13, 2))
@@ -450,17 +461,17 @@ figures.label_lines(axes[0], [("with detach", figures.BLUE), ("without", figures
 drawing
 
 # %% [markdown]
-# *Blue: memory is level, and time is, but for noise. Orange climbs with every minibatch: each backward pass goes all the way back to the first.*
+# *Blue, with detach: memory and time are level. Orange, without: both climb with every minibatch, for each backward pass goes all the way back to the first. (The least time of five passes.)*
 #
 # Autograd usually stops you: without `retain_graph=True` the second backward pass raises *Trying to backward through the graph a second
-# time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, let go of
+# time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, drop
 # the graph. A state is a tuple here, so `models.detach` does it part by part.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: find the missing detach (6 minutes, easy)
 #
-# This loop fails at the second minibatch. Repair it, for a GRU, whose state is $(h,)$, and for an LSTM, whose state is $(h, c)$. Then set
-# `repaired = True`.
+# This loop fails at the second minibatch. Repair it, so that each minibatch begins with the values that the one before left, and without its graph: for a GRU, whose
+# state is $(h,)$, and for an LSTM, whose state is $(h, c)$. Then set `repaired = True`.
 
 
 # %%
@@ -482,7 +493,7 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# The state returned must be free of the last graph, too. It is a tuple: detach each of its parts.
+# A state is a tuple: detach each of its parts, before or after each minibatch.
 # </details>
 # <details><summary>A solution</summary>
 #
@@ -504,18 +515,18 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 #
 # <details><summary>Why is the gradient of W<sub>hh</sub> a sum over time?</summary>
 #
-# The same matrix is used at every step. Each use has its share, and a change of the matrix changes all of them.
+# The same matrix is used at every step. Each use contributes its share: who changes the matrix changes all of them.
 # </details>
 #
 # <details><summary>What does detach between minibatches change: values, gradients, memory, time?</summary>
 #
-# No value. Gradients end there. Memory is free after each minibatch, and each takes the same time, where without detach both grow from minibatch to minibatch.
+# No value. Gradients end there. Memory and time stay the same from minibatch to minibatch; without detach both grow.
 # </details>
 
 # %% [markdown]
 # ## Where to read on
 #
-# - Dive into Deep Learning, [8.7 Backpropagation through time](https://d2l.ai/chapter_recurrent-neural-networks/bptt.html)
+# - Dive into Deep Learning, [9.7 Backpropagation through time](https://d2l.ai/chapter_recurrent-neural-networks/bptt.html)
 # - Werbos 1990, *Backpropagation through time: what it does and how to do it*
 # - Williams and Peng 1990, *An efficient gradient-based algorithm for on-line training of recurrent network trajectories*: truncation
 # - Tallec and Ollivier 2017, *Unbiasing truncated backpropagation through time*

@@ -56,9 +56,7 @@ class GradientMap(SessionView):
         largest, T = max(norms.max(), 1e-30), len(norms)
         means = np.array([np.diagonal(norms, -lag).mean() for lag in range(T)])
         over_lags = np.column_stack([np.arange(T), np.maximum(means / max(means[0], 1e-30), 1e-12)])
-        map_of_all = Field(
-            "|dLₜ/dhⱼ|, the largest is 1", "map", names, names, (1e-6, 1.0), "hidden state j", "loss of step t"
-        )
+        map_of_all = Field("|dLₜ/dhⱼ|, the largest is 1", "map", names, names, (1e-6, 1.0), "state hⱼ", "loss Lₜ")
         mean = Panel(
             "mean; at distance 0 it is 1", (Line("mean", "mean", "blue", "marked"),), x_name="distance t - j",
             x_limits=(0, max(1, T - 1)), at_least=(1e-8, 1.5), at_most=(1e-8, 10),

@@ -71,6 +71,6 @@ class HiddenStates(KnobView):
         low = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:3])
         now = result[self.position.value]
         return (
-            f"Unit {self.unit.value} is highest, on average, after {high}; lowest after {low}. At character "
-            f"{self.position.value} it is {now:+.2f}."
+            f"Unit {self.unit.value}, on average over these {len(self._reads)} characters: highest after {high}; "
+            f"lowest after {low}. At character {self.position.value} it is {now:+.2f}."
         )

@@ -58,3 +58,18 @@ def test_the_truncated_gradient_comes_nearer_to_the_full_one_when_it_goes_furthe
         }
         errors = [float((found[k] - found[T]).norm() / found[T].norm()) for k in (2, 8, 32)]
         assert errors[0] > 1.3 * errors[1] > 1.3**2 * errors[2]
+
+
+def test_cutting_a_text_into_short_pieces_takes_longer_than_going_all_the_way() -> None:
+    T = 128
+    tokens, targets = CORPUS.train[: 8 * T].view(8, T).T, CORPUS.train[1 : 8 * T + 1].view(8, T).T
+    for seed in SEEDS:
+        model = after(1, seed, 32)
+        full, in_pieces = (
+            min(
+                truncation.truncated_bptt(model, tokens, targets, model.initial_state(8), factors).seconds
+                for _ in range(5)
+            )
+            for factors in ([1.0] * T, truncation.cut_after(T, 2))
+        )
+        assert in_pieces > full

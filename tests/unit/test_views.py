@@ -248,7 +248,7 @@ class TestHiddenStates:
         view.unit.value = 5
         after = shown(view)
         view.position.value = 0
-        assert before != after != shown(view) and "Unit 5" in view.text
+        assert before != after != shown(view) and "Unit 5, on average over these 70 characters" in view.text
 
     def test_the_share_of_variance_is_that_of_the_two_largest_singular_values(
         self, corpus: Corpus, model: LanguageModel
