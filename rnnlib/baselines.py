@@ -79,6 +79,12 @@ class NGram:
         return math.exp(-np.log(self.probabilities(tokens)).mean())
 
 
+def best_ngram(train: Tensor, validation: Tensor, *, vocab_size: int) -> NGram:
+    """The line to beat: of all n-grams counted in `train` (n,), the one that is best on `validation` (m,)."""
+    counted = [NGram(train, order=order, vocab_size=vocab_size) for order in range(1, 6)]
+    return min(counted, key=lambda model: model.perplexity(validation))
+
+
 def _look_up(keys: Integers, table_keys: Integers, table_values: Integers) -> Integers:
     """The value of each key in a table sorted by key; 0 for a key that is not in it."""
     places = np.searchsorted(table_keys, keys).clip(max=len(table_keys) - 1)

@@ -462,7 +462,7 @@ print(f"what followed then gets {sum(given) / len(given):.0%}, and follows in {s
 
 # %% [markdown]
 # **The line.** An order is chosen by what it reaches on validation text: here {{ min(reached, key=reached.get):d}}, with {{ min(reached.values()):.2f }}. That is the line which
-# a network has to cross. The lab and the later notebooks draw that of the 4-gram, {{ reached[4]:.2f }}: a little easier to cross.
+# a network has to cross; the lab and the later notebooks draw it, too.
 #
 # Whoever trains a network for an hour should know what counting does in a second.
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlib.baselines import NGram
+from rnnlib.baselines import NGram, best_ngram
 from rnnlib.checks import answers
 from rnnlib.checks.running import run
 from rnnlib.checks.verdict import Verdict, verdict
@@ -39,6 +39,12 @@ def counted(corpus: Corpus) -> float:
     return NGram(corpus.train, order=4, vocab_size=len(corpus.vocab)).perplexity(scored_tokens(corpus))
 
 
+def best_counted(corpus: Corpus) -> str:
+    """The n-gram that is best on the validation text, and its perplexity on the scored one, in words."""
+    best = best_ngram(corpus.train, corpus.validation, vocab_size=len(corpus.vocab))
+    return f"the best n-gram, of order {best.order}, {best.perplexity(scored_tokens(corpus)):.2f}"
+
+
 def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdict:
     """Check that a trainer's network predicts the scored text better than a counted 4-gram, within a step budget.
 
@@ -53,7 +59,7 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
         nonlocal praise
         reached, line = score(trainer.model, corpus), counted(corpus)
         said = f"{SCORED_ON} perplexity {reached:.2f}"
-        praise = f"{said} after {trainer.steps_made} steps; the 4-gram has {line:.2f}."
+        praise = f"{said} after {trainer.steps_made} steps; the 4-gram has {line:.2f}, {best_counted(corpus)}."
         mistake = _mistake_in_training(trainer, corpus, step_budget, reached)
         if mistake is None and reached >= line:
             mistake = f"{said}; the counted 4-gram has {line:.2f}. Lower is better."

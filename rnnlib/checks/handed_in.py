@@ -155,5 +155,6 @@ def _praise(replayed: Experiment, *, exact: bool, step_budget: int) -> str:
         f"{replayed.steps_made} steps with {len(replayed.events)} changes, trained again, give the same numbers {how}. "
         f"The budget is {step_budget} steps. Text: {settings.text}, {part} to train on, "
         f"{len(contest.scored_tokens(corpus)):,} for the {name}. {name.capitalize()} perplexity "
-        f"{contest.score(replayed.model, corpus):.2f}; the counted 4-gram has {contest.counted(corpus):.2f}."
+        f"{contest.score(replayed.model, corpus):.2f}; the counted 4-gram has {contest.counted(corpus):.2f}, "
+        f"{contest.best_counted(corpus)}."
     )

@@ -46,11 +46,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Level:
-    """A dashed line at one height, with its name."""
+    """A dashed line at one height, with its name above it.  at_end: whether that stands at the right."""
 
     value: float
     name: str
     color: str = "ink"
+    at_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ def _draw_panel(ax: Axes, panel: Panel, chart: Chart) -> None:
     for level in panel.levels:
         ax.axhline(level.value, color=MIDDLE[level.color], linestyle="--", linewidth=1.2)
         place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-        ax.annotate(level.name, (0.01, level.value), xytext=(0, 3), color=MIDDLE[level.color], **place)
+        x, side = (0.99, "right") if level.at_end else (0.01, "left")
+        ax.annotate(level.name, (x, level.value), xytext=(0, 3), color=MIDDLE[level.color], ha=side, **place)
     if panel.x_limits is None:
         _draw_marks(ax, panel, chart)
     label_lines(ax, [(line.name, MIDDLE[line.color]) for line in panel.lines if line.name])

@@ -27,7 +27,7 @@ def thin_out(values: np.ndarray, max_points: int = MAX_POINTS) -> tuple[np.ndarr
     return starts + lengths, np.add.reduceat(values, starts) / lengths
 
 
-def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name: str = "counted 4-gram") -> None:
+def perplexity_axes(ax: Axes, ngram_perplexity: float | None = None, ngram_name: str = "counted n-gram") -> None:
     """Axes for perplexity against training steps, with the line that counting alone reaches."""
     plain_log_axis(ax)
     ax.set(xlabel="training step", ylabel="perplexity")

@@ -14,6 +14,7 @@ from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
 from rnnlib.widgets.step_through import OneStepBack, UnrolledGraph
 from rnnlib.widgets.step_time import StepTime
+from rnnlib.widgets.training_by_epochs import TrainingByEpochs
 from rnnlib.widgets.training_diary import TrainingDiary
 from rnnlib.widgets.training_lab import TrainingLab
 from rnnlib.widgets.truncation import Truncation
@@ -34,6 +35,7 @@ __all__ = [
     "OneStepBack",
     "Partitions",
     "PerplexityOfADistribution",
+    "TrainingByEpochs",
     "TrainingDiary",
     "TrainingLab",
     "Truncation",

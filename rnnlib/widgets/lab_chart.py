@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnlib.baselines import NGram
+from rnnlib.baselines import best_ngram
 from rnnlib.figures.chart import Chart, Handle, Level, Limits, Line, Mark, Panel
 from rnnlib.live.curves import Curves, Points
 from rnnlib.live.diary import Diary
@@ -97,10 +97,9 @@ class LabChart:
         corpus, num_steps = self._session.corpus, self._session.settings.num_steps
         V = len(corpus.vocab)
         if corpus is not self._corpus:
-            self._corpus, self._counted = (
-                corpus,
-                NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.validation),
-            )
+            counted = best_ngram(corpus.train, corpus.validation, vocab_size=V)
+            line = counted.perplexity(corpus.validation)
+            self._corpus, self._counted = corpus, Level(line, f"counted {counted.order}-gram: {line:.2f}")
         wanted = (V, self._counted, num_steps, fork_names, thresholds, self._cells)
         if wanted != self._panels_are_for:
             perplexity, lags = perplexity_panel(V, self._counted, fork_names), lags_panel(num_steps, *self._cells)
@@ -109,7 +108,7 @@ class LabChart:
         return self._panels
 
 
-def perplexity_panel(vocab_size: int, ngram_perplexity: float, fork_names: Sequence[str]) -> Panel:
+def perplexity_panel(vocab_size: int, counted: Level, fork_names: Sequence[str]) -> Panel:
     """Training, validation text and forks, beside what counting alone reaches."""
     forks = [
         Line(f"fork {name}", name, color, dash=dash)
@@ -118,9 +117,9 @@ def perplexity_panel(vocab_size: int, ngram_perplexity: float, fork_names: Seque
     return Panel(
         "perplexity",
         (*forks, Line("training", "training", "blue"), Line("validation", "validation", "orange", "marked")),
-        at_least=(0.75 * ngram_perplexity, vocab_size),
+        at_least=(0.75 * counted.value, vocab_size),
         at_most=(1, 10 * vocab_size),
-        levels=(Level(ngram_perplexity, f"counted 4-gram: {ngram_perplexity:.2f}"),),
+        levels=(counted,),
         names_marks=True,
     )
 

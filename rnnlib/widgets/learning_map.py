@@ -1,22 +1,24 @@
 """Learning rate x clipping threshold: many small networks train one after another while their map fills in.
 
-Before: live_view.py, layered_figure.py, sweeps.py.
+Before: live_view.py, live/sweeps.py.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from rnnlib.baselines import NGram
+from rnnlib.baselines import NGram, best_ngram
 from rnnlib.figures.chart import Chart, Field, Level, Line, Panel, threshold_name
 from rnnlib.live.curves import Curves
 from rnnlib.live.settings import Settings
 from rnnlib.live.sweeps import Run, sweep
 from rnnlib.live.worker import Worker
-from rnnlib.text import load_corpus
+from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import perplexity
 from rnnlib.widgets.knobs import option_slider, row
 from rnnlib.widgets.live_view import LiveView
@@ -27,11 +29,13 @@ SMALL_NETWORK: dict[str, Any] = {"hidden_size": 32, "batch_size": 16, "num_steps
 
 
 class LearningMap(LiveView):
-    """A map of how networks end, one field for each pair of knobs, and the curve of the pair the sliders select.
+    """A map of how networks end, one field for each pair of knobs, and the curves of the pair the sliders select.
 
     Other keyword arguments are those of Settings (text="story", cell="gru", hidden_size=32, ...).
-    `start` trains in the background and returns at once; `wait` waits for the last network; `runs` holds what is known,
-    by (learning rate, threshold).  Running the cell again replaces the map: the earlier one stops.
+    `start` trains in the background and returns at once, with the seeds in `seeds`, one after another; `add_seeds` goes
+    on with more of them; `wait` waits for the last network.  `runs` holds what is known: a list for each (learning
+    rate, threshold), one run for each seed.  A field shows their median, and a cross if that diverged.
+    Running the cell again replaces the map: the earlier one stops.
     """
 
     def __init__(
@@ -40,25 +44,27 @@ class LearningMap(LiveView):
         learning_rates: Sequence[float] = LEARNING_RATES,
         clip_thresholds: Sequence[float] = CLIP_THRESHOLDS,
         steps: int = 200,
+        seeds: Sequence[int] = (0,),
         executor: Executor | None = None,
         name: str = "map",
         **settings: Any,
     ):
-        """steps: of every network.  executor: where they train, see sweeps.sweep.
+        """steps: of every network.  seeds: one network each a pair.  executor: where they train, see sweeps.sweep.
 
         Raises ValueError, in one sentence, for what cannot be trained.
         """
         super().__init__()
         self.settings, self.steps, self.name = Settings(**{**SMALL_NETWORK, **settings}), steps, name
         self.learning_rates, self.clip_thresholds = tuple(learning_rates), tuple(clip_thresholds)
-        self.executor = executor
-        self._begin()  # raises what is wrong before anything is shown
+        self.seeds, self.executor = tuple(seeds), executor
+        self._begin(self.seeds)  # raises what is wrong before anything is shown
         corpus = load_corpus(self.settings.text, max_train_tokens=self.settings.max_train_tokens)
         V = len(corpus.vocab)
-        counted = NGram(corpus.train, order=4, vocab_size=V).perplexity(corpus.validation)
-        self._panels = self._describe_panels(V, counted)
+        self._fields, self._curves = self._describe_panels(
+            corpus, best_ngram(corpus.train, corpus.validation, vocab_size=V)
+        )
         rates = [(f"{rate:.3g}", rate) for rate in self.learning_rates]
-        thresholds = [(threshold_name(threshold), threshold) for threshold in self.clip_thresholds]
+        thresholds = [(fraction_name(threshold), threshold) for threshold in self.clip_thresholds]
         self.learning_rate = option_slider("Learning rate", rates, rates[len(rates) // 2][1])
         self.clip_threshold = option_slider("Clipping threshold", thresholds, thresholds[len(thresholds) // 2][1])
         for knob in (self.learning_rate, self.clip_threshold):
@@ -75,25 +81,28 @@ class LearningMap(LiveView):
         self.add_class("learning-map")
         self._select()
 
-    def _begin(self) -> None:
-        """Nothing is known; another map of this name ends, or this one, if it is at work."""
+    def _begin(self, seeds: Sequence[int], runs: dict[tuple[float, float], list[Run]] | None = None) -> None:
+        """More runs, or at first none; another map of this name ends, or this one, if it is at work."""
         grid = {"learning_rates": self.learning_rates, "clip_thresholds": self.clip_thresholds}
-        sweeping = sweep(self.settings, **grid, steps=self.steps, executor=self.executor)
-        runs: dict[tuple[float, float], Run] = {}
+        sweeps = [
+            sweep(replace(self.settings, seed=seed), **grid, steps=self.steps, executor=self.executor) for seed in seeds
+        ]
+        known, trained = {} if runs is None else runs, _one_after_another(sweeps)
 
         def train_one() -> float | None:
-            run = next(sweeping, None)
+            run = next(trained, None)
             if run is None:
                 return None
-            runs[run.settings.learning_rate, run.settings.clip_threshold] = run
+            pair = run.settings.learning_rate, run.settings.clip_threshold
+            known[pair] = [*known.get(pair, []), run]
             self.show_now()  # the next one may take long
             return 0.0
 
         def end() -> None:
-            sweeping.close()  # what has not begun is dropped
+            trained.close()  # what has not begun is dropped
             self.show_soon()
 
-        self.worker, self.runs = Worker(f"map {self.name}", train_one, at_rest=end), runs
+        self.worker, self.runs = Worker(f"map {self.name}", train_one, at_rest=end), known
 
     # --------------------------------------------------------------------------- what a reader does
 
@@ -104,7 +113,14 @@ class LearningMap(LiveView):
 
     def start(self) -> None:
         """Train all networks, from the beginning, in the background."""
-        self._begin()
+        self._begin(self.seeds)
+        self.worker.start()
+        self.show_now()
+
+    def add_seeds(self, *seeds: int) -> None:
+        """Train as many networks again for each of these seeds, in the background; what is known stays."""
+        self._begin(seeds, self.runs)
+        self.seeds += seeds
         self.worker.start()
         self.show_now()
 
@@ -126,59 +142,82 @@ class LearningMap(LiveView):
         """A field was chosen in the picture."""
         self.clip_threshold.index, self.learning_rate.index = row, column
 
-    def _describe_panels(self, vocab_size: int, ngram_perplexity: float) -> tuple[Field, Panel]:
+    def _describe_panels(self, corpus: Corpus, counted: NGram) -> tuple[Field, Panel]:
+        vocab_size, line = len(corpus.vocab), counted.perplexity(corpus.validation)
         fields = Field(
             "validation perplexity, × diverged", "map",
-            tuple(threshold_name(threshold) for threshold in self.clip_thresholds),
+            tuple(fraction_name(threshold) for threshold in self.clip_thresholds),
             tuple(f"{rate:.3g}" for rate in self.learning_rates),
             (vocab_size, 3.0), "learning rate", "threshold", upwards=True, shows_numbers=True,
         )  # fmt: skip
         run = Panel(
             "perplexity",
-            (Line("training", "training", "blue"), Line("validation", "validation, at the end", "orange", "dots", 3)),
+            (),
             x_limits=(0, 1.04 * self.steps),
-            at_least=(0.75 * ngram_perplexity, 2 * vocab_size),
+            at_least=(0.75 * line, 2 * vocab_size),
             at_most=(1, 4 * vocab_size),
             levels=(
-                Level(ngram_perplexity, f"counted 4-gram: {ngram_perplexity:.2f}"),
+                Level(line, f"counted {counted.order}-gram: {line:.2f}"),
                 Level(vocab_size, f"blind guess: {vocab_size}", "grey"),
             ),
         )
         return fields, run
 
     def compute(self) -> Chart:
-        """What is known by now, and of the selected network."""
+        """What is known by now, and the curves of the selected networks."""
         runs = dict(self.runs)
         pairs = [[(rate, threshold) for rate in self.learning_rates] for threshold in self.clip_thresholds]
-        run = runs.get((self.learning_rate.value, self.clip_threshold.value))
-        curve, end = Curves(), list[tuple[int, float]]()
-        if run is not None:
+        series, ends = dict[str, np.ndarray](), list[tuple[int, float]]()
+        for run in runs.get((self.learning_rate.value, self.clip_threshold.value), []):
+            curve = Curves()
             curve.extend(np.arange(1, len(run.losses) + 1), [np.exp(np.clip(run.losses, None, 30))])
-            end = [(len(run.losses), math.exp(min(run.validation_loss, 30)))]
-        known = np.array([[_final_perplexity(runs.get(pair)) for pair in row] for row in pairs], np.float32)
-        series = {"map": known, "training": curve.points[0], "validation": np.array(end, np.float32).reshape(-1, 2)}
-        return Chart(self._panels, series, selected=(self.clip_threshold.index, self.learning_rate.index))
+            series[f"training {len(ends)}"] = curve.points[0]
+            ends.append((len(run.losses), math.exp(min(run.validation_loss, 30))))
+        series["map"] = np.array([[_final_perplexity(runs.get(pair, [])) for pair in row] for row in pairs], np.float32)
+        series["validation"] = np.array(ends, np.float32).reshape(-1, 2)
+        training = [
+            Line(f"training {number}", "" if number else "training", "blue") for number in range(len(self.seeds))
+        ]
+        lines = (*training, Line("validation", "validation, at the end", "orange", "dots", 3))
+        panels = self._fields, replace(self._curves, lines=lines)
+        return Chart(panels, series, selected=(self.clip_threshold.index, self.learning_rate.index))
 
     def words(self, result: Chart) -> str:
-        """How many networks are trained, how the selected one ended, and which is the best."""
-        known = result.series["map"]
-        run = self.runs.get((self.learning_rate.value, self.clip_threshold.value))
-        doing = "training" if self.running else "all trained" if not np.isnan(known).any() else "not training"
-        told = [f"{(~np.isnan(known)).sum()} of {known.size} networks, {doing}."]
+        """How many networks are trained, how the selected ones ended, and which pair is the best."""
+        known, trained = result.series["map"], sum(map(len, self.runs.values()))
+        doing = (
+            "training" if self.running else "all trained" if trained == known.size * len(self.seeds) else "not training"
+        )
+        told = [f"{trained} of {known.size * len(self.seeds)} networks, {doing}."]
         pair = f"Learning rate {self.learning_rate.label}, threshold {self.clip_threshold.label}"
-        if run is None:
+        runs = self.runs.get((self.learning_rate.value, self.clip_threshold.value), [])
+        if not runs:
             told.append(f"{pair}: not trained yet.")
-        else:
+        for run in runs:
             end = "diverged" if run.diverged else f"validation perplexity {perplexity(run.validation_loss):.1f}"
-            told.append(f"{pair}: {end} after {len(run.losses)} steps, {run.clipped_fraction:.0%} of them clipped.")
+            seed = f", seed {run.settings.seed}" if len(runs) > 1 else ""
+            told.append(
+                f"{pair}{seed}: {end} after {len(run.losses)} steps, {run.clipped_fraction:.0%} of them clipped."
+            )
         if np.isfinite(known).any():
             row, column = np.unravel_index(np.argmin(np.nan_to_num(known, nan=np.inf)), known.shape)
-            rate, threshold = f"{self.learning_rates[column]:.3g}", threshold_name(self.clip_thresholds[row])
+            rate, threshold = f"{self.learning_rates[column]:.3g}", fraction_name(self.clip_thresholds[row])
             told.append(f"Best so far: {known[row, column]:.1f}, at learning rate {rate}, threshold {threshold}.")
         return " ".join(told)
 
 
-def _final_perplexity(run: Run | None) -> float:
-    if run is None:
-        return math.nan
-    return math.inf if run.diverged else perplexity(run.validation_loss)
+def _one_after_another(sweeps: Sequence[Generator[Run]]) -> Generator[Run]:
+    for each in sweeps:
+        yield from each
+
+
+def _final_perplexity(runs: Sequence[Run]) -> float:
+    """The median over some seeds, of a pair of them the worse one; infinite where it diverged, nan if there is none."""
+    ends = sorted(math.inf if run.diverged else perplexity(run.validation_loss) for run in runs)
+    return ends[len(ends) // 2] if ends else math.nan
+
+
+def fraction_name(threshold: float) -> str:
+    """A threshold as it is written in code: 1/64 and not 0.0156; an infinite one is "off"."""
+    exact = Fraction(threshold) if math.isfinite(threshold) else None
+    return str(exact) if exact is not None and exact.denominator <= 64 else threshold_name(threshold)

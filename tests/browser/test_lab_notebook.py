@@ -75,46 +75,46 @@ def learning_map(opened: Callable[[str], LabPage]) -> MapInPage:
 
 def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(learning_map: MapInPage) -> None:
     page = learning_map.page
-    learning_map.wait_for_words("42 of 42 networks, all trained")
+    learning_map.wait_for_words("126 of 126 networks, all trained")
     learning_map.show()
     page.screenshot("map_complete")
 
     page.execute_in_new_cell(PERMITS)
     learning_map.press_button("Start")
-    learning_map.wait_for_words("0 of 42 networks, training")
+    learning_map.wait_for_words("0 of 126 networks, training")
     picture = learning_map.picture()
     assert page.execute_in_new_cell("sum(range(10))").output == "45"
     for known in range(1, 8):
         page.execute_in_new_cell("permits.release()")
-        learning_map.wait_for_words(f"{known} of 42 networks, training")
+        learning_map.wait_for_words(f"{known} of 126 networks, training")
     assert learning_map.picture() != picture and learning_map.kernel()["running"]
 
     # The selection moves while the map fills in: the networks of the smallest threshold are trained.
     learning_map.press_on_slider("Clipping threshold", "Home")
     learning_map.press_on_slider("Learning rate", "End")
-    learning_map.wait_for_words("Learning rate 16, threshold 0.016: validation perplexity 8.4")
-    assert (learning_map.kernel()["learning_rate"], learning_map.kernel()["threshold"]) == (16.0, "0.016")
+    learning_map.wait_for_words("Learning rate 16, threshold 1/64: validation perplexity 8.3")
+    assert (learning_map.kernel()["learning_rate"], learning_map.kernel()["threshold"]) == (16.0, "1/64")
     page.screenshot("map_filling_in")
 
     learning_map.press_button("Stop")
     page.wait_for_kernel("learning_map.running", "False")
     page.execute_in_new_cell("permits.release(42); learning_map.executor = None")  # the one that trains now ends
-    learning_map.wait_for_words("8 of 42 networks, not training")
+    learning_map.wait_for_words("8 of 126 networks, not training")
 
     # On a map that has stopped a field is chosen by its slider, by the arrows on the picture, and by the mouse.
     learning_map.press_on_slider("Learning rate", "ArrowLeft")
-    learning_map.wait_for_words("Learning rate 8, threshold 0.016: validation perplexity")
+    learning_map.wait_for_words("Learning rate 8, threshold 1/64: validation perplexity")
     fields = learning_map.root.get_by_role("group", name="validation perplexity")
     fields.focus()
     page.press("ArrowLeft")
-    learning_map.wait_for_words("Learning rate 4, threshold 0.016: validation perplexity")
+    learning_map.wait_for_words("Learning rate 4, threshold 1/64: validation perplexity")
     box = fields.locator("canvas").bounding_box()
     page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
     learning_map.wait_for_words("not trained yet")
     learning_map.press_on_slider("Clipping threshold", "Home")
     learning_map.press_on_slider("Learning rate", "End")
     learning_map.press_on_slider("Learning rate", "ArrowLeft", times=2)
-    learning_map.wait_for_words("Learning rate 4, threshold 0.016: validation perplexity 11.5")
+    learning_map.wait_for_words("Learning rate 4, threshold 1/64: validation perplexity 11.6")
 
 
 def test_running_the_cell_again_replaces_the_map(learning_map: MapInPage) -> None:

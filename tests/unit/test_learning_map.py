@@ -12,6 +12,7 @@ from factories import wait_until, when
 
 from rnnlib.live.sweeps import sweep
 from rnnlib.widgets import LearningMap
+from rnnlib.widgets.learning_map import fraction_name
 
 SMALL = {"hidden_size": 8, "batch_size": 8, "num_steps": 10, "max_train_tokens": 2000}
 GRID = {"learning_rates": (0.5, 2.0, 30.0), "clip_thresholds": (0.05, math.inf), "steps": 60}
@@ -88,6 +89,40 @@ def test_starting_returns_at_once_and_stopping_keeps_what_is_known(waiting: Lear
     wait_until(lambda: "3 of 6 networks, not training" in waiting.text)
 
 
+def test_a_field_shows_the_median_over_its_seeds_and_a_cross_where_that_diverged(view: LearningMap) -> None:
+    view.start()
+    view.wait()
+    view.add_seeds(1, 2)
+    view.wait()
+    assert view.seeds == (0, 1, 2) and all(len(runs) == 3 for runs in view.runs.values())
+    for row, threshold in enumerate(GRID["clip_thresholds"]):
+        for column, rate in enumerate(GRID["learning_rates"]):
+            runs = view.runs[rate, threshold]
+            assert [run.settings.seed for run in runs] == [0, 1, 2]
+            ends = [math.inf if run.diverged else math.exp(run.validation_loss) for run in runs]
+            assert view.compute().series["map"][row, column] == pytest.approx(np.median(ends), rel=1e-6)
+    wait_until(lambda: "18 of 18 networks, all trained" in view.text and "threshold off, seed 2:" in view.text)
+    assert {"training 0", "training 1", "training 2"} <= view.compute().series.keys()
+
+
+def test_more_seeds_are_what_a_map_of_all_seeds_has_from_the_beginning(view: LearningMap) -> None:
+    view.start()
+    view.wait()
+    view.add_seeds(1)
+    view.wait()
+    both = LearningMap(name="another map", seeds=(0, 1), **GRID, **SMALL)
+    both.start()
+    both.wait()
+    assert np.array_equal(both.compute().series["map"], view.compute().series["map"])
+    both.stop()
+
+
+def test_thresholds_are_named_as_they_are_written_in_code() -> None:
+    assert [fraction_name(each) for each in (1 / 64, 1 / 4, 1.0, 4.0, 0.05, math.inf)] == [
+        "1/64", "1/4", "1", "4", "0.05", "off",
+    ]  # fmt: skip
+
+
 def test_starting_again_begins_from_the_beginning(view: LearningMap) -> None:
     view.start()
     view.wait()
@@ -101,12 +136,12 @@ def test_the_sliders_open_the_curve_of_their_pair(view: LearningMap) -> None:
     view.start()
     view.wait()
     view.learning_rate.value, view.clip_threshold.value = 0.5, 0.05
-    run = view.runs[0.5, 0.05]
+    (run,) = view.runs[0.5, 0.05]
     words = (
         f"Learning rate 0.5, threshold 0.05: validation perplexity {math.exp(run.validation_loss):.1f} after 60 steps"
     )
     wait_until(lambda: words in view.text)
-    curve = view.compute().series["training"]
+    curve = view.compute().series["training 0"]
     np.testing.assert_allclose(curve[:, 1], np.exp(run.losses), rtol=1e-6)
     assert view.plot.selected == [0, 0]
     view.plot.selected = [1, 2]  # a field was chosen in the page

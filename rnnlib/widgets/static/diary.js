@@ -24,8 +24,9 @@ class Diary {
     if (entry === this.shown) return;
     this.shown = entry;
     const { step, text, changed } = entry;
-    this.heading.textContent = `At step ${step.toLocaleString("en")} it writes:`;
-    this.slider.setAttribute("aria-valuetext", `step ${step}: ${text}`);
+    const when = `${this.plot.store.facts.unit ?? "step"} ${step.toLocaleString("en")}`;
+    this.heading.textContent = `At ${when} it writes:`;
+    this.slider.setAttribute("aria-valuetext", `${when}: ${text}`);
     const parts = []; let end = 0;
     for (const [from, to] of changed) {
       const mark = document.createElement("mark");

@@ -97,11 +97,11 @@ class Panel {
     ctx.strokeStyle = look.ink; ctx.beginPath(); ctx.moveTo(left, top); ctx.lineTo(left, bottom); ctx.lineTo(right, bottom); ctx.stroke();
   }
 
-  drawLevel(ctx, { value, name, color }, look) {
+  drawLevel(ctx, { value, name, color, at_end: atEnd }, look) {
     const y = this.yOf(value);
-    Object.assign(ctx, { strokeStyle: look[color], fillStyle: look[color], lineWidth: 1.4, textAlign: "left", textBaseline: "bottom", font: look.font });
+    Object.assign(ctx, { strokeStyle: look[color], fillStyle: look[color], lineWidth: 1.4, textAlign: atEnd ? "right" : "left", textBaseline: "bottom", font: look.font });
     ctx.setLineDash([5, 4]); ctx.beginPath(); ctx.moveTo(this.left, y); ctx.lineTo(this.right, y); ctx.stroke(); ctx.setLineDash([]);
-    write(ctx, look, name, this.left + 0.5 * look.size, y - 1);
+    write(ctx, look, name, atEnd ? this.right - 0.5 * look.size : this.left + 0.5 * look.size, y - 1);
   }
 
   drawMarks(ctx, look) {
