@@ -628,12 +628,12 @@ full_lab
 #
 # <details><summary>A network has training perplexity 1.1. How good is it?</summary>
 #
-# Nobody can tell. It may have learnt its training text by heart; only text that it was not trained on answers the question.
+# Nobody can tell. It may have learnt its text by heart; only text that it was not trained on answers.
 # </details>
 #
 # <details><summary>Why validation and test, and not one text for both?</summary>
 #
-# Where validation is best one stops, and chooses rates and sizes: of many tries the luckiest one. So its number is too good, if only a little. The test text knows nothing of the choice.
+# By validation one stops, and chooses rates and sizes: of many tries the luckiest one. So its number is too good, if only a little. The test text knows nothing of the choice.
 # </details>
 # <!-- given: 512, 4, 1.1 -->
 
