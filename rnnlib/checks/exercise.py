@@ -70,9 +70,11 @@ class Exercise:
                 return Verdict("open", self.to_do)
             with torch.random.fork_rng(devices=[]):
                 mistake = self._mistake(function, cases, found, outcome)
+        name = getattr(function, "__name__", "")
         return verdict(
-            self.name, mistake, praise=self.praise, hint=self.hint, answer=self.answer, printed=outcome.printed
-        )
+            self.name, mistake, praise=self.praise, hint=self.hint, answer=self.answer, name=str(name),
+            printed=outcome.printed,
+        )  # fmt: skip
 
     def _call(self, function: Function, cases: Sequence[Case], found: list[Seen]) -> StillOpen | str | None:
         """Append what a reader's function gives for each case; a sentence on what it did to its arguments."""

@@ -14,12 +14,16 @@ from rnnlib.checks.exercise import Case, Exercise
 
 
 def _logits_and_targets() -> list[Case]:
+    """Small ones, one of the size of a real minibatch, and logits so large that only a log_softmax can bear them."""
     generator = torch.Generator().manual_seed(0)
-    return [
-        (f"T = {T}, B = {B}, V = {V}",
-         (2 * torch.randn(T, B, V, generator=generator), torch.randint(V, (T, B), generator=generator)))
-        for T, B, V in ((5, 3, 4), (1, 1, 7), (6, 2, 2))
-    ]  # fmt: skip
+
+    def case(T: int, B: int, V: int) -> tuple[Tensor, Tensor]:
+        return 2 * torch.randn(T, B, V, generator=generator), torch.randint(V, (T, B), generator=generator)
+
+    sizes = ((5, 3, 4), (1, 1, 7), (6, 2, 2), (35, 32, 28))
+    cases = [(f"T = {T}, B = {B}, V = {V}", case(T, B, V)) for T, B, V in sizes]
+    logits, targets = case(4, 3, 5)
+    return [*cases, ("logits of 100 and more", (100 + 8 * logits, targets))]
 
 
 def _losses(logits: Tensor, targets: Tensor) -> Tensor:
@@ -41,7 +45,7 @@ perplexity = Exercise(
         "the losses were added up; perplexity is the exponential of their mean.": lambda o, y: (
             _losses(o, y).sum().exp()
         ),
-        "this is the mean of the exponentials; it is the exponential of the mean.": lambda o, y: (
+        "this is the mean of the exponentials; perplexity is the exponential of the mean.": lambda o, y: (
             _losses(o, y).exp().mean()
         ),
         "2 to the power of the loss: cross_entropy is in nats, so the base is e.": lambda o, y: (
@@ -73,6 +77,21 @@ perplexity = Exercise(
         "logits and targets do not stand side by side: one of them was transposed before it was flattened.": (
             lambda o, y: _losses(o, y.T.reshape(y.shape)).mean().exp()
         ),
+        "the product of so many probabilities is 0 for a computer: add their logarithms instead.": lambda o, y: (
+            o.softmax(-1).gather(2, y[..., None]).prod() ** (-1 / y.numel())
+        ),
+        "this is the square root of the product; it takes the root of order T B, one for each target.": lambda o, y: (
+            1 / o.softmax(-1).gather(2, y[..., None]).prod()
+        ).sqrt(),
+        "the exponential of a large logit is infinite: use cross_entropy or log_softmax, which avoid it.": (
+            lambda o, y: (-(o.exp() / o.exp().sum(-1, keepdim=True)).log().gather(2, y[..., None]).mean()).exp()
+        ),
+        "a small number was added before the logarithm: use log_softmax, which needs none.": lambda o, y: (
+            -(o.softmax(-1) + 1e-8).log().gather(2, y[..., None]).mean()
+        ).exp(),
+        "the targets were not used: this is how uncertain the model itself says that it is.": lambda o, y: (
+            -(o.softmax(-1) * o.log_softmax(-1)).sum(-1).mean()
+        ).exp(),
         "1 / the mean probability: average the logarithms, not the probabilities.": lambda o, y: (
             1 / (-_losses(o, y)).exp().mean()
         ),
@@ -144,14 +163,26 @@ smoothed_bigram = Exercise(
         "1 was added below the line, where V belongs: one for each of the V counts above.": lambda x, V: (
             (_counts(x, V) + 1) / (_counts(x, V).sum(1, keepdim=True) + 1)
         ),
-        "each pair was counted once, however often it comes: `table[a, b] += 1` with tensors a and b forgets "
-        "duplicates. Loop, or use `index_put_(..., accumulate=True)` or `bincount`.": lambda x, V: _row_by_row(
-            _counts(x, V).clamp(max=1) + 1
+        "each pair was counted once, however often it comes. `table[a, b] += 1` with tensors a and b forgets "
+        "duplicates: loop, or use `bincount`. In a Counter equal tensors differ: use `.tolist()`.": lambda x, V: (
+            _row_by_row(_counts(x, V).clamp(max=1) + 1)
         ),
         "the last pair was left out: n tokens have n - 1 pairs.": lambda x, V: _row_by_row(_counts(x[:-1], V) + 1),
         "the first pair was left out: n tokens have n - 1 pairs.": lambda x, V: _row_by_row(_counts(x[1:], V) + 1),
         "every other pair was left out: a token ends one pair and begins the next.": lambda x, V: _row_by_row(
             torch.bincount(V * x[:-1:2] + x[1::2], minlength=V * V).view(V, V) + 1
+        ),
+        "the last token was taken for a previous one: nothing follows it.": lambda x, V: _row_by_row(
+            _counts(torch.cat([x, x[:1]]), V) + 1
+        ),
+        "1 was added to the shares; it belongs to the counts, before they are divided.": lambda x, V: (
+            _row_by_row(_counts(x, V)).nan_to_num() + 1
+        ),
+        "V was added below the line although the ones above are in the sum already.": lambda x, V: (
+            (_counts(x, V) + 1) / ((_counts(x, V) + 1).sum(1, keepdim=True) + V)
+        ),
+        "these pairs are two tokens apart; what follows stands right behind.": lambda x, V: _row_by_row(
+            torch.bincount(V * x[:-2] + x[2:], minlength=V * V).view(V, V) + 1
         ),
         "every row is the same: this counts tokens, not what follows which.": lambda x, V: (
             (torch.bincount(x, minlength=V) + 1.0) / (len(x) + V)

@@ -24,7 +24,7 @@ def _tokens_to_cut() -> list[Case]:
     generator = torch.Generator().manual_seed(0)
     return [
         (f"{n} tokens, B = {B}, T = {T}", (torch.randperm(n, generator=generator) + 100, B, T))
-        for n, B, T in ((31, 3, 4), (24, 3, 4), (25, 3, 4), (7, 1, 3), (9, 2, 1))
+        for n, B, T in ((31, 3, 4), (24, 3, 4), (25, 3, 4), (7, 1, 3), (9, 2, 1), (10, 4, 1), (30, 4, 2))
     ]
 
 
@@ -35,6 +35,10 @@ def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> An
         return batches
     if not isinstance(batches, tuple | list | Iterator):
         raise Wrong(f"it returned {type(batches).__name__}; expected a list of pairs (inputs, targets).")
+    if isinstance(batches, tuple) and len(batches) == 2 and all(isinstance(all_, Tensor) for all_ in batches):
+        raise Wrong(
+            "it returned all inputs and all targets; expected a pair (inputs, targets) for each batch, in a list."
+        )
     pairs = list(islice(batches, MOST_PARTS))
     if not pairs:
         raise Wrong("it gave no batch at all.")
@@ -85,7 +89,7 @@ sequential_batches = Exercise(
     statement=(
         "function(tokens (n,), batch_size, num_steps) -> pairs (inputs, targets), both (T, B) int64, in a list or one "
         "by one.  Row b reads on from batch to batch, in a part of the text of its own: B parts of equal length that "
-        "follow one another, the first from the first token on.  As many whole batches as fit, (n - 1) // (B T).  "
+        "follow one another, the first from the first token on.  As many whole batches as fit, at least one.  "
         "targets[t, b] is the token after inputs[t, b] in the text."
     ),
     cases=_tokens_to_cut,
@@ -124,6 +128,15 @@ sequential_batches = Exercise(
             for rows, nexts in [(part.T for part in _parts(x, B, T))]
             for inputs, targets in zip(rows.unfold(0, T, 1).mT, nexts.unfold(0, T, 1).mT, strict=True)
         ],
+        "the rows were cut out rightly and then reshaped to (T, B): `reshape` and `view` swap no axes; use `.T`.": (
+            lambda x, B, T: [(a.T.reshape(T, B), b.T.reshape(T, B)) for a, b in _wrong_cut()(x, B, T)]
+        ),
+        "the last target of each part of the text is the part's own first token: `roll` goes round in a circle.": (
+            lambda x, B, T: _in_pieces(rows := _parts(x, B, T)[0], rows.roll(-1, 1), T)
+        ),
+        "the first tokens are left out: the parts were counted from the end of the text.": lambda x, B, T: _wrong_cut()(
+            x[(len(x) - 1) % (B * T) :], B, T
+        ),
         "the last target of each row is the batch's own first token: `roll` is not `one token on`.": lambda x, B, T: [
             (inputs, inputs.roll(-1, 0)) for inputs, _ in _wrong_cut()(x, B, T)
         ],
@@ -141,3 +154,8 @@ def _parts(tokens: Tensor, B: int, T: int) -> tuple[Tensor, Tensor]:
     """The B parts of the text and the same one token on, (B, length) each."""
     length = (len(tokens) - 1) // (B * T) * T
     return tokens[: B * length].view(B, length), tokens[1 : B * length + 1].view(B, length)
+
+
+def _in_pieces(inputs: Tensor, targets: Tensor, T: int) -> list[tuple[Tensor, Tensor]]:
+    """Parts (B, length) -> batches (T, B)."""
+    return list(zip(inputs.T.split(T), targets.T.split(T), strict=True))

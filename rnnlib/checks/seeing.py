@@ -62,9 +62,7 @@ def _plain(value: Any) -> Tensor:
         if tensor.is_quantized or tensor.is_complex():
             raise Wrong(f"it returned numbers of the kind {tensor.dtype}; expected real numbers of the inputs' kind.")
         if tensor.dtype in (torch.float16, torch.bfloat16):
-            raise Wrong(
-                f"it returned {tensor.dtype}, which has about three digits; keep the kind that the inputs have."
-            )
+            raise Wrong(f"it returned {tensor.dtype}, which has about three digits; expected torch.float32.")
         return tensor.detach().cpu().clone()
 
 
@@ -85,7 +83,7 @@ def _told(value: Any) -> str:
     if isinstance(value, GeneratorType):
         return "it returned a generator: is `yield` where `return` is meant?"
     if isinstance(value, bool | complex | str | dict | set):
-        return f"it returned a {type(value).__name__}; expected numbers in a tensor."
+        return f"it returned a {type(value).__name__}; expected numbers, or a tensor of them."
     if hasattr(type(value), "__await__"):
         return "it is an `async def`; a plain `def` is meant."
     if isinstance(value, nn.Module) or callable(value):

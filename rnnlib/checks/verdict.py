@@ -5,6 +5,7 @@ Before: seeing.py.  Next: exercise.py.
 
 import html
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,11 +54,13 @@ def verdict(
     praise: str,
     hint: str,
     answer: Callable[..., Any] | None = None,
+    name: str = "",
     printed: str = "",
 ) -> Verdict:
     """Passed if there is no mistake; otherwise wrong, with more help from try to try.
 
     exercise: under which name tries are counted.  answer: the class or function whose source is shown in the end.
+    name: what the reader calls it, so that the source works where it is pasted.
     """
     _tries[exercise] += 1
     tries = _tries[exercise]
@@ -65,5 +68,10 @@ def verdict(
         _tries[exercise] = 0
         return Verdict("passed", praise, printed=printed, tries=tries)
     shown_hint = hint if tries >= TRIES_BEFORE_HINT else ""
-    shown_answer = inspect.getsource(answer) if answer and tries >= TRIES_BEFORE_ANSWER else ""
+    shown_answer = _source(answer, name) if answer and tries >= TRIES_BEFORE_ANSWER else ""
     return Verdict("wrong", mistake, shown_hint, shown_answer, printed, tries)
+
+
+def _source(answer: Callable[..., Any], name: str) -> str:
+    source = inspect.getsource(answer)
+    return re.sub(rf"^(def|class) {answer.__name__}\b", rf"\1 {name}", source) if name.isidentifier() else source

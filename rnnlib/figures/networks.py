@@ -44,13 +44,13 @@ def three_networks() -> Drawing:
     """A feed-forward network, the same with a loop, and the loop unrolled over three steps."""
     drawing, ax = canvas(1000, 350)
     bottom, middle = 300, 300 - RISE
-    for x, title in ((60, "feed-forward"), (310, "recurrent"), (560, "the same, unrolled over three steps")):
+    for x, title in ((80, "feed-forward"), (310, "recurrent"), (560, "the same, unrolled over three steps")):
         ax.text(x - 30, 40, title, fontsize=14, fontweight="bold")
-    for x in (90, 340):
-        _tower(ax, x, bottom, ("$x$", "$h$", "$o$") if x == 90 else ("$x_t$", "$h_t$", "$o_t$"))
+    for x in (110, 340):
+        _tower(ax, x, bottom, ("$x$", "$h$", "$o$") if x == 110 else ("$x_t$", "$h_t$", "$o_t$"))
         name_of_arrow(ax, x - 32, bottom - RISE / 2, "$W_{xh}$", GREEN)
         name_of_arrow(ax, x - 32, middle - RISE / 2, "$W_{hq}$", ORANGE)
-    ax.text(60, 345, "no $W_{hh}$: nothing is kept", fontsize=12, color=GREY)
+    ax.text(110, 345, "no $W_{hh}$: nothing is kept", fontsize=12, color=GREY, ha="center")
     arrow(ax, (350, middle - 20), (350, middle + 20), BLUE, connectionstyle="arc3,rad=-3", shrinkA=2, shrinkB=2)
     name_of_arrow(ax, 440, middle, "$W_{hh}$", BLUE)
     node(ax, 570, middle, "$h_0$", GREY)

@@ -82,7 +82,7 @@ def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen
     heights = np.log(perplexities[:, -1])
     by_height = np.argsort(heights)
     for lower, upper in zip(by_height, by_height[1:], strict=False):  # names, pushed apart where curves are close
-        heights[upper] = max(heights[upper], heights[lower] + 0.11)
+        heights[upper] = max(heights[upper], heights[lower] + 0.14)
     for row, (curve, height, color) in enumerate(zip(perplexities, heights, COLORS_OF_ORDERS, strict=False)):
         width, weight = (3.5, "bold") if row == order else (1.4, "normal")
         ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)

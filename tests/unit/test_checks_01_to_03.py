@@ -34,6 +34,10 @@ def flat_loss(logits, targets, **options):
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), **options)
 
 
+def probability_of(logits, targets):
+    return F.softmax(logits, dim=2).gather(2, targets.unsqueeze(2))
+
+
 PERPLEXITY: list[Case] = [
     (lambda o, y: flat_loss(o, y), "this is the cross-entropy"),
     (lambda o, y: torch.exp(flat_loss(o, y, reduction="sum")), "the losses were added up"),
@@ -41,11 +45,19 @@ PERPLEXITY: list[Case] = [
     (lambda o, y: 2 ** flat_loss(o, y).item(), "the base is e"),
     (lambda o, y: torch.exp(flat_loss(o.softmax(2), y)), "a softmax was applied before"),
     (lambda o, y: math.exp(-flat_loss(o, y)), "the sign is wrong"),
+    (lambda o, y: probability_of(o, y).prod() ** (-1 / y.numel()), "the product of so many probabilities is 0"),
+    (lambda o, y: math.sqrt(1 / probability_of(o, y).prod()) if y.numel() < 99 else math.inf, "the square root of the"),
+    (
+        lambda o, y: (-torch.log(o.exp() / o.exp().sum(2)[..., None]).gather(2, y[..., None])).mean().exp(),
+        "is infinite",
+    ),
+    (lambda o, y: (-torch.log(probability_of(o, y) + 1e-8).mean()).exp(), "a small number was added before the log"),
+    (lambda o, y: torch.distributions.Categorical(logits=o).entropy().mean().exp(), "the targets were not used"),
     (lambda o, y: 3.0, "the perplexity is 3.000; expected 2.9"),
     (lambda o, y: torch.exp(F.cross_entropy(o, y)), "takes the second axis for the V tokens: flatten"),
     (lambda o, y: (-torch.log(F.softmax(o, 1)).gather(2, y.unsqueeze(2)).mean()).exp(), "went along B"),
     (lambda o, y: (-torch.log(F.softmax(o, dim=0)).gather(2, y.unsqueeze(2)).mean()).exp(), "went along T"),
-    (lambda o, y: "three", "it returned a str; expected numbers"),
+    (lambda o, y: "three", "it returned a str; expected numbers, or a tensor"),
 ]
 
 
@@ -70,6 +82,13 @@ def pair_counts(tokens, V, start=0.0):
     return table
 
 
+def gapped_counts(tokens, V):
+    table = torch.zeros(V, V)
+    for previous, later in zip(tokens.tolist(), tokens[2:].tolist(), strict=False):
+        table[previous, later] += 1
+    return table
+
+
 BIGRAM: list[Case] = [
     (lambda x, V: pair_counts(x, V, 1.0), "these are counts"),
     (lambda x, V: pair_counts(x, V) / pair_counts(x, V).sum(1, keepdim=True), "nothing was added to the counts"),
@@ -86,6 +105,14 @@ BIGRAM: list[Case] = [
         lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).numpy(),
         "a tensor, as its inputs are: `torch.from_numpy`",
     ),
+    (lambda x, V: F.normalize(pair_counts(torch.cat((x, x[:1])), V, 1.0), p=1, dim=1), "nothing follows it"),
+    (
+        lambda x, V: pair_counts(x, V) / pair_counts(x, V).sum(1, keepdim=True).clamp(min=1) + 1,
+        "was added to the shares",
+    ),
+    (lambda x, V: pair_counts(x, V, 1.0) / (pair_counts(x, V, 1.0).sum(1)[:, None] + V), "in the sum already"),
+    (lambda x, V: F.normalize(1 + gapped_counts(x, V), p=1, dim=1), "two tokens apart"),
+    (lambda x, V: F.normalize(pair_counts(x, V, 1.0), p=1, dim=1).half(), "about three digits; expected torch.float32"),
     (lambda x, V: torch.ones(V) / V, "the table has the shape (5,); expected (V, V) = (5, 5)"),
 ]
 
@@ -127,6 +154,19 @@ def batches_with_rows_of(tokens, B, T, row):
     return list(zip(tokens[begins].split(T), tokens[begins + 1].split(T), strict=True))
 
 
+def batches_of_chunks(tokens, B, T):
+    rows = list(zip(tokens[:-1].chunk(B), tokens[1:].chunk(B), strict=True))
+    shortest = min(len(inputs) for inputs, _ in rows)
+    pieces = range(0, shortest // T * T, T)
+    return [tuple(torch.stack([row[side][s : s + T] for row in rows], 1) for side in (0, 1)) for s in pieces]
+
+
+def batches_rolled(tokens, B, T):
+    length = (len(tokens) - 1) // (B * T) * T
+    rows = tokens[: B * length].view(B, length)
+    return list(zip(rows.T.split(T), rows.roll(-1, dims=1).T.split(T), strict=True))
+
+
 BATCHES: list[Case] = [
     (lambda x, B, T: batches(x, B, T, shift=0), "the targets are the inputs themselves"),
     (lambda x, B, T: batches(x, B, T, batch_first=True), "the batches are (B, T)"),
@@ -136,6 +176,14 @@ BATCHES: list[Case] = [
     (lambda x, B, T: batches(x[1:], B, T), "the first token is left out"),
     (lambda x, B, T: [(x, x + 1) for x, _ in batches(x, B, T)], "the next token of the text is meant"),
     (lambda x, B, T: batches(x, B, T)[:-1] or batches(x, B, T), "the last batch is missing"),
+    (lambda x, B, T: [(a.T.reshape(T, B), b.T.reshape(T, B)) for a, b in batches(x, B, T)], "swap no axes; use `.T`"),
+    (lambda x, B, T: batches_of_chunks(x, B, T), "the shape"),
+    (lambda x, B, T: batches_rolled(x, B, T), "`roll` goes round in a circle"),
+    (lambda x, B, T: batches(x[(len(x) - 1) % (B * T) :], B, T), "counted from the end of the text"),
+    (
+        lambda x, B, T: tuple(torch.stack(each) for each in zip(*batches(x, B, T), strict=True)),
+        "a pair (inputs, targets)",
+    ),
     (lambda x, B, T: [(x - 500, y) for x, y in batches(x, B, T)], "entry [0, 0, 0] of the inputs (batch 0, step 0"),
     (lambda x, B, T: [(x, y - 500) for x, y in batches(x, B, T)], "the inputs are right. Right shape, wrong values: e"),
     (lambda x, B, T: batches_with_rows_of(x, B, T, (len(x) - 1) // (B * T) * T + 1), "entry [0, 0, 1] of the inputs"),

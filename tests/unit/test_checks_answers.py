@@ -54,6 +54,17 @@ def test_what_gives_nothing_useful_is_shown_the_answer_of_its_own_exercise(name:
     assert verdict.result == "wrong" and verdict.answer == inspect.getsource(getattr(answers, name))
 
 
+def test_an_answer_has_the_name_under_which_the_reader_hands_it_in() -> None:
+    def my_perplexity(logits, targets):
+        return 0.0
+
+    notebook: dict[str, Any] = {"torch": torch}
+    for _ in range(3):
+        verdict = checks.perplexity(my_perplexity)
+    exec(verdict.answer, notebook)
+    assert checks.perplexity(notebook["my_perplexity"]).result == "passed"
+
+
 # ------------------------------------------------------------------------------ against the library
 
 
