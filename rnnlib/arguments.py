@@ -3,7 +3,10 @@
 Not part of the reading path.
 """
 
-from numbers import Integral
+import math
+import os
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +14,42 @@ from torch import Tensor
 from rnnlib.cells import CELLS, State
 
 MAX_HIDDEN_SIZE = 4096
+LEAST_OF_FLOAT32, MOST_OF_FLOAT32 = 1.2e-38, 3.4e38  # training computes in it
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy, PyTorch or another library as Python's own, a path as a str; anything else as it is."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def learning_rate(rate: object) -> float:
+    """A learning rate as a plain number.  Raises ValueError for what none can be."""
+    return _in_float32(rate, f"the learning rate must be a number above 0; it is {rate!r}")
+
+
+def clip_threshold(threshold: object) -> float:
+    """A clipping threshold as a plain number.  Raises ValueError for what none can be."""
+    if plain(threshold) == math.inf:
+        return math.inf
+    wanted = "above 0 (math.inf switches clipping off)"
+    return _in_float32(threshold, f"the clipping threshold must be {wanted}; it is {threshold!r}")
+
+
+def _in_float32(number: object, refusal: str) -> float:
+    found = plain(number)
+    if not isinstance(found, int | float) or not 0 < found < math.inf:
+        raise ValueError(f"{refusal}.")
+    if not LEAST_OF_FLOAT32 <= found <= MOST_OF_FLOAT32:
+        raise ValueError(f"{refusal}, and training computes with {LEAST_OF_FLOAT32} to {MOST_OF_FLOAT32}.")
+    return float(found)
 
 
 def choose_device(name: str = "auto") -> torch.device:

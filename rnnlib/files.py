@@ -5,15 +5,19 @@ import errno
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
+Bytes = bytes | memoryview
 
-def write_atomically(path: Path, content: bytes) -> None:
+
+def write_atomically(path: Path, content: Bytes | Iterable[Bytes]) -> None:
     """Write a file whole or not at all: into a temporary file beside it, which then takes its name.
 
-    Folders on the way are made.  A file that is there keeps its permissions, and a link keeps leading to it; a new file
-    gets the usual permissions (umask).  Raises OSError with one sentence (no place left, no permission, a folder in the
-    way); then the file is as it was, and no temporary file is left.
+    content: all of it, or its parts one after another.  Folders on the way are made.  A file that is there keeps its
+    permissions, and a link keeps leading to it; a new file gets the usual permissions (umask).  Raises OSError with one
+    sentence (no place left, no permission, a folder in the way); then the file is as it was, and no temporary file is
+    left.
     """
     try:
         path = Path(os.path.realpath(path))
@@ -23,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
             with open(temporary, "xb") as file:
-                file.write(content)
+                file.writelines([content] if isinstance(content, Bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())  # else a power cut could leave the new name with no content
             with contextlib.suppress(FileNotFoundError):  # a new file has no permissions to keep

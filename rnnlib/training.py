@@ -6,7 +6,6 @@ Before: optimizers.py.  Next: sampling.py lets the trained network write.
 import math
 import time
 from dataclasses import asdict, dataclass, replace
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rnnlib import engine
-from rnnlib.arguments import check_tokens
+from rnnlib import arguments, engine
 from rnnlib.cells import State
 from rnnlib.models import Backpropagation, LanguageModel, Model
 from rnnlib.optimizers import OPTIMIZERS, Optimizer, clip_by_norm, clip_by_value, global_norm, largest_component
@@ -36,18 +34,10 @@ class Knobs:
     clip_by: str = "norm"
 
     def __post_init__(self) -> None:
-        rate: object = self.learning_rate
-        threshold: object = self.clip_threshold
-        if not isinstance(rate, Real) or not 0 < float(rate) < math.inf:
-            raise ValueError(f"the learning rate must be a number above 0; it is {rate!r}.")
-        if not isinstance(threshold, Real) or not float(threshold) > 0:
-            raise ValueError(
-                f"the clipping threshold must be above 0 (math.inf switches clipping off); it is {threshold!r}."
-            )
         if self.clip_by not in ("norm", "value"):
             raise ValueError(f'clip_by must be "norm" or "value"; it is {self.clip_by!r}.')
-        object.__setattr__(self, "learning_rate", float(rate))
-        object.__setattr__(self, "clip_threshold", float(threshold))
+        object.__setattr__(self, "learning_rate", arguments.learning_rate(self.learning_rate))
+        object.__setattr__(self, "clip_threshold", arguments.clip_threshold(self.clip_threshold))
 
 
 class StepResult(NamedTuple):
@@ -128,7 +118,7 @@ class Trainer:
     @engine.undisturbed()
     def use_model(self, model: Model, optimizer: Optimizer) -> None:
         """Go on with another model (of another size, say), from an empty hidden state."""
-        check_tokens(self.batches.tokens.cpu()[:, None], model.vocab_size)
+        arguments.check_tokens(self.batches.tokens.cpu()[:, None], model.vocab_size)
         self.model, self.optimizer = model, optimizer
         self.state: State = model.initial_state(self.batches.batch_size)
         self._safety_net = SafetyNet(self._learned())

@@ -52,9 +52,9 @@ def handed_in(
         mistake = None if exact else first_tampering(content, replayed, lambda: again.trained(nudged=True))
         mistake = mistake or _mistake_in_outcome(replayed)
         praise = _praise(replayed, exact=exact, step_budget=step_budget)
-    except (FileNotFoundError, ValueError, Wrong) as error:
+    except (OSError, ValueError, Wrong) as error:
         mistake = str(error)
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, OSError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError) as error:
         said = str(error).splitlines()[0][:200] if str(error) else ""
         mistake = f"{path} has the form of a session but not its content ({type(error).__name__}: {said})."
     hint = (

@@ -3,6 +3,7 @@
 Before: settings.py.  Next: sessions.py runs an experiment in the background.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import Trainer
 
 MAIN, FORK = "main", "fork"
-MOST_FORKS, LONGEST_NAME = 4, 24
+MOST_FORKS, LONGEST_NAME, MOST_EVENTS = 4, 24, 200_000
 STEPS_BETWEEN_CHECKS_OF_A_GPU = 50
 
 
@@ -29,12 +30,23 @@ class Experiment:
     rejected_change: why the last change was not made; empty if it was.
     """
 
-    def __init__(self, settings: Settings):
-        """Raises ValueError, in one sentence, for invalid settings."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        corpus: Corpus | None = None,
+        trainers: dict[str, Trainer] | None = None,
+        events: Sequence[Event] = (),
+    ):
+        """corpus: the text of the settings, if it was read already.  trainers, events: of an experiment that has begun.
+
+        Raises ValueError, in one sentence, for invalid settings.
+        """
         self.settings = settings
         self.device = choose_device(settings.device)
-        self.corpus: Corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
-        self.begin({MAIN: build_trainer(settings, self.corpus)})
+        self.corpus = corpus or load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+        _texts_opened_here.add(os.path.abspath(settings.text))
+        self.begin(trainers or {MAIN: build_trainer(settings, self.corpus)}, events)
 
     def begin(self, trainers: dict[str, Trainer], events: Sequence[Event] = ()) -> None:
         """Go on with these networks, to which these events have happened."""
@@ -83,6 +95,8 @@ class Experiment:
         """Make a change and remember it as an event.  One that fails changes nothing and is told."""
         self.settle()
         try:
+            if len(self.events) >= MOST_EVENTS:
+                raise ValueError(f"there were {MOST_EVENTS:,} changes; reset the session, or make a new one.")
             old = change.make(self)
         except (MemoryError, RuntimeError, ValueError) as error:
             self.rejected_change = f"{change.knob}={change.new} was refused: {str(error).splitlines()[0]}"
@@ -90,6 +104,14 @@ class Experiment:
         if old != change.new:
             self.events.append(Event(self.steps_made, change.knob, old, change.new))
             self.rejected_change = ""
+
+
+_texts_opened_here: set[str] = set()
+
+
+def was_opened_here(text: str) -> bool:
+    """Whether an experiment of this process was made with the file `text`."""
+    return os.path.abspath(text) in _texts_opened_here
 
 
 # ----------------------------------------------------------------------------------------- changes

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from rnnlib.arguments import check_cell, check_hidden_size
 from rnnlib.live.evaluations import Evaluation, evaluate
 from rnnlib.live.experiments import (
     FORK,
@@ -21,10 +20,10 @@ from rnnlib.live.experiments import (
     check_fork_name,
     check_is_fork,
 )
+from rnnlib.live.fields import raise_if_wrong, word
 from rnnlib.live.pace import Pace
-from rnnlib.live.settings import Event, Settings, build_trainer, plain
+from rnnlib.live.settings import Event, Settings, build_trainer
 from rnnlib.live.worker import Command, Worker
-from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.sampling import check_prefix
 from rnnlib.text import Corpus, load_corpus
 from rnnlib.training import Knobs, Trainer
@@ -32,6 +31,7 @@ from rnnlib.training import Knobs, Trainer
 MAX_STEPS = 1_000_000  # a session that is not paused must end
 MAX_EVALUATION_SHARE = 1 / 100  # of the time
 MOST_EVALUATIONS = 1000  # of a long run every other one is forgotten
+LONGEST_PREFIX = 10_000
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,16 @@ class Session(Experiment):
     trains, when there is something new to see.
     """
 
-    def __init__(self, settings: Settings | None = None, *, name: str = "lab", prefix: str | None = None):
+    def __init__(self, settings: Settings | None = None, *, name: str = "lab", prefix: str | None = None, **begun: Any):
         """prefix: what the network's texts begin with; by default the text's first two words.
 
+        begun: corpus, trainers and events of an experiment that goes on.
         Raises ValueError, in one sentence, for invalid settings.
         """
-        super().__init__(settings or Settings())
+        super().__init__(settings or Settings(), **begun)
         self.prefix, self.temperature = first_words(self.corpus) if prefix is None else prefix, 0.5
         self._steps_per_second = math.inf
+        raise_if_wrong(word(LONGEST_PREFIX, least=0), self.prefix, "the prefix")
         check_prefix(self.prefix, self.corpus.vocab)
         self.name = name
         self.on_change: Callable[[], None] = lambda: None
@@ -149,15 +151,9 @@ class Session(Experiment):
             raise ValueError(
                 f"there is no knob {unknown.pop()!r}; the knobs are {sorted(knob_names)}, hidden_size, cell, optimizer."
             )
-        replace(self.trainers[MAIN].knobs, **{name: changes[name] for name in changes.keys() & knob_names})
-        if "hidden_size" in changes:
-            check_hidden_size(changes["hidden_size"])
-        if "cell" in changes:
-            check_cell(changes["cell"])
-        if "optimizer" in changes and changes["optimizer"] not in OPTIMIZERS:
-            raise ValueError(f"there is no optimizer {changes['optimizer']!r}; choose from: {', '.join(OPTIMIZERS)}.")
-        for knob, new in changes.items():
-            self.worker.do(change_of(knob, plain(new)))
+        wanted = replace(self.settings, **changes)  # plain numbers, which are allowed
+        for knob in changes:
+            self.worker.do(change_of(knob, getattr(wanted, knob)))
 
     def fork(self, name: str | None = None) -> None:
         """Start a fork: another network with main's weights, which from now on keeps main's knobs of this moment.

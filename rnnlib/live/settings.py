@@ -4,18 +4,21 @@ Before: training.py.  Next: experiments.py.
 """
 
 import math
-import os
-from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
 
-from rnnlib.arguments import choose_device
+from rnnlib.arguments import check_cell, check_hidden_size, choose_device, plain
+from rnnlib.live.fields import Check, as_for, one_of, optional, raise_if_wrong, whole, word
 from rnnlib.live.histories import LongHistory
 from rnnlib.models import LanguageModel
-from rnnlib.text import Corpus, RandomBatches, SequentialBatches
+from rnnlib.optimizers import OPTIMIZERS
+from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
 from rnnlib.training import Knobs, Trainer
+
+BATCHES = {"sequential": SequentialBatches, "random": RandomBatches}
+LONGEST_PATH, MOST_TOKENS, LARGEST_SIZE, LARGEST_SEED = 4096, 10**12, 10**6, 2**40
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Settings:
     cell: "rnn", "gru" or "lstm".  batches: "sequential" or "random".  device: "auto", "cuda", "mps" or "cpu".
     seed: of the initial weights, the batches and the units that growing adds.
 
-    Numbers of any library become plain ones and a path becomes a str: what is saved can then be read.
+    Numbers of any library become plain ones and a path becomes a str: what is saved can then be read.  Raises
+    ValueError, in one sentence, for what SETTINGS does not allow.
     """
 
     text: str = "story"
@@ -44,8 +48,36 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
+        given = {field.name: plain(getattr(self, field.name)) for field in fields(self)}
+        knobs = Knobs(**{field.name: given[field.name] for field in fields(Knobs)})
+        for name, value in {**given, **asdict(knobs)}.items():
+            object.__setattr__(self, name, value)
+            raise_if_wrong(SETTINGS[name], value, name)
+
+
+def check_optimizer(name: str) -> None:
+    """Raises ValueError for the name of an optimizer that is not there."""
+    if name not in OPTIMIZERS:
+        raise ValueError(f"there is no optimizer {name!r}; choose from: {', '.join(OPTIMIZERS)}.")
+
+
+KNOBS: dict[str, Check] = {
+    "learning_rate": as_for(lambda rate: Knobs(learning_rate=rate), float),
+    "clip_threshold": as_for(lambda threshold: Knobs(clip_threshold=threshold), float),
+    "clip_by": one_of("norm", "value"),
+    "hidden_size": as_for(check_hidden_size, int),
+    "cell": as_for(check_cell, str),
+    "optimizer": as_for(check_optimizer, str),
+}  # fmt: skip
+SETTINGS: dict[str, Check] = KNOBS | {  # what each of them may be, in a file too
+    "text": word(LONGEST_PATH),
+    "max_train_tokens": optional(whole(1, MOST_TOKENS)),
+    "batch_size": whole(1, LARGEST_SIZE),
+    "num_steps": whole(1, LARGEST_SIZE),
+    "batches": one_of(*BATCHES),
+    "device": word(LONGEST_PATH),
+    "seed": whole(-LARGEST_SEED, LARGEST_SEED),
+}
 
 
 @dataclass(frozen=True)
@@ -65,22 +97,15 @@ class Event:
         return f"{self.new:.3g}" if isinstance(self.new, float) else str(self.new)
 
 
-def plain(value: Any) -> Any:
-    """A number of NumPy or another library as Python's own, a path as a str; anything else as it is."""
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+def build_batches(settings: Settings, corpus: Corpus) -> Batches:
+    """The minibatches that the settings cut a text into.  Raises ValueError for a text that is too short."""
+    sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
+    return BATCHES[settings.batches](corpus.train.to(choose_device(settings.device)), **sizes)
 
 
 def build_trainer(settings: Settings, corpus: Corpus) -> Trainer:
     """A trainer at step 0.  Raises ValueError, in one sentence, for invalid settings."""
-    kinds = {"sequential": SequentialBatches, "random": RandomBatches}
-    if settings.batches not in kinds:
-        raise ValueError(f'batches must be "sequential" or "random"; they are {settings.batches!r}.')
-    sizes = {"batch_size": settings.batch_size, "num_steps": settings.num_steps, "seed": settings.seed}
-    batches = kinds[settings.batches](corpus.train.to(choose_device(settings.device)), **sizes)
+    batches = build_batches(settings, corpus)
     knobs = Knobs(**{field.name: getattr(settings, field.name) for field in fields(Knobs)})
     trainer = Trainer(build_language_model(settings, corpus), batches, knobs=knobs, optimizer=settings.optimizer)
     trainer.history = LongHistory(trainer.model.device)

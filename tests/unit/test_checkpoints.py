@@ -126,9 +126,9 @@ def test_another_version_of_the_format_is_told_by_its_number(corpus: Corpus, tmp
     path = tmp_path / "checkpoint"
     content = {**checkpoints.state_dict(small_trainer(corpus)), "format": "rnnlib checkpoint 2"}
     checkpoints.write_file(path, content)
-    with pytest.raises(ValueError, match="was saved in format 2; this version reads 4; it was not loaded"):
+    with pytest.raises(ValueError, match="was saved in format 2; this version reads 5; it was not loaded"):
         checkpoints.load(path, small_batches(corpus))
-    checkpoints.write_file(path, {**content, "format": "rnnlib session 4"})
+    checkpoints.write_file(path, {**content, "format": "rnnlib session 5"})
     with pytest.raises(ValueError, match="is not a file of the kind 'rnnlib checkpoint'"):
         checkpoints.load(path, small_batches(corpus))
 

@@ -280,8 +280,11 @@ def a_better_fork(content: dict) -> None:
         (set_event(0, step=35), "its events were changed: their steps are not in order"),
         (set_event(3, step=99), "their steps are not in order, or after its end"),
         (set_event(0, old=3.0), "its events were changed: at step 20 learning_rate was 1.0, not 3.0"),
-        (set_event(1, new=24), "its network is {'cell': 'rnn', 'vocab_size': 28, 'hidden_size': 20}"),
-        (set_event(1, new=-5), "its events were changed: hidden_size=-5 at step 30 cannot have happened"),
+        (
+            set_event(1, new=24),
+            "its network is {'cell': 'rnn', 'vocab_size': 28, 'hidden_size': 20, 'dtype': 'float32'}",
+        ),
+        (set_event(1, new=-5), "session.events[1].new: the hidden size must be a whole number, 1 to 4096; it is -5"),
         (set_event(0, knob="magic"), "has the form of a session but not its content"),
         (one_event_less, "its events were changed: learning_rate is not the one of its curve at step 21"),
         (an_event_that_changes_nothing, "clip_threshold=0.1 at step 60 cannot have happened"),
@@ -297,17 +300,23 @@ def a_better_fork(content: dict) -> None:
             "it was trained on the text '/dev/zero'; what is handed in is trained on 'story'",
         ),
         (set_setting(text="time machine"), "it was trained on the text 'time machine'"),
-        (set_setting(hidden_size=100_000), "its hidden_size is 100000; what is handed in may have 1024 at most"),
-        (set_setting(batch_size=10**9), "its batch_size is 1000000000"),
-        (set_setting(num_steps=2.5), "num_steps is '2.5'"),
-        (set_setting(seed=True), "seed is 'True'"),
-        (set_event(1, new=5000), "its hidden_size is 5000"),
-        (set_event(0, step=20.5), "an event is not {step, knob, old, new} with a whole number of steps"),
-        (set_event(0, new=[0.5]), "an event's value is no number and no word"),
-        (set_event(0, new="fast"), "its events were changed"),
-        (lambda content: content.update(events=content["events"] * 500), "more than 1000 events"),
-        (lambda content: content.update(steps_made=59.5), "steps_made is no whole number"),
-        (lambda content: content.update(steps_made=True), "steps_made is no whole number"),
+        (
+            set_setting(hidden_size=100_000),
+            "session.settings.hidden_size: the hidden size must be a whole number, 1 to 4096; it is 100000",
+        ),
+        (
+            set_setting(batch_size=10**9),
+            "session.settings.batch_size must be a whole number from 1 to 1000000; it is 1000000000",
+        ),
+        (set_setting(num_steps=2.5), "num_steps must be a whole number from 1 to 1000000; it is 2.5"),
+        (set_setting(seed=True), "it is True"),
+        (set_event(1, new=2000), "its hidden_size is 2000; what is handed in may have 1024 at most"),
+        (set_event(0, step=20.5), "session.events[0].step must be a whole number from 0"),
+        (set_event(0, new=[0.5]), "session.events[0].new must be a float; it is a list of 1"),
+        (set_event(0, new="fast"), "session.events[0].new must be a float; it is 'fast'"),
+        (lambda content: content.update(events=content["events"] * 500), "more than 1,000 events"),
+        (lambda content: content.update(steps_made=59.5), "session.steps_made must be a whole number"),
+        (lambda content: content.update(steps_made=True), "session.steps_made must be a whole number"),
         (resumed_for_nothing, "at step 5 nothing had diverged that could be resumed"),
         (times(lambda seconds: seconds.flip(0)), "a clock does not go back"),
         (column("clipped", lambda clipped: 0 * clipped), "main: its curve was changed"),
@@ -320,13 +329,13 @@ def a_better_fork(content: dict) -> None:
         (smoothly_better, "the loss differs from the first step on"),
         (column("gradient_norm", lambda norm: 0.8 * norm), "the gradient norm differs from the first step on"),
         (weights_under_cover_of_rounding, "main: its curve was changed: the loss at step 60 is not what"),
-        (lambda content: main(content).update(weights=torch.eye(3).to_sparse()), "its weights were changed"),
+        (lambda content: main(content).update(weights={"vector": torch.eye(3)}), "its weights were changed"),
         (lambda content: main(content)["history"].update(kept=7), "has the form of a session but not its content"),
         (set_setting(colour="blue"), "has the form of a session but not its content"),
         (lambda content: content.pop("events"), "has the form of a session but not its content"),
         (lambda content: content.update(steps_made=0), "nothing was trained"),
         (lambda content: content.update(steps_made=10**9), "it trained for 1000000000 steps; the budget is 5000"),
-        (lambda content: content.update(format="another"), "is not a file of the kind"),
+        (lambda content: content.update(format="rnnlib checkpoint 5"), "is not a file of the kind"),
     ],
 )
 def test_tampering_is_named(changed, tamper, named: str) -> None:
@@ -356,7 +365,10 @@ def test_the_verdict_names_text_split_budget_and_score(changed) -> None:
 def test_a_packed_file_and_a_pipe_are_not_opened(tmp_path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.session", "w", zipfile.ZIP_DEFLATED) as parts:
         parts.writestr("data.pkl", b"0" * 100_000_001)
-    assert "it would take more than 100,000,000 bytes" in checks.handed_in(tmp_path / "bomb.session").message
+    assert "bomb.session is damaged or was not written" in checks.handed_in(tmp_path / "bomb.session").message
+    with open(tmp_path / "sparse.session", "wb") as file:
+        file.truncate(3 * 2**30)
+    assert "has more than 100,000,000 bytes" in checks.handed_in(tmp_path / "sparse.session").message
     os.mkfifo(tmp_path / "pipe.session")
     assert "there is no file" in checks.handed_in(tmp_path / "pipe.session").message
 

@@ -137,7 +137,7 @@ def test_an_older_format_is_told_by_its_number(session: Session, tmp_path: Path)
     recordings.save(session, tmp_path / "new")
     content = recordings.read(tmp_path / "new")
     for name, sentence in (
-        ("rnnlib session 1", "older was saved in format 1; this version reads 4"),
+        ("rnnlib session 1", "older was saved in format 1; this version reads 5"),
         ("rnnlib checkpoint 1", "is not a file of the kind"),
     ):
         checkpoints.write_file(tmp_path / "older", {**content, "format": name})
