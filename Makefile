@@ -7,7 +7,7 @@ ifeq ($(TORCH),cpu)
 PIP_INSTALL += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: lab present test lint unit-tests coverage claims gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
+.PHONY: lab present test lint unit-tests fault-tests coverage claims gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
@@ -18,7 +18,7 @@ present: .venv/lab-installed
 	$(BIN)/python -m tools.present $(NOTEBOOK)
 
 # Everything, what fails quickest first. The browser tests come last and run alone: they measure.
-test: lint unit-tests claims gpu-tests notebook-tests browser-tests
+test: lint unit-tests fault-tests claims gpu-tests notebook-tests browser-tests
 
 lint: .venv/test-installed
 	$(BIN)/ruff format --check .
@@ -30,6 +30,10 @@ lint: .venv/test-installed
 
 unit-tests: .venv/test-installed
 	$(BIN)/pytest -n 2 tests/unit tests/house tests/install
+
+# What is promised when something goes wrong: damaged and hostile files, interrupts, full disks, broken caches.
+fault-tests: .venv/test-installed
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=5 tests/faults
 
 # Not with the checks: they have a trace function of their own, and with that of coverage they take minutes.
 coverage: .venv/test-installed

@@ -117,11 +117,11 @@ class Trainer:
 
     @engine.undisturbed()
     def use_model(self, model: Model, optimizer: Optimizer) -> None:
-        """Go on with another model (of another size, say), from an empty hidden state."""
+        """Go on with another model (of another size, say), from an empty hidden state.  What fails changes nothing."""
         arguments.check_tokens(self.batches.tokens.cpu()[:, None], model.vocab_size)
-        self.model, self.optimizer = model, optimizer
-        self.state: State = model.initial_state(self.batches.batch_size)
-        self._safety_net = SafetyNet(self._learned())
+        state: State = model.initial_state(self.batches.batch_size)
+        self._safety_net = SafetyNet(learned_by(model, optimizer))
+        self.model, self.optimizer, self.state = model, optimizer, state
         self.release_memory()
 
     def release_memory(self) -> None:
@@ -153,7 +153,7 @@ class Trainer:
 
     def _learn(self, tokens: Tensor, targets: Tensor) -> None:
         """One step: backpropagate, clip, update, carry the state.  Asks for no number of a GPU on the way."""
-        found = self._backpropagate(tokens, targets)
+        found = self.backpropagate(tokens, targets, self.state)
         norm = global_norm(found.gradients)
         self._safety_net.keep(self._learned(), found.loss + norm)
         if self.knobs.clip_by == "norm":
@@ -167,11 +167,12 @@ class Trainer:
             part.copy_(new_part)
         self.last_result = StepResult(found.loss.float(), norm.float(), clipped.float())
 
-    def _backpropagate(self, tokens: Tensor, targets: Tensor) -> Backpropagation:
+    @engine.undisturbed()
+    def backpropagate(self, tokens: Tensor, targets: Tensor, state: State) -> Backpropagation:
         """What model.backpropagate gives; for a cell from scratch the quickest engine gives the same numbers."""
         if isinstance(self.model, LanguageModel):
-            return self._engine.backpropagate(self.model.weights, tokens, targets, self.state)
-        return self.model.backpropagate(tokens, targets, self.state)
+            return self._engine.backpropagate(self.model.weights, tokens, targets, state)
+        return self.model.backpropagate(tokens, targets, state)
 
     def run(self, steps: int) -> None:
         """Train for `steps` steps.  Stops early at a loss that is not finite with FloatingPointError."""
@@ -187,8 +188,7 @@ class Trainer:
             part.zero_()
 
     def _learned(self) -> list[Tensor]:
-        """What a step changes and a failed one spoils: the weights, and the optimizer's memory."""
-        return [*self.model.trainable, *(tensor for tensors in self.optimizer.memory.values() for tensor in tensors)]
+        return learned_by(self.model, self.optimizer)
 
     @engine.undisturbed()
     def raise_if_diverged(self) -> None:
@@ -212,6 +212,11 @@ class Trainer:
             f"at step {self.steps_made}; the weights are the last that were found good. Lower the learning rate "
             f"({self.knobs.learning_rate:g}) or the clipping threshold ({self.knobs.clip_threshold:g})."
         )
+
+
+def learned_by(model: Model, optimizer: Optimizer) -> list[Tensor]:
+    """What a step changes and a failed one spoils: the weights, and the optimizer's memory."""
+    return [*model.trainable, *(tensor for tensors in optimizer.memory.values() for tensor in tensors)]
 
 
 class SafetyNet:

@@ -14,7 +14,8 @@ packed; W_back: W_hh^T packed.
 import math
 
 from rnnlib.engine.activations import exp, sigmoid, tanh
-from rnnlib.engine.products import Array, compiled, multiply, multiply_transposed, pack
+from rnnlib.engine.compiling import compiled
+from rnnlib.engine.products import Array, multiply, multiply_transposed, pack
 
 # ----------------------------------------------------------------------------------------- the cells
 

@@ -15,16 +15,14 @@ The result has room for whole panels: its number of columns is `padded(N)`, and 
 from typing import Any
 
 import llvmlite.binding
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-Array = Any  # a NumPy array
+from rnnlib.engine.compiling import compiled
 
-# contract: a * b + c may be rounded once instead of twice, as processors do it.
-compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+Array = Any  # a NumPy array
 
 # A tile holds 4 such vectors of results: 8 registers of 32 bytes, or of 64 where the processor has them.
 PANEL_BYTES = 128 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 64

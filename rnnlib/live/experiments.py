@@ -5,7 +5,7 @@ Before: settings.py.  Next: sessions.py runs an experiment in the background.
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rnnlib.arguments import choose_device
@@ -45,15 +45,31 @@ class Experiment:
         self.settings = settings
         self.device = choose_device(settings.device)
         self.corpus = corpus or load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
-        _texts_opened_here.add(os.path.abspath(settings.text))
         self.begin(trainers or {MAIN: build_trainer(settings, self.corpus)}, events)
 
     def begin(self, trainers: dict[str, Trainer], events: Sequence[Event] = ()) -> None:
         """Go on with these networks, to which these events have happened."""
+        _texts_opened_here.add(os.path.abspath(self.settings.text))
         self.trainers, self.events = trainers, list(events)
         self.steps_made = self._settled_at = trainers[MAIN].steps_made
         self.diverged = dict[str, str]()
         self.rejected_change = ""
+
+    def made_anew(self, settings: dict[str, Any]) -> tuple[Settings, Corpus, Trainer]:
+        """Settings, text and main as these settings give them, and otherwise the knobs as they are now.
+
+        Raises ValueError for what cannot be, and MemoryError for what finds no room.
+        """
+        main = self.trainers[MAIN]
+        model = {"cell": self.model.cell.name, "hidden_size": self.model.hidden_size, "optimizer": main.optimizer.name}
+        wanted = replace(self.settings, **{**asdict(main.knobs), **model, **settings})
+        now, corpus = self.settings, self.corpus
+        if (wanted.text, wanted.max_train_tokens) != (now.text, now.max_train_tokens):
+            corpus = load_corpus(wanted.text, max_train_tokens=wanted.max_train_tokens)
+        try:
+            return wanted, corpus, build_trainer(wanted, corpus)
+        except (MemoryError, RuntimeError):  # torch's error of an allocation is a RuntimeError
+            raise MemoryError(f"there is not enough memory for {wanted.hidden_size} units.") from None
 
     @property
     def model(self) -> LanguageModel:

@@ -50,8 +50,9 @@ def write_file(path: str | Path, content: dict[str, Any]) -> None:
     plain = {name: _without_arrays(value, arrays, name) for name, value in content.items() if name != "format"}
     header = {"arrays": [[_dtype_name(array), list(array.shape)] for array in arrays], "content": plain}
     line, digest = json.dumps(header).encode() + b"\n", hashlib.sha256()
-    for part in chain([line], map(_bytes_of, arrays)):  # not all of them in memory at once
-        digest.update(part)
+    digest.update(line)
+    for array in arrays:  # not all of their bytes in memory at once
+        digest.update(_bytes_of(array))
     beginning = f"{content['format']}\n{digest.hexdigest()}\n".encode()
     write_atomically(Path(path), chain([beginning, line], map(_bytes_of, arrays)))
 
@@ -76,7 +77,7 @@ def _dtype_name(array: Tensor) -> str:
 
 def _bytes_of(array: Tensor) -> memoryview:
     flat = array.detach().cpu().contiguous().flatten()
-    return memoryview(flat.view(torch.uint8).numpy() if len(flat) else b"")
+    return flat.view(torch.uint8).numpy().data if len(flat) else memoryview(b"")
 
 
 # ------------------------------------------------------------------------------------------------- reading

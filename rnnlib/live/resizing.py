@@ -15,12 +15,13 @@ from torch import Tensor
 
 from rnnlib import engine
 from rnnlib.arguments import check_hidden_size
+from rnnlib.cells import State
 from rnnlib.live.checkpoints import build_model, describe_model
 from rnnlib.models import LanguageModel, Model
 from rnnlib.optimizers import Optimizer
 from rnnlib.training import Trainer
 
-BATCHES_TO_RANK_UNITS = 4
+BATCHES_TO_RANK_UNITS, UNITS_AT_ONCE = 4, 256
 
 
 class Piece(NamedTuple):
@@ -58,17 +59,34 @@ def resize(trainer: Trainer, hidden_size: int, *, seed: int = 0) -> None:
     """Give the model of a trainer another hidden size, between two steps.
 
     The optimizer's memory and the hidden state come along.  seed: of the new units' incoming weights.
-    Raises ValueError for a hidden size outside 1 to 4096, and for shrinking a model over PyTorch's layers.
+    Raises ValueError for a hidden size outside 1 to 4096, and for shrinking a model over PyTorch's layers; MemoryError
+    where a step of this size finds no room.  Then the trainer is as it was.
     """
-    old = trainer.model
     check_hidden_size(hidden_size)
-    if hidden_size == old.hidden_size:
+    if hidden_size == trainer.model.hidden_size:
         return
+    before, state = (trainer.model, trainer.optimizer), trainer.state
+    try:
+        _resize(trainer, hidden_size, seed=seed)
+    except (MemoryError, RuntimeError):  # torch's error of an allocation is a RuntimeError
+        use(trainer, *before, state)
+        raise MemoryError(f"there is not enough memory for {hidden_size} units") from None
+
+
+def use(trainer: Trainer, model: Model, optimizer: Optimizer, state: State) -> None:
+    """Let a trainer go on with a model from a state."""
+    trainer.use_model(model, optimizer)
+    for new_part, old_part in zip(trainer.state, state, strict=True):
+        new_part.copy_(old_part)
+
+
+def _resize(trainer: Trainer, hidden_size: int, *, seed: int) -> None:
+    old = trainer.model
     if hidden_size > old.hidden_size:
         kept = torch.arange(old.hidden_size, device=old.device)
         model = grow(old, hidden_size, generator=torch.Generator().manual_seed(seed))
     elif isinstance(old, LanguageModel):
-        hidden, gradients = _hidden_states_and_gradients(trainer, old)
+        hidden, gradients = _hidden_states_and_gradients(trainer)
         kept = rank_units(hidden, gradients)[:hidden_size].sort().values
         model = shrink(old, kept, hidden)
     else:
@@ -79,6 +97,7 @@ def resize(trainer: Trainer, hidden_size: int, *, seed: int = 0) -> None:
     trainer.use_model(model, optimizer)
     for new_part, old_part in zip(trainer.state, old_state, strict=True):
         new_part[..., : len(kept)] = old_part[..., kept]
+    _see_that_there_is_room(trainer)
 
 
 def grow(old: Model, hidden_size: int, *, generator: torch.Generator | None = None) -> Model:
@@ -121,11 +140,12 @@ def shrink(old: LanguageModel, kept: Tensor, hidden: Tensor) -> LanguageModel:
     is_dropped = torch.ones(old.hidden_size, dtype=torch.bool, device=old.device)
     is_dropped[kept] = False
     dropped = is_dropped.nonzero()[:, 0]
-    K, D = (hidden[:, units].cpu().double() for units in (kept, dropped))  # no other device need have float64
+    K = hidden[:, kept].cpu().double()  # no other device need have float64
     gram = K.T @ K
     ridge = 1e-3 * gram.diagonal().mean() + 1e-12  # keeps the proportions small where kept units are alike
     gram.diagonal().add_(ridge)
-    proportions = torch.linalg.solve(gram, K.T @ D).to(hidden)  # (k, dropped)
+    overlaps = torch.cat([K.T @ hidden[:, some].cpu().double() for some in dropped.split(UNITS_AT_ONCE)], dim=1)
+    proportions = torch.linalg.solve(gram, overlaps).to(hidden)  # (k, dropped)
     sizes = {"vocab_size": old.vocab_size, "hidden_size": len(kept)}
     new = LanguageModel(old.cell.name, **sizes, device=old.device, generator=torch.Generator())
     with torch.no_grad():
@@ -159,15 +179,24 @@ def _corner(large: Tensor, small: Tensor) -> Tensor:
     return large[tuple(slice(0, length) for length in small.shape)]
 
 
-def _hidden_states_and_gradients(trainer: Trainer, model: LanguageModel) -> tuple[Tensor, Tensor]:
+def _hidden_states_and_gradients(trainer: Trainer) -> tuple[Tensor, Tensor]:
     """h_t and dL/dh_t over the next few batches, (N, H) each; nothing is learned from them."""
     hidden, gradients, state = list[Tensor](), list[Tensor](), trainer.state
     for number in range(trainer.steps_made, trainer.steps_made + BATCHES_TO_RANK_UNITS):
         batch = trainer.batches[number]
-        state = state if batch.continues else model.initial_state(trainer.batches.batch_size)
-        result = model.backpropagate(batch.tokens, batch.targets, state)
+        state = state if batch.continues else trainer.model.initial_state(trainer.batches.batch_size)
+        result = trainer.backpropagate(batch.tokens, batch.targets, state)
         assert result.hidden is not None and result.hidden_gradients is not None
-        hidden.append(result.hidden.flatten(0, 1))
-        gradients.append(result.hidden_gradients.flatten(0, 1))
-        state = result.state
+        hidden.append(result.hidden.flatten(0, 1).clone())
+        gradients.append(result.hidden_gradients.flatten(0, 1).clone())
+        state = tuple(part.clone() for part in result.state)
     return torch.cat(hidden), torch.cat(gradients)
+
+
+def _see_that_there_is_room(trainer: Trainer) -> None:
+    """Find the memory for a step, which is kept, and that for the way back to a smaller size, which is not."""
+    batch = trainer.batches[trainer.steps_made]
+    trainer.backpropagate(batch.tokens, batch.targets, trainer.model.initial_state(batch.tokens.shape[1]))
+    rows = BATCHES_TO_RANK_UNITS * batch.tokens.numel()
+    parts = 6  # hidden states and gradients, one by one and together, and one of them in float64
+    torch.empty(rows, parts, trainer.model.hidden_size, dtype=torch.float32, device=trainer.model.device)

@@ -7,9 +7,11 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from rnnlib.arguments import plain
+from rnnlib.live.checkpoints import MOST_STEPS
 from rnnlib.live.evaluations import Evaluation, evaluate
 from rnnlib.live.experiments import (
     FORK,
@@ -22,10 +24,10 @@ from rnnlib.live.experiments import (
 )
 from rnnlib.live.fields import raise_if_wrong, word
 from rnnlib.live.pace import Pace
-from rnnlib.live.settings import Event, Settings, build_trainer
+from rnnlib.live.settings import Event, Settings
 from rnnlib.live.worker import Command, Worker
 from rnnlib.sampling import check_prefix
-from rnnlib.text import Corpus, load_corpus
+from rnnlib.text import Corpus
 from rnnlib.training import Knobs, Trainer
 
 MAX_STEPS = 1_000_000  # a session that is not paused must end
@@ -110,9 +112,10 @@ class Session(Experiment):
 
     @steps_per_second.setter
     def steps_per_second(self, pace: float) -> None:
-        if not pace > 0:
+        wanted = plain(pace)
+        if not (type(wanted) in (int, float) and wanted > 0):
             raise ValueError(f"the pace must be above 0 steps a second; it is {pace!r}.")
-        self._steps_per_second, self._step_due = float(pace), 0.0
+        self._steps_per_second, self._step_due = float(wanted), 0.0
         self.worker.do(Look())
 
     # --------------------------------------------------------------------------- what a reader does
@@ -122,11 +125,12 @@ class Session(Experiment):
 
         Raises RuntimeError after `stop`, and ValueError for less than one step.
         """
-        if steps < 1:
-            raise ValueError(f"steps must be 1 or more; they are {steps}.")
+        wanted = plain(steps)
+        if not (type(wanted) is int and 1 <= wanted <= MOST_STEPS):
+            raise ValueError(f"steps must be 1 or more; they are {steps!r} (and {MOST_STEPS:,} at most).")
         if self.diverged:
             self.worker.do(change_of("resumed", True))
-        self.asked_from, self.asked_to = self.steps_made, self.steps_made + steps
+        self.asked_from, self.asked_to = self.steps_made, self.steps_made + wanted
         self.worker.start()
 
     def pause(self) -> None:
@@ -183,15 +187,13 @@ class Session(Experiment):
         """
         if "device" in settings:
             raise ValueError("a session keeps its device; make a new session.")
+        if unknown := settings.keys() - vars(self.settings):
+            raise ValueError(f"there is no setting {unknown.pop()!r}; choose from: {', '.join(vars(self.settings))}.")
+        replace(self.settings, **settings)  # what cannot be is refused before training pauses
+        with self.worker.settled():
+            wanted, corpus, trainer = self.made_anew(settings)
         self.worker.settle()
-        main = self.trainers[MAIN]
-        model = {"cell": self.model.cell.name, "hidden_size": self.model.hidden_size, "optimizer": main.optimizer.name}
-        wanted = replace(self.settings, **{**asdict(main.knobs), **model, **settings})
-        now, corpus = self.settings, self.corpus
-        if (wanted.text, wanted.max_train_tokens) != (now.text, now.max_train_tokens):
-            corpus = load_corpus(wanted.text, max_train_tokens=wanted.max_train_tokens)
-        trainer = build_trainer(wanted, corpus)
-        if wanted.text != now.text:
+        if wanted.text != self.settings.text:
             self.prefix = first_words(corpus)
         self.settings, self.corpus, self.worker.error = wanted, corpus, None
         self.begin({MAIN: trainer})

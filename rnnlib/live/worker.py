@@ -107,8 +107,8 @@ class Worker:
     def settled(self) -> Iterator[None]:
         """Settled inside a `with` block; after it the worker goes on, if it was running."""
         was_running = self.running
-        self.settle()
         try:
+            self.settle()
             yield
         finally:
             if was_running and self.error is None and self.alive:

@@ -140,14 +140,14 @@ def test_an_interrupt_while_a_graph_is_captured_spoils_nothing(
     small: dict[str, Any], story: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = build_trainer(Settings(**small), story)
-    find, calls = trainer._backpropagate, itertools.count(1)
+    find, calls = trainer.backpropagate, itertools.count(1)
 
     def interrupted(*batch: Any) -> Any:
         if next(calls) == CALLS_TO_WARM_UP + 1:
             raise KeyboardInterrupt
         return find(*batch)
 
-    monkeypatch.setattr(trainer, "_backpropagate", interrupted)
+    monkeypatch.setattr(trainer, "backpropagate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trainer.run(CALLS_TO_WARM_UP + 1)
     before = trainer.model.trainable[0].detach().cpu().clone()
@@ -191,7 +191,7 @@ def test_no_graph_is_destroyed_while_another_is_captured(
     for (trainer,) in (resized, dropped):
         trainer.run(CALLS_TO_WARM_UP + 1)
     (trainer,), calls = capturing, itertools.count(1)
-    find = trainer._backpropagate
+    find = trainer.backpropagate
     destroyers = [
         threading.Thread(target=resized[0].release_memory),
         threading.Thread(target=dropped.clear),
@@ -205,7 +205,7 @@ def test_no_graph_is_destroyed_while_another_is_captured(
                 assert thread.is_alive()
         return find(*batch)
 
-    monkeypatch.setattr(trainer, "_backpropagate", while_others_destroy)
+    monkeypatch.setattr(trainer, "backpropagate", while_others_destroy)
     trainer.run(CALLS_TO_WARM_UP + 2)
     for thread in destroyers:
         thread.join()

@@ -43,8 +43,8 @@ def test_gradients_below_the_smallest_normal_number_are_zero(
     monkeypatch.setattr(threads_of_the_engine, "_pool", None)  # new ones, which begin outside a step
     batch = trainer.batches[0]
     engine.quickest(model.cell, model.device).backpropagate(model.weights, batch.tokens, batch.targets, trainer.state)
-    found, backpropagate = [], trainer._backpropagate
-    monkeypatch.setattr(trainer, "_backpropagate", lambda *b: (found.append(backpropagate(*b)), found[-1])[1])
+    found, backpropagate = [], trainer.backpropagate
+    monkeypatch.setattr(trainer, "backpropagate", lambda *b: (found.append(backpropagate(*b)), found[-1])[1])
     trainer.step()
     (step,) = found
     assert step.hidden_gradients is not None
