@@ -56,8 +56,8 @@ def views() -> Iterator[tuple[str, Any, list[Any]]]:
     yield "Jacobian products", JacobianProducts().radius, [0.5, 0.9, 1.3]
     yield "cliff", Cliff().w, [4.4, 4.5, 4.6]
     yield "clipped gradients", ClippedGradients({"fresh": models["rnn"].vector}).threshold, [0.1, 0.2, 0.5]
-    yield "gates", Gates(models["lstm"], corpus.vocab, text[:180]).unit, [1, 2, 3]
-    yield "step time", StepTime().size, ["batch size B", "hidden size H", "time steps T"]
+    yield "gates", Gates([models["lstm"]], corpus.vocab, text[:180]).unit, [1, 2, 3]
+    yield "step time", StepTime().axis, ["B, at T = 32", "T, at T times B = 1024", "T, at B = 32"]
     learning_map = LearningMap(name="bench", steps=20)
     learning_map.start()
     learning_map.wait()

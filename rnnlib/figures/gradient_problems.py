@@ -1,4 +1,4 @@
-"""Drawings for notebook 04: Jacobian products, the cliff, clipping, gates, the time of a step.
+"""Drawings for notebook 04: Jacobian products, the cliff, clipping, gates, the time for a token.
 
 Before: letters.py; the numbers come from topics/jacobians.py and topics/cliff.py.
 """
@@ -13,7 +13,6 @@ from rnnlib.figures.letters import shade, shaded_letters
 from rnnlib.figures.style import (
     BLACK,
     BLUE,
-    COLORS,
     GREEN,
     GREY,
     ORANGE,
@@ -34,10 +33,10 @@ COLORS_OF_WAYS = (ORANGE, BLUE, GREEN)
 def lag_norms(ax: Axes, found: JacobianNorms) -> None:
     """|dh_T/dh_{T-k}| against the lag k, under its bound."""
     lags = np.arange(len(found.norms))
-    ax.semilogy(lags, found.norms.clip(SMALLEST_NORM, LARGEST_NORM), ".-", color=BLUE)
-    ax.semilogy(lags, found.bounds.clip(SMALLEST_NORM, LARGEST_NORM), "--", color=ORANGE, linewidth=1.5)
+    ax.plot(lags, found.norms, ".-", color=BLUE)
+    ax.plot(lags, found.bounds, "--", color=ORANGE, linewidth=1.5)
     ax.axhline(1, color=GREY, linewidth=0.8)
-    ax.set(xlabel="lag k", ylim=(SMALLEST_NORM, LARGEST_NORM))
+    ax.set(xlabel="steps back, k", ylabel="left of a change", yscale="log", ylim=(SMALLEST_NORM, LARGEST_NORM))
     ax.yaxis.set_minor_locator(NullLocator())
 
 
@@ -137,18 +136,22 @@ def gate_map(ax: Axes, values: np.ndarray, unit: int) -> None:
     image = ax.imshow(values.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, origin="upper", interpolation="nearest")
     ax.axhline(unit, color=ORANGE, linewidth=1)
     ax.set(xlabel="character", ylabel="unit")
+    ax.set_title("all units: yellow is open (1), dark is shut (0)")
     ax.grid(False)
     color_bar(image, ax, [0, 0.5, 1], width=0.03, distance=0.01)
 
 
-def step_times(axes: Sequence[Axes], times: Mapping[str, tuple[Sequence[int], Sequence[float]]], marked: int) -> None:
-    """Milliseconds of a step against T, B and H, one panel each: name -> (sizes, milliseconds)."""
-    highest = max(max(milliseconds) for _, milliseconds in times.values())
-    lowest = min(min(milliseconds) for _, milliseconds in times.values())
-    for place, (ax, (name, (sizes, milliseconds))) in enumerate(zip(axes, times.items(), strict=True)):
-        ax.loglog(sizes, milliseconds, ".-", color=COLORS[place], linewidth=3 if place == marked else 1.5, markersize=9)
+def token_times(
+    axes: Sequence[Axes], times: Mapping[str, tuple[Sequence[int], Mapping[int, Sequence[float]]]], marked: int
+) -> None:
+    """Microseconds for each token, one panel each with one scale: name -> (sizes, hidden size -> microseconds)."""
+    every = [each for _, found in times.values() for values in found.values() for each in values]
+    for place, (ax, (name, (sizes, found))) in enumerate(zip(axes, times.items(), strict=True)):
+        for color, values in zip((BLUE, ORANGE), found.values(), strict=False):
+            ax.plot(sizes, values, ".-", color=color, linewidth=3 if place == marked else 1.5, markersize=9)
+        plain_log_axis(ax)
+        ax.set_xscale("log")
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.set(xlabel=name, ylim=(lowest / 2, highest * 2))
-    axes[0].set_ylabel("ms a step")
+        ax.set(xlabel=name, ylim=(min(every) / 1.5, max(every) * 1.5))
+    axes[0].set_ylabel("microseconds a token")

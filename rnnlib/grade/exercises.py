@@ -21,10 +21,9 @@ NOTEBOOKS = {
     "04 Gradient problems": [
         "checks.clip_by_norm(my_clip_by_norm)",
         "checks.clip_by_value(my_clip_by_value)",
+        f"checks.clipped_once({REPAIR.format('train_clipped', 'repaired')})",
         "checks.lstm_step(my_lstm_step)",
         "checks.gru_step(my_gru_step)",
-        f"checks.clipped_once({REPAIR.format('train_clipped', 'repaired')})",
-        f"checks.missing_detach({REPAIR.format('train_carrying', 'freed')})",
         "checks.time_stays_time(my_loss)",
     ],
     "05 Concise implementation": [

@@ -25,6 +25,7 @@ class Task:
 
     draw(delay, batch_size, generator) -> inputs (T, B, input_size), targets (K, B) for the last K steps.
     chance: the error of whoever remembers nothing.  solved_below: the error at which the task counts as solved.
+    most_steps: after how many training steps a race ends for those who have not learnt it.
     classes: whether targets are classes (the error is the share of wrong ones) or numbers (mean squared error).
     """
 
@@ -33,6 +34,7 @@ class Task:
     output_size: int
     chance: float
     solved_below: float
+    most_steps: int
     classes: bool
     draw: Callable[[int, int, torch.Generator], Draw]
 
@@ -101,8 +103,10 @@ def copying(delay: int, batch_size: int, generator: torch.Generator, *, length: 
 TASKS = {
     task.name: task
     for task in (
-        Task("temporal order", 6, 4, chance=3 / 4, solved_below=0.01, classes=True, draw=temporal_order),
-        Task("adding", 2, 1, chance=1 / 6, solved_below=0.01, classes=False, draw=adding),
-        Task("copying", 10, 8, chance=7 / 8, solved_below=0.01, classes=True, draw=copying),
+        Task(
+            "temporal order", 6, 4, chance=3 / 4, solved_below=0.01, most_steps=1500, classes=True, draw=temporal_order
+        ),
+        Task("adding", 2, 1, chance=1 / 6, solved_below=0.01, most_steps=2500, classes=False, draw=adding),
+        Task("copying", 10, 8, chance=7 / 8, solved_below=0.01, most_steps=2500, classes=True, draw=copying),
     )
 }

@@ -5,6 +5,7 @@ from rnnlib.widgets.clipped_gradients import ClippedGradients
 from rnnlib.widgets.gates import Gates
 from rnnlib.widgets.gradient_map_view import GradientMap
 from rnnlib.widgets.hidden_states import HiddenStates
+from rnnlib.widgets.inside_cells import InsideGRU, InsideLSTM
 from rnnlib.widgets.jacobian_products import JacobianProducts
 from rnnlib.widgets.learning_map import LearningMap
 from rnnlib.widgets.memory_race import MemoryRace
@@ -18,6 +19,7 @@ from rnnlib.widgets.training_by_epochs import TrainingByEpochs
 from rnnlib.widgets.training_diary import TrainingDiary
 from rnnlib.widgets.training_lab import TrainingLab
 from rnnlib.widgets.truncation import Truncation
+from rnnlib.widgets.vanishing_gradients import VanishingGradients
 
 __all__ = [
     "Cliff",
@@ -28,6 +30,8 @@ __all__ = [
     "CountedBaselines",
     "GradientMap",
     "HiddenStates",
+    "InsideGRU",
+    "InsideLSTM",
     "LearningMap",
     "MemoryRace",
     "NextCharacter",
@@ -40,4 +44,5 @@ __all__ = [
     "TrainingLab",
     "Truncation",
     "UnrolledGraph",
+    "VanishingGradients",
 ]

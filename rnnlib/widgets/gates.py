@@ -1,7 +1,9 @@
-"""The gates of a trained GRU or LSTM while it reads: every value between shut (0) and open (1).
+"""The gates of trained GRUs and LSTMs while they read: every value between shut (0) and open (1).
 
-Before: cliff.py.
+Before: vanishing_gradients.py.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -25,26 +27,21 @@ GATES: dict[type[GRU] | type[LSTM], dict[str, int]] = {
 class Gates(KnobView):
     """A text shaded by one gate of one unit, and below it the same gate of all units."""
 
-    def __init__(self, model: LanguageModel, vocab: Vocab, text: str):
-        """model: a GRU or an LSTM.  text: characters of the vocabulary, some 180 fill the view."""
-        cell = model.cell
-        if not issubclass(cell, (GRU, LSTM)):
-            raise ValueError(f"only GRU and LSTM have gates; this model's cell is {cell.name}.")
-        self._reads, self._names = text, GATES[cell]
-        tokens = vocab.encode(text)[:, None].to(model.device)
-        with torch.no_grad():
-            W_xh, W_hh, b_h, *_ = model.weights
-            x_in = embed(tokens, W_xh, b_h)
-            before = unroll(cell, x_in, model.initial_state(1), W_hh)[:-1]
-            gates = [cell.gates_of(x_in[:, t], h, W_hh) for t, (h, *_) in enumerate(before)]
-        self.values = torch.stack([torch.cat(step) for step in gates], dim=1).cpu().numpy()  # (gates, n, H)
-        self.gate = choice("Gate", list(self._names))
-        self.unit = int_slider("Unit", 0, 0, model.hidden_size - 1)
-        super().__init__([self.gate, self.unit])
+    def __init__(self, models: Sequence[LanguageModel], vocab: Vocab, text: str):
+        """models: GRUs and LSTMs with as many units each.  text: characters of the vocabulary, some 180 fill the view.
+
+        values: by the name of a gate, as the buttons have it, (n, H).
+        """
+        self._reads, self.values = text, dict[str, np.ndarray]()
+        for model in models:
+            self.values |= _gates_of(model, vocab, text)
+        self.gate = choice("Gate", list(self.values))
+        self.unit = int_slider("Unit", 0, 0, models[0].hidden_size - 1)
+        super().__init__([self.gate], [self.unit])
 
     def compute(self) -> np.ndarray:
         """The chosen gate of all units over the text, (n, H)."""
-        gate: np.ndarray = self.values[self._names[self.gate.value]]
+        gate: np.ndarray = self.values[self.gate.value]
         return gate
 
     def figure(self, result: np.ndarray) -> Drawing:
@@ -61,7 +58,22 @@ class Gates(KnobView):
         """How far open the gate is, in this unit and in all."""
         values = result[:, self.unit.value]
         return (
-            f"{self.gate.value.capitalize()} of unit {self.unit.value}: {values.mean():.2f} on average, from "
+            f"{self.gate.value}, unit {self.unit.value}: {values.mean():.2f} on average, from "
             f"{values.min():.2f} to {values.max():.2f}. Over all units {result.mean():.2f} on average; "
             f"{(result > 0.9).mean():.0%} of all values are above 0.9."
         )
+
+
+def _gates_of(model: LanguageModel, vocab: Vocab, text: str) -> dict[str, np.ndarray]:
+    """The gates of a model over a text, (n, H) each, by name: "LSTM forget f"."""
+    cell = model.cell
+    if not issubclass(cell, (GRU, LSTM)):
+        raise ValueError(f"only GRU and LSTM have gates; this model's cell is {cell.name}.")
+    tokens = vocab.encode(text)[:, None].to(model.device)
+    with torch.no_grad():
+        W_xh, W_hh, b_h, *_ = model.weights
+        x_in = embed(tokens, W_xh, b_h)
+        before = unroll(cell, x_in, model.initial_state(1), W_hh)[:-1]
+        steps = [torch.cat(cell.gates_of(x_in[:, t], h, W_hh)) for t, (h, *_) in enumerate(before)]
+    values = torch.stack(steps, dim=1).cpu().numpy()  # (gates, n, H)
+    return {f"{cell.name.upper()} {name}": values[place] for name, place in GATES[cell].items()}

@@ -69,8 +69,11 @@ class JacobianProducts(KnobView):
         norms, largest, T = result.lags.norms, result.largest_singular_value, self.num_steps.value
         ten = min(10, T)
         gamma = ACTIVATIONS[self.activation.value].gamma
-        sure = "it must vanish" if gamma * largest < 1 else "it may vanish or explode"
+        most = gamma * largest
+        sure = (
+            "it must vanish" if most < 0.9999 else "it cannot explode" if most < 1.0001 else "it may vanish or explode"
+        )
         return (
             f"Of a change, {norms[ten]:.2g} is left after {ten} steps and {norms[-1]:.2g} after {T}. The largest "
-            f"singular value of W_hh is {largest:.2f}; times gamma = {gamma:g} that is {gamma * largest:.2f}: {sure}."
+            f"singular value of W_hh is {largest:.2f}; times gamma = {gamma:g} that is {most:.2f}: {sure}."
         )

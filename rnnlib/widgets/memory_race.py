@@ -25,8 +25,11 @@ class MemoryRace(LiveView):
     Running the cell again replaces the race: the earlier one stops.
     """
 
-    def __init__(self, *, delay: int = 30, most_steps: int = 600, seed: int = 0, name: str = "race"):
-        """delay: one of DELAYS.  most_steps: where the race ends for a contestant that has not solved the task."""
+    def __init__(self, *, delay: int = 30, most_steps: int | None = None, seed: int = 0, name: str = "race"):
+        """delay: one of DELAYS.
+
+        most_steps: where the race ends for a contestant that has not solved the task; None: where the task says.
+        """
         if delay not in DELAYS:
             raise ValueError(f"the delay must be one of {', '.join(map(str, DELAYS))}; it is {delay}.")
         super().__init__()
@@ -93,7 +96,7 @@ class MemoryRace(LiveView):
         solved_at = self._solved_at()
         racing = [
             kind for kind, curve in self.curves.items()
-            if solved_at[kind] is None and (not curve or curve[-1].step < self.most_steps)
+            if solved_at[kind] is None and (not curve or curve[-1].step < self._last_step)
         ]  # fmt: skip
         if not racing:
             return None
@@ -103,6 +106,10 @@ class MemoryRace(LiveView):
         self.curves[kind].append(test)
         self.show_soon()
         return 0.0
+
+    @property
+    def _last_step(self) -> int:
+        return self.most_steps or TASKS[self.task.value].most_steps
 
     def _solved_at(self) -> dict[str, int | None]:
         limit = TASKS[self.task.value].solved_below
@@ -120,7 +127,7 @@ class MemoryRace(LiveView):
                 Line(kind, kind, color, width=2, dash=dash)
                 for kind, (color, dash) in zip(CONTESTANTS, LOOKS, strict=True)
             ),
-            x_limits=(0, self.most_steps),
+            x_limits=(0, self._last_step),
             at_least=(lowest, 2 * task.chance),
             at_most=(lowest, 3 * task.chance),
             levels=(Level(task.chance, "chance"), Level(task.solved_below, "solved")),

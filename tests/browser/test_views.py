@@ -77,7 +77,9 @@ VIEWS = [
     (PROBLEMS, "JacobianProducts()", "knob-view", "Spectral radius", "ArrowRight", "jacobian_products"),
     (PROBLEMS, "descents = Cliff()", "knob-view", "Steps shown", "PageDown", "cliff"),
     (PROBLEMS, "ClippedGradients(", "knob-view", "Threshold", "ArrowLeft", "clipping"),
-    (PROBLEMS, "lstm_gates = Gates(", "knob-view", "Unit", "ArrowRight", "gates"),
+    (PROBLEMS, "InsideLSTM()", "knob-view", "Step t", "ArrowRight", "inside_lstm"),
+    (PROBLEMS, "InsideGRU()", "knob-view", "Step t", "ArrowRight", "inside_gru"),
+    (PROBLEMS, "gates = Gates(", "knob-view", "Unit", "ArrowRight", "gates"),
     (PROBLEMS, "MemoryRace(delay=30", "memory-race", "Delay", "ArrowLeft", "memory_race"),
 ]
 
@@ -92,7 +94,7 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
     if name == "graph_backward":
         view.choose("direct term only")
     if name == "gates":
-        view.choose("output o")
+        view.choose("LSTM output o")
     if name == "memory_race":
         view.press_button("Start")
         view.page.wait_until(lambda: "after" in view.shown()[1])
@@ -116,22 +118,39 @@ def follow_while_training(view: ViewInPage) -> None:
 
 def test_another_size_of_the_step_time_is_chosen_by_keyboard(opened: Callable[[str], LabPage]) -> None:
     view = ViewInPage(opened(PROBLEMS), "StepTime()", "knob-view", "Look at")
-    view.choose("batch size B")
-    assert "B grows 256 times" in view.shown()[1]
+    view.choose("B, at T = 32")
+    assert "B, at T = 32: from 1 to 256" in view.shown()[1]
     view.page.screenshot("view_step_time")
 
 
-def test_the_rescued_network_follows_its_threshold_while_its_fork_does_not(opened: Callable[[str], LabPage]) -> None:
+def test_gradients_over_lags_change_while_the_networks_train(opened: Callable[[str], LabPage]) -> None:
     page = opened(PROBLEMS)
-    page.go_to_cell_containing('name="rescued"')
-    lab = LabInPage(page, "rescued")
+    page.page.evaluate(SCROLL_TO_CELL, "VanishingGradients(")
+    plot = page.notebook.locator(".vanishing-gradients .live-plot").first
+    plot.wait_for(timeout=60_000)
+    plot.scroll_into_view_if_needed()
+    before = plot.evaluate("root => root.plot.drawn")
+    page.notebook.locator(".vanishing-gradients").get_by_role("button", name="Start", exact=True).first.click()
+    page.wait_until(lambda: plot.evaluate("root => root.plot.drawn") != before)
+    page.screenshot("view_vanishing_gradients")
+    assert page.execute_in_new_cell("sum(range(10))").output == "45"
+    page.notebook.locator(".vanishing-gradients").get_by_role("button", name="Pause", exact=True).first.click()
+    page.wait_for_kernel("arriving.running", "False")
+
+
+def test_the_network_that_is_clipped_follows_its_threshold_while_its_fork_does_not(
+    opened: Callable[[str], LabPage],
+) -> None:
+    page = opened(PROBLEMS)
+    page.go_to_cell_containing('name="printed settings"')
+    lab = LabInPage(page, "decided")
     lab.plot.first.wait_for(timeout=60_000)
     lab.press_button("Start")
     before = lab.wait_for_picture(lambda now: "training at step" in now["status"])
     lab.press_on_slider("Clipping threshold", "ArrowRight")
     lab.wait_for_picture(lambda now: len(now["marks"]) > len(before["marks"]))
     lab.show()
-    page.screenshot("view_rescued")
+    page.screenshot("view_decided")
     lab.press_button("Pause")
-    knobs = "[round(t.knobs.clip_threshold, 2) for t in rescued.session.trainers.values()]"
-    page.wait_for_kernel(knobs, "[0.32, inf]")
+    knobs = "[round(t.knobs.clip_threshold, 2) for t in decided.session.trainers.values()]"
+    page.wait_for_kernel(knobs, "[1.26, inf]")

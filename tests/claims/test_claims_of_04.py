@@ -3,9 +3,12 @@
 import math
 from typing import Any
 
-from rnnlib import text, training
+import numpy as np
+
+from rnnlib import models, text, training
 from rnnlib.live import settings
 from rnnlib.topics.cliff import descend, has_arrived
+from rnnlib.widgets import Gates, VanishingGradients
 from rnnlib.widgets.cliff import LEARNING_RATE, MOST_STEPS, all_starts
 
 SEEDS = (0, 1, 2)
@@ -83,3 +86,38 @@ def test_at_learning_rate_eight_clipping_by_value_needs_a_threshold_far_below_th
             run_until_lost(trainer, 300)
         assert last_perplexity(rescued) < 8
         assert last_perplexity(lost) > 2 * V
+
+
+# --------------------------------------------------------------------------------- vanishing and gates
+
+
+def test_twenty_steps_back_nearly_nothing_is_left_in_fresh_networks_but_in_an_open_lstm() -> None:
+    for seed in SEEDS:
+        _, left = VanishingGradients(text.load_corpus("story"), seed=seed, name="claim").seen[0]
+        assert max(left[name][20] for name in ("RNN", "GRU", "LSTM")) < 1e-3 < 0.03 < left["open LSTM"][20]
+
+
+def test_trained_on_text_no_network_keeps_the_way_open_for_twenty_steps() -> None:
+    for seed in SEEDS:
+        view = VanishingGradients(text.load_corpus("story"), seed=seed, name="claim")
+        view.run(300)
+        _, left = view.seen[-1]
+        assert max(left[name][20] for name in left) < 0.05 and left["open LSTM"][20] < 1e-3
+
+
+def test_an_lstm_forgets_a_little_more_at_a_space_and_most_update_gates_of_a_gru_are_nearly_shut() -> None:
+    corpus = text.load_corpus("story")
+    unseen = corpus.vocab.decode(corpus.validation[:180])
+    spaces = np.array([letter == " " for letter in unseen])
+    for seed in SEEDS:
+        readers = []
+        for cell in ("lstm", "gru"):
+            trainer = trainer_of(seed, 48, cell=cell, optimizer="adam", learning_rate=0.005)
+            trainer.run(600)
+            assert isinstance(trainer.model, models.LanguageModel)
+            readers.append(trainer.model)
+        values = Gates(readers, corpus.vocab, unseen).values
+        forget = values["LSTM forget f"]
+        assert ((forget > 0.9) | (forget < 0.1)).mean() < 0.3
+        assert forget[~spaces].mean() - 0.1 < forget[spaces].mean() < forget[~spaces].mean() - 0.02
+        assert (values["GRU update z"] < 0.1).mean() > 0.6

@@ -12,8 +12,10 @@ from rnnlib.text import Corpus
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 def test_views_of_a_trained_network(gpu: str, story: Corpus, cell: str) -> None:
     model = LanguageModel(cell, vocab_size=len(story.vocab), hidden_size=8, device=gpu)
-    for view in (widgets.HiddenStates, widgets.NextCharacter, *([widgets.Gates] if cell == "lstm" else [])):
+    for view in (widgets.HiddenStates, widgets.NextCharacter):
         view(model, story.vocab, "the keeper")._repr_mimebundle_()
+    if cell == "lstm":
+        widgets.Gates([model], story.vocab, "the keeper")._repr_mimebundle_()
 
 
 @pytest.mark.parametrize("kind", [widgets.TrainingLab, widgets.GradientMap])

@@ -16,7 +16,18 @@ TEXT = "the keeper of the lamp counts the waves until the morning comes and goes
 
 def every_drawing() -> dict[str, Callable[[], bytes]]:
     """Name of a drawing function -> what draws it, as PNG."""
-    from rnnlib.figures import chart, gradient_problems, gradients, letters, networks, perplexity, small_network, style
+    from rnnlib.figures import (
+        chart,
+        gated_cells,
+        gradient_problems,
+        gradients,
+        letters,
+        networks,
+        perplexity,
+        small_network,
+        style,
+    )
+    from rnnlib.topics import small_cells
     from rnnlib.topics.jacobians import JacobianNorms
     from rnnlib.topics.small_network import example_network, walk
 
@@ -99,12 +110,14 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         ),
         "gate_letters": on_drawing(lambda drawing: gradient_problems.gate_letters(drawing, TEXT, wave, 60, 30)),
         "gate_map": on_axes(lambda ax: gradient_problems.gate_map(ax, wave.reshape(12, 5), 2)),
-        "step_times": on_axes(
-            lambda axes: gradient_problems.step_times(
-                axes, {"T": ([8, 16], [1.0, 2]), "B": ([4, 8], [1, 1.1]), "H": ([64, 256], [1, 3])}, 1
+        "token_times": on_axes(
+            lambda axes: gradient_problems.token_times(
+                axes, {name: ([8, 16], {32: [1.0, 2], 128: [4, 7]}) for name in ("T", "B", "T B")}, 1
             ),
             3,
         ),
+        "lstm_cell": lambda: gated_cells.lstm_cell(small_cells.lstm_steps(), 4, ("f",))._repr_png_(),
+        "gru_cell": lambda: gated_cells.gru_cell(small_cells.gru_steps(), 4, reset_first=True)._repr_png_(),
         "shaded_letters": on_drawing(
             lambda drawing: letters.shaded_letters(drawing, TEXT, [letters.shade("red", 0.5)], columns=50, top=20)
         ),

@@ -14,6 +14,8 @@ from rnnlib.widgets import (
     ClippedGradients,
     CountedBaselines,
     GradientMap,
+    InsideGRU,
+    InsideLSTM,
     JacobianProducts,
     LearningMap,
     MemoryRace,
@@ -51,10 +53,12 @@ def count(view: View, monkeypatch: pytest.MonkeyPatch) -> Counter:
     [
         (Cliff, "w", 4.5),
         (lambda: ClippedGradients({"fresh": torch.linspace(-1, 0.2, 9)}), "threshold", 0.5),
+        (InsideLSTM, "t", 4),
+        (InsideGRU, "t", 4),
         (JacobianProducts, "num_steps", 20),
         (lambda: PerplexityOfADistribution("ab", (1, 1)), "shares", 3),
     ],
-    ids=["cliff", "clipping", "products", "distribution"],
+    ids=["cliff", "clipping", "lstm", "gru", "products", "distribution"],
 )
 def test_a_change_of_a_knob_computes_once_and_storing_the_notebook_does_not(view, knob, value, monkeypatch) -> None:
     view = view()

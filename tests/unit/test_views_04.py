@@ -1,6 +1,7 @@
 """The views of notebook 04: the numbers behind the pictures, edge values, callbacks called directly."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +13,22 @@ from hypothesis import strategies as st
 from rnnlib.cells import LSTM
 from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Corpus
+from rnnlib.topics import small_cells
 from rnnlib.topics.cliff import descend
-from rnnlib.widgets import Cliff, ClippedGradients, Gates, JacobianProducts, StepTime
+from rnnlib.widgets import (
+    Cliff,
+    ClippedGradients,
+    Gates,
+    InsideGRU,
+    InsideLSTM,
+    JacobianProducts,
+    StepTime,
+    VanishingGradients,
+    step_time,
+)
 from rnnlib.widgets.knob_view import KnobView
+
+GATE_NAMES = {"lstm": ("LSTM input i", "LSTM forget f"), "gru": ("GRU reset r", "GRU update z")}
 
 
 def shown(view: KnobView) -> tuple[bytes, str]:
@@ -88,25 +102,122 @@ def test_the_gates_are_those_of_a_step_by_step_pass(corpus: Corpus, cell: str) -
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=5, generator=generator)
     text = corpus.vocab.decode(corpus.validation[:70])
-    view = Gates(model, corpus.vocab, text)
+    view = Gates([model], corpus.vocab, text)
     with torch.no_grad():
         W_xh, W_hh, b_h, *_ = model.weights
         x_in, state = embed(corpus.vocab.encode(text)[:, None], W_xh, b_h), model.initial_state(1)
         for t in range(len(text)):
             first_two = torch.sigmoid(x_in[:2, t] + state[0] @ W_hh[:2])[:, 0]  # i, f of an LSTM; r, z of a GRU
-            np.testing.assert_allclose(view.values[:2, t], first_two, atol=1e-5)
+            for name, gate in zip(GATE_NAMES[cell], first_two, strict=True):
+                np.testing.assert_allclose(view.values[name][t], gate, atol=1e-5)
             state = model.cell.step(x_in[:, t], state, W_hh)
     assert changes(view, view.unit, 4)
-    assert changes(view, view.gate, "input i" if model.cell is LSTM else "reset r")
+    assert changes(view, view.gate, "LSTM input i" if model.cell is LSTM else "GRU reset r")
+
+
+def test_two_networks_share_the_buttons_of_their_gates(corpus: Corpus) -> None:
+    models = [LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=3) for cell in ("lstm", "gru")]
+    view = Gates(models, corpus.vocab, "the lamp")
+    assert [name.split()[0] for name in view.gate.options] == ["LSTM"] * 3 + ["GRU"] * 2
+    assert changes(view, view.gate, "GRU update z") and view.compute().shape == (8, 3)
 
 
 def test_a_network_without_gates_is_refused(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="only GRU and LSTM have gates; this model's cell is rnn"):
-        Gates(LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=2), corpus.vocab, "the")
+        Gates([LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=2)], corpus.vocab, "the")
 
 
-def test_step_times_are_measured_for_every_size() -> None:
+def test_the_time_for_a_token_is_measured_for_every_size() -> None:
     view = StepTime()
-    assert all(milliseconds > 0 for times in view.milliseconds.values() for milliseconds in times)
-    assert changes(view, view.size, "hidden size H")
-    assert "H grows 16 times, from 16 to 256" in view.text
+    for found in view.measured.values():
+        assert all(len(times) == len(found.sizes) and min(times) > 0 for times in found.microseconds.values())
+    assert all(T * B == 1024 for T, B in step_time.SIZES[step_time.TRADED])
+    assert changes(view, view.axis, step_time.TRADED) and "from 4 to 1024" in view.text
+
+
+# ----------------------------------------------------------------------------------------- inside cells
+
+
+def layer_like(cell: small_cells.SmallCell, layer: torch.nn.RNNBase) -> torch.nn.RNNBase:
+    """PyTorch's layer with the weights of a small cell."""
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(cell.W_xh.reshape(-1, 1))
+        layer.weight_hh_l0.copy_(cell.W_hh.mT.reshape(-1, 2))
+        layer.bias_ih_l0.copy_(cell.b_h.flatten())
+        layer.bias_hh_l0.zero_()
+    return layer
+
+
+INPUTS = torch.tensor(small_cells.INPUTS)[:, None, None]
+
+
+def test_the_small_lstm_is_pytorchs() -> None:
+    hidden, (_, c) = layer_like(small_cells.SMALL_LSTM, torch.nn.LSTM(1, 2))(INPUTS)
+    steps = InsideLSTM().compute()
+    torch.testing.assert_close(torch.stack([step.h for step in steps]), hidden[:, 0])
+    torch.testing.assert_close(steps[-1].c, c[0, 0])
+
+
+def test_the_small_gru_is_pytorchs_and_that_of_d2l_is_another() -> None:
+    hidden, _ = layer_like(small_cells.SMALL_GRU, torch.nn.GRU(1, 2))(INPUTS)
+    view = InsideGRU()
+    torch.testing.assert_close(torch.stack([step.h for step in view.compute()]), hidden[:, 0])
+    assert changes(view, view.t, 5) and changes(view, view.reset, "before the product (D2L)")
+    cell, h = small_cells.SMALL_GRU, torch.zeros(2)
+    for x, step in zip(small_cells.INPUTS, view.compute(), strict=True):
+        R, Z = (torch.sigmoid(x * cell.W_xh[k] + h @ cell.W_hh[k] + cell.b_h[k]) for k in (0, 1))
+        candidate = torch.tanh(x * cell.W_xh[2] + (R * h) @ cell.W_hh[2] + cell.b_h[2])  # D2L, equation 10.2.2
+        h = Z * h + (1 - Z) * candidate
+        torch.testing.assert_close(step.h, h)
+
+
+def test_a_gate_held_by_hand_is_where_it_is_put_in_unit_1_alone() -> None:
+    view = InsideLSTM()
+    computed = view.compute()
+    assert changes(view, view.mode, "by hand")
+    assert changes(view, view.gates["i"], 0.0) and changes(view, view.t, 3)
+    step = view.compute()[0]
+    assert (step.f[0], step.i[0], step.o[0]) == (1, 0, 1) and step.f[1] == computed[0].f[1]
+    assert all(step.c[0] == 0 for step in view.compute())  # nothing is let in
+
+
+# -------------------------------------------------------------------------------- vanishing gradients
+
+
+class TestVanishingGradients:
+    @pytest.fixture
+    def view(self, corpus: Corpus) -> Iterator[VanishingGradients]:
+        view = VanishingGradients(corpus, num_steps=8, lag=5, most_steps=40, name="test vanishing")
+        yield view
+        view.stop()
+
+    def test_what_is_left_is_what_autograd_finds(self, view: VanishingGradients) -> None:
+        model = view.trainers["RNN"].model
+        W_xh, W_hh, b_h, W_hq, b_q = (weight.detach() for weight in model.weights)
+        h, states = torch.zeros(32, 64), []
+        for tokens in view.tokens:
+            h = torch.tanh(W_xh[tokens] + b_h + (h if not states else states[-1]) @ W_hh).requires_grad_()
+            states.append(h)
+        loss = torch.nn.functional.cross_entropy(states[-1] @ W_hq + b_q, view.targets[-1])
+        norms = torch.stack([each.norm() for each in torch.autograd.grad(loss, states)]).flip(0)
+        _, left = view.seen[0]
+        np.testing.assert_allclose(left["RNN"], norms / norms[0], rtol=1e-3)
+
+    def test_it_trains_in_the_background_until_its_end(self, view: VanishingGradients) -> None:
+        view.buttons["Start"].click()
+        view.worker.wait()
+        assert view.steps_made == 40 and [step for step, _ in view.seen] == [0, 10, 20, 30, 40]
+        view.paint()
+        assert "Step 40. 5 steps back" in view.text
+        assert view.compute().series["over time GRU"].shape == (5, 2)
+
+    def test_reset_begins_again_with_the_same_weights(self, view: VanishingGradients) -> None:
+        _, fresh = view.seen[0]
+        view.run(20)
+        view.buttons["Reset"].click()
+        assert view.steps_made == 0 and len(view.seen) == 1
+        np.testing.assert_array_equal(view.seen[0][1]["LSTM"], fresh["LSTM"])
+
+    def test_a_lag_beyond_the_time_steps_is_refused(self, corpus: Corpus) -> None:
+        with pytest.raises(ValueError, match="the lag must be from 1 to num_steps - 1 = 7; it is 8"):
+            VanishingGradients(corpus, num_steps=8, lag=8)
