@@ -275,7 +275,7 @@ decided
 # reached {{ decided.session.trainers["without"].history.columns()["gradient_norm"].max():.0f }}, and it predicts worse than a blind guess ever after. In seven tries with other first weights, most networks were lost in this way
 # without clipping, and none with it. Few clipped steps can decide a run.
 #
-# **Try this.** Now set *Clipping* to *off* and press **Start**. For a while nothing happens.
+# **Try this.** Now set *Clip by* to *off* and press **Start**. For a while nothing happens.
 #
 # **Predict first.** The next cell follows the norms for longer, of this RNN and of a GRU. As they get better, will their norms fall or grow?
 
@@ -336,7 +336,7 @@ for kind, threshold in ways:
 # Both kinds train, and a blind guess would have perplexity 28. By norm a quarter is low enough: each step is at most $8 \cdot 0.25 = 2$ long. By value the same number lets nearly everything through; the threshold has
 # to be far smaller. Neither makes a learning rate harmless: clipping makes steps short, and here short enough.
 #
-# In the lab above, *Clipping* has both kinds.
+# In the lab above, *Clip by* has both kinds.
 # <!-- given: 28 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -381,6 +381,7 @@ checks.clipped_once(train_clipped if repaired else lambda *arguments: ...)
 
 # %% slideshow={"slide_type": "slide"}
 inside_lstm = InsideLSTM()
+inside_lstm.t.value = 4
 inside_lstm
 
 # %% [markdown]
@@ -448,6 +449,7 @@ inside_gru
 # $$\begin{aligned} r_t, z_t &= \sigma(x_t W_{x\cdot} + h_{t-1} W_{h\cdot} + b_\cdot), \\ n_t &= \tanh(x_t W_{xn} + b_n + r_t \odot (h_{t-1} W_{hn})), & \text{D2L: } \tanh(x_t W_{xn} + b_n + (r_t \odot h_{t-1}) W_{hn}), \\
 # h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}. \end{aligned}$$
 #
+# <!-- given: 2, 1 -->
 # **Try this.** Switch the reset gate: the numbers change, for in D2L's form the gate of unit 2 also reaches the candidate of unit 1. In PyTorch's form, which this course takes, all products with $h_{t-1}$ can be made at once.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -517,9 +519,9 @@ gates
 # Text asks little of memory. Here is a task that is nothing but memory. *Temporal order*: among distractors, an A or a B at the first step and one halfway; at the end, say which they were, in order.
 #
 # Five networks with 32 units: an RNN; an RNN whose $W_{hh}$ begins as a rotation; an **IRNN**, with ReLU, whose $W_{hh}$ begins as the identity; a GRU; an LSTM with forget gates biased by 1. All train with Adam on 32 new sequences a step, clipped by norm at 1, at
-# learning rate 0.003 (IRNN: 0.001).
+# rate 0.003 (IRNN: 0.001).
 #
-# **Predict first.** At a delay of 30 steps, who solves it first, and who not at all? (A guess is wrong in 75 %.)
+# **Predict first.** At delay 30, who solves it first, and who never? (A guess is wrong in 75 %.)
 
 # %% slideshow={"slide_type": "slide"}
 race = MemoryRace(delay=30)
@@ -528,7 +530,7 @@ race.wait()
 race
 
 # %% [markdown]
-# <!-- given: 60, 1 -->
+# <!-- given: 60, 1, 10 -->
 # *Share of wrong answers on new sequences, tested every ten steps. A line ends where its network had less than 1 % wrong twice in a row.*
 #
 # **Try this.** (1) Delay 5, then **Start**: everybody can. (2) Delay 60: who is left? (3) *Adding*: two of sixty numbers are marked; the answer is their sum, and the error its mean square. (4) *Copying* at delay 10: three symbols are to be repeated after ten blanks.
@@ -554,9 +556,9 @@ race
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The third problem: time
 #
-# The third problem is the clock: step $t$ needs $h_{t-1}$, so no machine can begin with one step before the last one is done. What can be done at the same time is the $B$ rows of a minibatch.
+# The third problem is the clock: step $t$ needs $h_{t-1}$, so no machine can begin with one step before the last one is done. Only the $B$ rows of a minibatch can be worked on side by side.
 #
-# The next cell measures training steps of an RNN on your machine, and divides by their tokens.
+# The next cell measures an RNN on your machine: time divided by tokens.
 #
 # **Predict first.** What does a token cost if sequences are longer ($T$)? If there are more of them ($B$)? And if the same 1,024 tokens are 4 steps of 256 rows, or 1,024 steps of a single row?
 # <!-- given: 1,024, 4, 256 -->
@@ -606,7 +608,7 @@ checks.time_stays_time(my_loss)
 #
 # <details><summary>The largest singular value of W<sub>hh</sub> is 1.2 and the activation is a tanh. Does the gradient explode?</summary>
 #
-# It may, and it need not. Above 1 explosion is possible; tanh units near ±1 have slopes far below 1 and usually make it vanish.
+# It may, and need not: tanh units near ±1 have slopes far below 1.
 # </details>
 # <!-- given: 1.2 -->
 #
@@ -618,7 +620,7 @@ checks.time_stays_time(my_loss)
 # <details><summary>Why can an LSTM remember for longer than an RNN?</summary>
 #
 # Its cell is changed by adding, and the direct derivative from one step to the next is the forget gate. Where that is near 1, nothing is multiplied away.
-# (It still has to learn to keep the gate open.)
+# (It has to learn to keep it open.)
 # </details>
 
 # %% [markdown]

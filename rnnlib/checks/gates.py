@@ -76,6 +76,9 @@ lstm_step = Exercise(
         "the blocks were taken in the order f, i, o, g; here it is i, f, g, o.": _lstm_with(order="fiog"),
         "the candidate has a sigmoid; it is a tanh.": _lstm_with(candidate=sigmoid),
         "the gates have a tanh; a gate is a sigmoid, between 0 and 1.": _lstm_with(gate=tanh),
+        "the sums are used as they are: sigmoid for i, f, o, tanh for g.": _lstm_with(
+            gate=_shown_as_it_is, candidate=_shown_as_it_is
+        ),
         "h is o times c; it is o times tanh(c).": _lstm_with(show=_shown_as_it_is),
         "h is o times sigmoid(c); it is o times tanh(c).": _lstm_with(show=sigmoid),
         "h is made of the old c; it is made of the new one.": _lstm_with(shown=lambda old, new: old),

@@ -72,6 +72,11 @@ def _each(change: Callable[[Tensor, float], Tensor]) -> Function:
     return wrong
 
 
+def _norm_taken_anew(gradients: list[Tensor], threshold: float) -> None:
+    for gradient in gradients:
+        gradient *= min(1.0, threshold / norm_of(gradients))
+
+
 def norm_of(gradients: list[Tensor]) -> float:
     return float(torch.cat([gradient.flatten() for gradient in gradients]).norm())
 
@@ -119,6 +124,7 @@ clip_by_norm = Exercise(
         "this is the largest component; the norm is the root of the sum of squares.": _scaled(
             lambda one, g, c: min(1.0, c / max(float(each.abs().max()) for each in g))
         ),
+        "the norm was taken anew after the first tensor had been shortened; take it once, before.": _norm_taken_anew,
         "the squares were averaged; they are added.": _scaled(
             lambda one, g, c: min(1.0, c / (norm_of(g) / sum(each.numel() for each in g) ** 0.5))
         ),

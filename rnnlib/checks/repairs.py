@@ -133,7 +133,9 @@ def _loss_and_gradient(function: Function, logits: Tensor, targets: Tensor) -> A
     loss = function(logits.requires_grad_(), targets)
     if isinstance(loss, float | int):
         raise Wrong("it returned a number, and a number has no gradient; return the tensor, without `.item()`.")
-    if not isinstance(loss, Tensor) or loss.shape != ():
+    if isinstance(loss, Tensor) and loss.shape != ():
+        raise Wrong(f"it returned a tensor of the shape {tuple(loss.shape)}; expected the mean of all losses, ().")
+    if not isinstance(loss, Tensor):
         return loss
     if not loss.requires_grad:
         raise Wrong("the loss is cut off from the logits (`detach`, `no_grad`, `.item()`): nothing could be learned.")

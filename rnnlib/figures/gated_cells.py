@@ -33,13 +33,13 @@ def lstm_cell(steps: Sequence[LSTMStep], t: int, held: Sequence[str] = ()) -> Dr
     _line(ax, GREEN, (400, GATES), (400, TOP), (459, TOP))
     _line(ax, BLUE, (550, GATES), (550, TOP), (491, TOP))
     _line(ax, BLUE, (475, TOP), (475, PATH + 16))
-    _line(ax, ORANGE, (830, PATH), (830, TOP - 42), width=2)
-    _line(ax, ORANGE, (830, TOP - 22), (830, GATES - 16), width=2)
-    _line(ax, GREEN, (725, GATES), (814, GATES))
-    _line(ax, BLUE, (830, GATES), (985, GATES))
-    for x, y, name in ((260, PATH, "×"), (475, PATH, "+"), (475, TOP, "×"), (830, GATES, "×")):
+    _line(ax, ORANGE, (860, PATH), (860, TOP - 42), width=2)
+    _line(ax, ORANGE, (860, TOP - 22), (860, GATES - 16), width=2)
+    _line(ax, GREEN, (725, GATES), (844, GATES))
+    _line(ax, BLUE, (860, GATES), (985, GATES))
+    for x, y, name in ((260, PATH, "×"), (475, PATH, "+"), (475, TOP, "×"), (860, GATES, "×")):
         _operation(ax, x, y, name)
-    _box(ax, (830, TOP - 22), "tanh", BLACK)
+    _box(ax, (860, TOP - 22), "tanh", BLACK)
     for x, name, words in ((260, "f", "forget"), (400, "i", "input"), (725, "o", "output")):
         _box(ax, (x, GATES), "$\\sigma$", ORANGE if name in held else GREEN)
         _named(ax, (x + 22, GATES - 34 * (name == "o")), _gate_name(name, words, held), getattr(step, name))
