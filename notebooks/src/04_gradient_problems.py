@@ -487,7 +487,7 @@ checks.gru_step(my_gru_step)
 #
 # An LSTM and a GRU with 48 units, trained for 600 steps with **Adam**, an optimizer that divides each weight's step by the size that its gradient has had lately. They read text on which they were not trained.
 #
-# **Predict first.** Will a forget gate be open or shut after a space? Will most gates stand near 0 and 1, or in between?
+# **Predict first.** Will a forget gate be open or shut at a space? Will most gates stand near 0 and 1, or in between?
 
 # %% slideshow={"slide_type": "slide"}
 readers = []
@@ -556,7 +556,7 @@ race
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The third problem: time
 #
-# The third problem is the clock: step $t$ needs $h_{t-1}$, so no machine can begin with one step before the last one is done. Only the $B$ rows of a minibatch can be worked on side by side.
+# The third problem is the clock: step $t$ needs $h_{t-1}$, so no step can begin before the last one is done. Only the $B$ rows of a minibatch can be worked on side by side.
 #
 # The next cell measures an RNN on your machine: time divided by tokens.
 #
