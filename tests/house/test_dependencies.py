@@ -1,5 +1,6 @@
 """pyproject.toml says what the course needs; constraints.txt and environment.yml may not say otherwise."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_conda_installs_the_lab_through_pip_and_nothing_else() -> None:
     assert pip == "pip"
     assert through_pip == {"pip": ["--constraint constraints.txt", "--editable .[lab]"]}
     assert "lab" in EXTRAS
+
+
+def test_binder_installs_what_conda_does_with_torch_for_the_cpu() -> None:
+    binder = yaml.safe_load((ROOT / "binder/environment.yml").read_text())
+    *same, through_pip = binder["dependencies"]
+    assert same == ENVIRONMENT["dependencies"][:-1] and binder["channels"] == ENVIRONMENT["channels"]
+    constraint, torch_for_the_cpu, course = through_pip["pip"]
+    assert (constraint, course) == ("--constraint ../constraints.txt", "--editable ..[lab]")
+    assert torch_for_the_cpu in (ROOT / "environment.yml").read_text()  # in a comment: its one switch
+    assert os.access(ROOT / "binder/postBuild", os.X_OK)
 
 
 def test_conda_starts_at_the_oldest_python_the_project_allows() -> None:
