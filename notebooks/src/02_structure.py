@@ -45,7 +45,7 @@ figures.three_networks()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A network that fits on a page
 #
-# **Predict first.** It reads the letters *abca*. When you move *Time step*, which numbers at the right will change, and which will not? Where does
+# **Predict first.** It reads the letters *abca*, from the state $h_0 = 0$ on. When you move *Time step*, which numbers at the right will change, and which will not? Where does
 # $h_{t-1}$ come from? And if all of $W_{hh}$ were 0, which steps would have the same state?
 
 # %% slideshow={"slide_type": "slide"}
@@ -93,7 +93,7 @@ one_step
 # Why tanh? Without it the steps would be one long linear map, and a state could grow beyond all bounds. The tanh keeps every unit between $-1$ and 1.
 #
 # By hand, the fourth hidden unit at $t = 2$. The letter is *b*, the second one, so from the input comes the entry in row 2, column 4 of $W_{xh}$. From the state come four
-# products: the units of $h_1$, each times its entry in column 4 of $W_{hh}$. The bias is the fourth entry of $b_h$. (Python counts rows and columns from 0.)
+# products: the units of $h_1$, each times its entry in column 4 of $W_{hh}$. The bias is the fourth entry of $b_h$. (Rows and columns are counted from 1 here and in the picture; Python counts them from 0.)
 
 # %%
 x = torch.eye(3).double().numpy()  # a, b, c
@@ -281,7 +281,7 @@ print(f"one-hot product {multiply * 1e6:.0f} us, looking up {look_up * 1e6:.0f} 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: the forward pass, with its state carried (8 minutes, medium)
 #
-# In come the inputs `xs`, $(T, B, V)$, and the state $h_0$, $(B, H)$; the weights are those of Exercise 1. Return two things: the states $h_1$ to $h_T$ in one tensor,
+# In come the inputs `xs`, $(T, B, V)$, and the state `h` before the first step, $h_0$, $(B, H)$; the weights are those of Exercise 1. Return two things: the states $h_1$ to $h_T$ in one tensor,
 # $(T, B, H)$, and the last of them, $(B, H)$, from which the next minibatch can go on.
 
 
@@ -319,8 +319,8 @@ figures.inputs_and_outputs()
 # %% [markdown]
 # *Green, inputs that are given; blue, states; orange, outputs that are used; purple, outputs that become the next input.*
 #
-# A language model is many to many while it learns: after every character it predicts the next one. When it writes, each of its outputs becomes its next
-# input. In a translation the **encoder** first reads the whole sentence. Its last state is all that the **decoder** is given, and a sign to begin.
+# A language model is many to many while it learns: after every character it predicts the next one. When it writes, the character that an output
+# gives becomes the next input. In a translation the **encoder** first reads the whole sentence; its last state, and a sign to begin, are all that the **decoder** is given.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the state remember?

@@ -126,6 +126,7 @@ bptt = Exercise(
         "dW_hh is made of dh; it must be made of da, behind the tanh.": _weights_from(
             lambda h, dh, da: _shared(h[:-1], dh)
         ),
+        "the two are returned in the wrong order: first dh, then dW_hh.": lambda *a: answers.bptt(*a)[::-1],
         "dW_hh is transposed.": _weights_from(lambda h, dh, da: _shared(h[:-1], da).T),
         "dW_hh is the mean over the steps; it is their sum.": _weights_from(
             lambda h, dh, da: _shared(h[:-1], da) / len(da)
@@ -252,6 +253,9 @@ truncated = Exercise(
         ),
         "the last steps are missing: after the last whole piece of k steps there may be some more.": _cutting(
             counted=lambda T, k: range(T // k * k)
+        ),
+        "loss_of was given t counted anew from each cut; it is counted from the beginning.": (
+            lambda xs, h, W_hh, loss_of, k: answers.truncated(xs, h, W_hh, lambda t, h: loss_of(t % k, h), k)
         ),
         "there is one cut, before step k; they go on every k steps.": _cutting(lambda T, k: (k,)),
         "there is one cut, k steps before the end; the cuts are counted from the beginning, every k steps.": _cutting(

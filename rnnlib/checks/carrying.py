@@ -4,6 +4,7 @@ Before: backpropagation.py.
 """
 
 from collections.abc import Iterable
+from types import GeneratorType
 from typing import Any
 
 import torch
@@ -75,6 +76,8 @@ def _two(returned: Any) -> tuple[list[Any], State]:
     if not (isinstance(returned, tuple | list) and len(returned) == 2):
         raise Wrong(RETURN_TWO)
     losses, state = returned
+    if isinstance(state, GeneratorType):
+        raise Wrong("the state is a generator, which can be gone through only once: put `tuple(...)` around it.")
     if isinstance(losses, Tensor) and losses.dim() == 1:
         losses = list(losses)
     if not isinstance(losses, list | tuple) or not isinstance(state, Tensor | tuple | list):

@@ -10,6 +10,7 @@ import linecache
 import signal
 import sys
 import sysconfig
+import textwrap
 import threading
 import time
 import traceback
@@ -35,6 +36,9 @@ EXPLANATIONS = {
     "must match the size of tensor": "Two tensors of these shapes cannot be combined entry by entry.",
     "does not require grad and does not have a grad_fn": (
         "Nothing leads from the loss to the weights: something was detached, or computed without gradients."
+    ),
+    "backward through the graph a second time": (
+        "A way back frees the graph that it goes through: add up the losses first, and go back once."
     ),
     "modified by an inplace operation": "The way back needs a tensor that was overwritten: make a new one instead.",
     "leaf Variable that requires grad": "A weight cannot be changed in place while its graph is recorded.",
@@ -116,7 +120,7 @@ def _message_of(error: BaseException) -> str:
         lines = str(error).strip().splitlines()
     except BaseException:
         return ""
-    return lines[0][:LONGEST_MESSAGE] if lines else ""
+    return textwrap.shorten(lines[0], LONGEST_MESSAGE, placeholder=" ...") if lines else ""
 
 
 def _line_of(error: BaseException) -> str:

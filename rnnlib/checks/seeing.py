@@ -177,8 +177,8 @@ def _values(name: str, axes: tuple[str, ...], found: Tensor, expected: Tensor) -
         which = steps.index(True) if not steps[0] else len(steps) - 1 - steps[::-1].index(True)
         which = which if steps[which] else steps.index(True)
         fine = [str(step) for step, bad in enumerate(steps) if not bad]
-        said = f"of {len(steps)} steps {' and '.join(filter(None, (', '.join(fine[:-1]), fine[-1])))} "
-        said += f"{'is' if len(fine) == 1 else 'are'} right; "
+        listed = f"step {fine[0]} is" if len(fine) == 1 else f"steps {', '.join(fine[:-1])} and {fine[-1]} are"
+        said = f"of the steps 0 to {len(steps) - 1}, {listed} right; "
         first = (which, *wrong[which].nonzero()[0].tolist())
     else:
         first = tuple(wrong.nonzero()[0].tolist())

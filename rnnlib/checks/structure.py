@@ -144,6 +144,7 @@ rnn_forward = Exercise(
             lambda *a: (right(*a)[1].expand_as(right(*a)[0]), right(*a)[1])
         ),
         "only the last state was kept; all T are needed, stacked.": lambda *a: (right(*a)[1],) * 2,
+        "only the last state was kept: `append` belongs into the loop.": lambda *a: (right(*a)[1][None], right(*a)[1]),
         "the batch comes first: (B, T, H); here time does: (T, B, H).": lambda *a: (
             right(*a)[0].transpose(0, 1),
             right(*a)[1],
@@ -208,6 +209,7 @@ unrolled_twice = Exercise(
         "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h, *w: step(x_2, h, *w),
         "both steps read x_2; the inner one reads x_1.": lambda x_1, x_2, h, *w: twice(x_2, x_2, h, *w),
         "both steps read x_1; the outer one reads x_2.": lambda x_1, x_2, h, *w: twice(x_1, x_1, h, *w),
+        "the outer step does not read x_2.": lambda x_1, x_2, h, *w: twice(x_1, 0 * x_2, h, *w),
         "h_0 is not used: the first step begins with it.": lambda x_1, x_2, h, *w: twice(x_1, x_2, 0 * h, *w),
         "h_1 was not multiplied by W_hh on its way into the second step.": lambda x_1, x_2, h, W, U, b: torch.tanh(
             x_2 @ W + step(x_1, h, W, U, b) + b

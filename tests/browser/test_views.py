@@ -7,6 +7,8 @@ import pytest
 from jupyter_page import LabPage
 from lab_in_page import LabInPage
 
+from rnnlib.figures.small_network import HIDDEN_UNITS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
@@ -91,6 +93,8 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
     view = ViewInPage(opened(notebook), code, css_class, label)
     view.press(label, key)
     view.page.screenshot(f"view_{name}")
+    if name == "one_step":
+        click_the_second_unit(view)
     if name == "graph_backward":
         view.choose("direct term only")
     if name == "gates":
@@ -103,6 +107,17 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
         view.press_button("Pause")
     if name == "gradient_map":
         follow_while_training(view)
+
+
+def click_the_second_unit(view: ViewInPage) -> None:
+    """A click on a hidden unit in the picture tells its products, whatever size the page gives the picture."""
+    picture, before = view.root.locator("img").first, view.shown()[0]
+    scale = picture.evaluate("image => image.clientWidth / image.naturalWidth")
+    x, y = HIDDEN_UNITS[1]
+    picture.click(position={"x": x * scale, "y": y * scale})
+    view.page.wait_until(lambda: view.shown()[0] != before)
+    assert view.shown()[1].startswith("Unit 2 at step 3: from the input")
+    view.page.screenshot("view_one_step_clicked")
 
 
 def follow_while_training(view: ViewInPage) -> None:

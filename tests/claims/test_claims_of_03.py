@@ -1,5 +1,7 @@
 """What notebook 03 says of runs."""
 
+import timeit
+
 import torch
 
 from rnnlib import gradients, models, text, training
@@ -73,3 +75,28 @@ def test_cutting_a_text_into_short_pieces_takes_longer_than_going_all_the_way() 
             for factors in ([1.0] * T, truncation.cut_after(T, 2))
         )
         assert in_pieces > full
+
+
+def test_without_detach_memory_and_time_grow_with_every_minibatch_and_with_it_they_do_not() -> None:
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        layer = models.RNNModel(torch.nn.RNN(len(CORPUS.vocab), 32), len(CORPUS.vocab))
+
+        def measure(detach: bool, layer: models.RNNModel = layer) -> torch.Tensor:
+            measured, state = [], layer.initial_state(32)
+            with truncation.HeldMemory() as memory:
+                for number in range(12):
+                    started, batch = timeit.default_timer(), BATCHES[number]
+                    logits, state = layer(batch.tokens, models.detach(state) if detach else state)
+                    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+                    held = memory.bytes
+                    loss.backward(retain_graph=not detach)
+                    measured.append((held, timeit.default_timer() - started))
+            return torch.tensor(measured)
+
+        with_detach, without = (
+            torch.stack([measure(detach) for _ in range(9)]).min(0).values for detach in (True, False)
+        )
+        assert (with_detach[:, 0] == with_detach[0, 0]).all() and (without[:, 0].diff() > 0).all()
+        assert with_detach[-4:, 1].sum() < 2.5 * with_detach[:4, 1].sum()
+        assert without[-4:, 1].sum() > 1.5 * without[:4, 1].sum()  # some four times

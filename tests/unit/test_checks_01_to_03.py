@@ -308,6 +308,7 @@ FORWARD: list[Case] = [
     (lambda xs, h, *w: forward(xs, torch.zeros_like(h), *w), "the first step began with zeros"),
     (forward_never_carried, "every step began with the state given"),
     (forward_one_early, "the states are h_0 to h_{T-1}"),
+    (lambda xs, h, *w: (forward(xs, h, *w)[0][-1:], forward(xs, h, *w)[1]), "`append` belongs into the loop"),
     (forward_without_assigning, "h never changes"),
     (forward_with_return_in_the_loop, "does `return` stand inside the loop?"),
     (lambda xs, h, *w: forward_of_steps(xs, h, w, range(len(xs) - 1)), "the last step is missing"),
@@ -318,7 +319,7 @@ FORWARD: list[Case] = [
     (lambda xs, h, *w: (list(forward(xs, h, *w)[0]), forward(xs, h, *w)[1]), "`torch.stack` makes one tensor"),
     (
         lambda xs, h, *w: forward(torch.cat([xs[:2], 2 * xs[2:]]), h, *w),
-        "of 4 steps 0 and 1 are right; entry [2, 0, 0]",
+        "of the steps 0 to 3, steps 0 and 1 are right; ",
     ),
     (lambda xs, h, *w: (forward(xs, h, *w)[0], h), "the state returned is the one that came in"),
     (forward_last_only, "only the last state was kept"),
@@ -360,6 +361,7 @@ TWICE: list[Case] = [
         "the outer tanh ends before its b_h",
     ),
     (lambda x1, x2, h, *w: (step(x1, h, *w), step(x2, step(x1, h, *w), *w)), "h_1 was returned, too"),
+    (lambda x1, x2, h, W, U, b: torch.tanh(step(x1, h, W, U, b) @ U + b), "the outer step does not read x_2"),
     (lambda x1, x2, h, *w: step(x1, h, *w), "this is h_1"),
     (lambda x1, x2, h, *w: step(x2, h, *w), "the outer step begins with h_0"),
     (lambda x1, x2, h, *w: step(x2, step(x2, h, *w), *w), "both steps read x_2"),
@@ -423,6 +425,7 @@ BPTT: list[Case] = [
     (lambda h, d, W: by_library_s_loop(h, d, W, piles_up=1.0), "adds up from step to step"),
     (lambda h, d, W: by_library_s_loop(h, d, W, scale=1 / d.shape[1]), "the mean over the rows"),
     (lambda h, d, W: by_library_s_loop(h, d, W, rows=slice(1)), "the share of the first row alone"),
+    (lambda h, d, W: by_loop(h, d, W)[::-1], "returned in the wrong order: first dh, then dW_hh"),
     (lambda h, d, W: (d + 1, W), "wrong values: dh[0, 0, 0]"),
     (lambda h, d, W: by_loop(h, d, W)[0], "it returned 1 thing; expected 2: dh (T, B, H), dW_hh (H, H)"),
 ]
@@ -495,6 +498,13 @@ def test_a_loop_that_ends_after_its_first_batch_is_told_so() -> None:
     expect(checks.missing_detach(lambda m, batches, s: training_loop(m, batches[:1], s)), "`return` stand inside the l")
     one_loss = checks.missing_detach(lambda *a: (training_loop(*a)[0][:1], training_loop(*a)[1]))
     assert "for 4 batches the model was run 8 times, and 1 loss was returned." in one_loss.message
+
+
+def test_a_state_in_a_generator_is_told_so() -> None:
+    def as_generator(state):
+        return (part.detach() for part in state)
+
+    expect(checks.missing_detach(lambda *a: training_loop(*a, last=as_generator)), "the state is a generator")
 
 
 def test_what_is_not_repaired_yet_is_told_what_to_do() -> None:
@@ -577,7 +587,28 @@ def truncated_in_whole_pieces(xs, h, W_hh, loss_of, k):
     return W.grad
 
 
+def truncated_in_pieces_that_count_anew(xs, h, W_hh, loss_of, k):
+    W = W_hh.clone().requires_grad_(True)
+    for piece in xs.split(k):
+        h, total = h.detach(), 0.0
+        for t, x in enumerate(piece):
+            h = torch.tanh(x + h @ W)
+            total = total + loss_of(t, h)
+        total.backward()
+    return W.grad
+
+
+def truncated_by_many_backward_passes(xs, h, W_hh, loss_of, k):
+    W = W_hh.clone().requires_grad_(True)
+    for t, x in enumerate(xs):
+        h = torch.tanh(x + (h if t % k else h.detach()) @ W)
+        loss_of(t, h).backward()
+    return W.grad
+
+
 TRUNCATED: list[Case] = [
+    (truncated_in_pieces_that_count_anew, "loss_of was given t counted anew"),
+    (truncated_by_many_backward_passes, "add up the losses first, and go back once"),
     (lambda *a: truncated_after_the_tanh(*a), "detached after its tanh, and its own loss lost"),
     (lambda *a: truncated_after_the_tanh(*a, first=0), "detached after its tanh, at step 0, too"),
     (truncated_after_the_loss, "the cuts come before steps 1, k + 1"),
