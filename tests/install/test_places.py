@@ -1,4 +1,4 @@
-"""The library where it has to run: without a network, in folders that cannot be written, under a strict umask, elsewhere.
+"""Where the library has to run: without a network, in folders that cannot be written, under a strict umask.
 
 Each test is a process of its own over a copy of rnnlib that has never run there.
 """
