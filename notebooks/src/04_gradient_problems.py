@@ -398,6 +398,11 @@ inside_lstm
 # %% [markdown]
 # The direct derivative of $c_t$ with respect to $c_{t-1}$ is $f_t$, without a matrix. (There is a second way, through $h_{t-1}$ and the gates.) Where $f_t$ is near 1, a gradient lives for long. The open LSTM of the beginning has a bias of 3 on its forget gates,
 # which makes them about {{ 1 / (1 + np.exp(-3)):.2f }}. Often one begins with a bias of 1 (Jozefowicz et al. 2015).
+#
+# <details><summary>At which values must the gates of unit 1 stand?</summary>
+#
+# At step 1 the input gate has to be open; at all later steps it has to be shut, and the forget gate open. No constant gate can do both: a gate has to see its input.
+# </details>
 # <!-- given: 3, 1 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -450,7 +455,7 @@ inside_gru
 # h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}. \end{aligned}$$
 #
 # <!-- given: 2, 1 -->
-# **Try this.** Switch the reset gate: the numbers change, for in D2L's form the gate of unit 2 also reaches the candidate of unit 1. In PyTorch's form, which this course takes, all products with $h_{t-1}$ can be made at once.
+# **Try this.** Switch the reset gate: the numbers change (no, it is not the same), for in D2L's form the gate of unit 2 also reaches the candidate of unit 1. In PyTorch's form, which this course takes, all products with $h_{t-1}$ can be made at once.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 5: one step of a GRU (8 minutes, medium)
@@ -531,11 +536,16 @@ race
 
 # %% [markdown]
 # <!-- given: 60, 1, 10 -->
-# *Share of wrong answers on new sequences, tested every ten steps. A line ends where its network had less than 1 % wrong twice in a row.*
+# *Share of wrong answers on new sequences, tested every ten steps. A line ends at less than 1 % wrong twice in a row.*
 #
 # **Try this.** (1) Delay 5, then **Start**: everybody can. (2) Delay 60: who is left? (3) *Adding*: two of sixty numbers are marked; the answer is their sum, and the error its mean square. (4) *Copying* at delay 10: three symbols are to be repeated after ten blanks.
 #
-# One race proves little. The next table has five of each.
+# One race proves little; the next table has five of each.
+#
+# <details><summary>What you may see</summary>
+#
+# At 60 rotation and identity mostly remain. Gates and the IRNN add, in many more steps. Copying is for the rotation.
+# </details>
 
 # %% [markdown]
 # <!-- measured: bench/memory.json -->
@@ -550,7 +560,7 @@ race
 # | adding, 30 | 0 of 5 | 0 of 5 | 1080 (980 to 1380) | 600 (580 to 680) | 1520 (1090 to 1660) |
 # | copying, 10 | 4 of 5 (850 to 2050) | 240 (210 to 270) | 0 of 5 | 1 of 5 (2420) | 0 of 5 |
 #
-# The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation to begin with is quick at order (one of its fifteen runs failed) and by far the quickest at copying, where all is to be kept as it is, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
+# The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation is quick at order (one of fifteen runs failed) and by far the quickest at copying, where all is to be kept as it is, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
 # of 60. Nobody wins everywhere: a good beginning and a gate are different cures.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
