@@ -60,6 +60,16 @@ def test_with_the_printed_settings_most_networks_are_lost_without_clipping_and_n
     assert lost >= 4
 
 
+def test_without_its_threshold_from_step_300_on_a_run_is_lost_hundreds_of_steps_later() -> None:
+    for seed in SEEDS:
+        trainer = printed_settings(seed)
+        trainer.run(300)
+        trainer.set(clip_threshold=math.inf)
+        while trainer.steps_made < 3000 and last_perplexity(trainer) < V:
+            run_until_lost(trainer, 20)
+        assert 600 < trainer.steps_made < 3000
+
+
 def test_the_norms_of_an_rnn_grow_over_the_threshold_while_it_learns_and_those_of_a_gru_do_not() -> None:
     for seed in SEEDS:
         rnn, gru = printed_settings(seed), printed_settings(seed, cell="gru")
