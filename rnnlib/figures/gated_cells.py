@@ -160,7 +160,7 @@ def _over_time(
     """Unit 1 over all steps: lines (name, colour, width, values), the inputs as bars, step t marked."""
     ax = drawing.add_axes((0.09, 52 / (HEIGHT + BELOW), 0.72, (BELOW - 70) / (HEIGHT + BELOW)))
     times = np.arange(1, len(inputs) + 1)
-    ax.bar(times, inputs, width=0.25, color=GREY, alpha=0.35)
+    ax.bar(times, inputs, width=0.25, color=GREY, alpha=0.35, edgecolor="none", linewidth=0)
     ax.axvline(t, color=BLACK, linewidth=1)
     for _, color, width, values in lines:
         ax.plot(times, values, ".-", color=color, linewidth=width, markersize=6 + width)
