@@ -36,6 +36,8 @@ class Probe(RNNModel):
 
     def forward(self, tokens: Tensor, state: Any) -> Any:
         state = (state,) if isinstance(state, Tensor) else tuple(state)  # a tensor or a list says the same
+        if len(state) < len(self.initial_state(1)):
+            raise Wrong("an LSTM's state has two parts, (h, c), and the model was given one: keep both, in a tuple.")
         self.given.append(state)
         logits, state = super().forward(tokens, state)
         self.gave.append(state)
@@ -52,6 +54,10 @@ def _carried(train: Function, layer: type[nn.GRU] | type[nn.LSTM]) -> Any:
     except RuntimeError as error:
         if "backward through the graph a second time" in str(error):
             raise Wrong(_second_time(probe)) from None
+        raise
+    except ValueError as error:
+        if "to unpack" in str(error):
+            raise Wrong("a GRU's state has one part, an LSTM's two: go through the parts, however many.") from None
         raise
     except AttributeError as error:
         if "'tuple' object has no attribute 'detach'" in str(error):
@@ -93,33 +99,37 @@ def _look_at(probe: Probe, losses: list[Any]) -> None:
         runs = "once" if len(probe.given) == 1 else f"{len(probe.given)} times"
         kept = "1 loss was" if len(losses) == 1 else f"{len(losses)} losses were"
         raise Wrong(f"for {NUM_BATCHES} batches the model was run {runs}, and {kept} returned.")
-    for number, (given, gave) in enumerate(zip(probe.given[1:], probe.gave, strict=False), start=1):
-        attached = [name for name, part in zip("hc", given, strict=False) if part.requires_grad]
-        if attached:
-            raise Wrong(
-                f"{' and '.join(attached)} with which batch {number} (counted from 0) began still "
-                f"{'belongs' if len(attached) == 1 else 'belong'} to the graph of the batch before, so that the graph "
-                "grows with every batch; `retain_graph=True` does not change that. Detach every part of the state."
-            )
-        if all(not part.any() for part in given):
-            raise Wrong("each batch begins with a state of zeros: what was read before is forgotten. Keep the values.")
-        if len(given) == len(gave) > 1 and not torch.equal(given[0], gave[0]) and torch.equal(given[0], gave[1]):
-            raise Wrong("h and c have changed places between two batches.")
-        if len(given) != len(gave) or not all(torch.equal(a, b) for a, b in zip(given, gave, strict=True)):
-            raise Wrong(f"batch {number} (counted from 0) was given another state than the batch before it left.")
     if not probe.gradients:
         raise Wrong(
             "no gradient reached W_hh: `loss.backward()` is missing, or more was detached on the way to the loss than "
             "the state between two batches."
         )
     if len(probe.gradients) != NUM_BATCHES:
-        raise Wrong(f"{len(probe.gradients)} gradients reached W_hh; each of the {NUM_BATCHES} losses gives one.")
+        reached = "1 gradient" if len(probe.gradients) == 1 else f"{len(probe.gradients)} gradients"
+        raise Wrong(f"{reached} reached W_hh; each of the {NUM_BATCHES} losses gives one: `backward` for each of them.")
+    for number, (given, gave) in enumerate(zip(probe.given[1:], probe.gave, strict=False), start=1):
+        attached = [name for name, part in zip("hc", given, strict=False) if part.grad_fn is not None]
+        if attached:
+            raise Wrong(
+                f"the {' and '.join(attached)} that batch {number} (counted from 0) began with still "
+                f"{'belongs' if len(attached) == 1 else 'belong'} to the graph of the batch before, so that the graph "
+                "grows with every batch; `retain_graph=True` does not change that. Detach every part of the state."
+            )
+        if all(not part.any() for part in given):
+            raise Wrong(
+                "each batch begins with a state of zeros: what was read before is forgotten. Carry on the state "
+                "that the model returns."
+            )
+        if len(given) == len(gave) > 1 and not torch.equal(given[0], gave[0]) and torch.equal(given[0], gave[1]):
+            raise Wrong("h and c have changed places between two batches.")
+        if len(given) != len(gave) or not all(torch.equal(a, b) for a, b in zip(given, gave, strict=True)):
+            raise Wrong(f"batch {number} (counted from 0) was given another state than the batch before it left.")
     if any(isinstance(loss, Tensor) and loss.requires_grad for loss in losses):
         raise Wrong("the losses kept still belong to their graphs, which stay in memory: keep loss.item().")
 
 
 def _second_time(probe: Probe) -> str:
-    attached = [name for name, part in zip("hc", probe.given[-1], strict=False) if part.requires_grad]
+    attached = [name for name, part in zip("hc", probe.given[-1], strict=False) if part.grad_fn is not None]
     if len(probe.given[-1]) > 1 and len(attached) == 1:
         other = "c" if attached == ["h"] else "h"
         return f"{other} was detached and {attached[0]} was not: an LSTM's state has two parts; detach both."
@@ -127,7 +137,7 @@ def _second_time(probe: Probe) -> str:
         return "`backward` went through one batch's graph twice: call it once for each loss."
     return (
         "the second batch's backward pass runs into the first batch's graph, which is gone: "
-        "the state still belongs to it. Detach the state between two batches."
+        "the state still belongs to it. Detach the state between two batches; `detach` gives a new tensor: assign it."
     )
 
 

@@ -471,14 +471,26 @@ DETACH: list[tuple[dict, str]] = [
     ({"logits_cut": True}, "no gradient reached W_hh"),
     ({"keep": lambda loss: loss}, "the losses kept still belong to their graphs"),
     ({"between": lambda state: state.detach()}, "a state is a tuple, (h,) or for an LSTM (h, c)"),
+    ({"between": lambda state: (state[0].detach(),)}, "an LSTM's state has two parts, (h, c), and the model was given"),
+    ({"between": lambda state: tuple(part.detach() for part in unpacked(state))}, "go through the parts"),
     ({"between": lambda state: cut(state) if not isinstance(state, tuple) else tuple(2 * p for p in cut(state))},
      "another state than the batch before it left"),
 ]  # fmt: skip
 
 
+def unpacked(state):
+    h, c = state
+    return h, c
+
+
+def as_leaves(state):
+    return tuple(part.detach().requires_grad_() for part in state)
+
+
 def test_a_loop_that_detaches_passes() -> None:
     assert checks.missing_detach(training_loop).result == "passed"
     assert checks.missing_detach(lambda *a: training_loop(*a, last=lambda state: state)).result == "passed"
+    assert checks.missing_detach(lambda *a: training_loop(*a, between=as_leaves)).result == "passed"
     assert checks.missing_detach(lambda *a: ...).result == "open"
 
 
