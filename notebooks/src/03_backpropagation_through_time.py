@@ -461,8 +461,8 @@ figures.label_lines(axes[0], [("with detach", figures.BLUE), ("without", figures
 drawing
 
 # %% [markdown]
-# <!-- claim: without_detach_memory_and_time_grow_with_every_minibatch_and_with_it_they_do_not -->
-# *Blue, with detach: memory and time are level. Orange, without: both climb with every minibatch, for each backward pass goes all the way back to the first. (The least of nine passes.)*
+# <!-- claim: without_detach_memory_and_time_grow_from_minibatch_to_minibatch_and_with_it_they_do_not -->
+# *Blue, with detach: memory and time are level. Orange, without: both climb, for each backward pass goes all the way back to the first minibatch. (The least of nine passes.)*
 #
 # Autograd usually stops you: without `retain_graph=True` the second backward pass raises *Trying to backward through the graph a second
 # time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, drop

@@ -77,7 +77,7 @@ def test_cutting_a_text_into_short_pieces_takes_longer_than_going_all_the_way() 
         assert in_pieces > full
 
 
-def test_without_detach_memory_and_time_grow_with_every_minibatch_and_with_it_they_do_not() -> None:
+def test_without_detach_memory_and_time_grow_from_minibatch_to_minibatch_and_with_it_they_do_not() -> None:
     for seed in SEEDS:
         torch.manual_seed(seed)
         layer = models.RNNModel(torch.nn.RNN(len(CORPUS.vocab), 32), len(CORPUS.vocab))
