@@ -7,7 +7,7 @@ ifeq ($(TORCH),cpu)
 PIP_INSTALL += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: lab present test lint unit-tests fault-tests coverage claims gpu-tests notebook-tests browser-tests notebooks bench bench-gpu
+.PHONY: lab present test lint unit-tests fault-tests coverage claims gpu-tests notebook-tests browser-tests slide-tests notebooks bench bench-gpu
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
@@ -54,7 +54,11 @@ notebook-tests: .venv/test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -p tools.stored_numbers --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
 
 browser-tests: .venv/test-installed
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest tests/browser --ignore=tests/browser/test_slides.py
+
+# Every slide of every notebook at two sizes. It runs all notebooks once more, so it is not in `make test`.
+slide-tests: .venv/test-installed
+	$(BIN)/pytest tests/browser/test_slides.py
 
 # Execute notebooks/src/*.py into notebooks/*.ipynb.
 notebooks: .venv/test-installed

@@ -157,6 +157,8 @@ def show_progress(done: int, of: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Name a notebook: make present NOTEBOOK=02, or python -m tools.present 02")
     try:
         with presentation(sys.argv[1], show_progress) as (address, notes):
             print(f"\nslides: {address}\nnotes, for a screen of your own: {notes}")

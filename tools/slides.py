@@ -222,4 +222,6 @@ def outline(made: list[Slide]) -> list[str]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Name a notebook: python -m tools.slides 02")
     print(*outline(slides(nbformat.read(path_of(sys.argv[1]), as_version=4))), sep="\n")
