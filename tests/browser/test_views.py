@@ -168,4 +168,4 @@ def test_the_network_that_is_clipped_follows_its_threshold_while_its_fork_does_n
     page.screenshot("view_decided")
     lab.press_button("Pause")
     knobs = "[round(t.knobs.clip_threshold, 2) for t in decided.session.trainers.values()]"
-    page.wait_for_kernel(knobs, "[1.26, inf]")
+    page.wait_for_kernel(knobs, "[1.78, inf]")
