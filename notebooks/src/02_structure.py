@@ -58,7 +58,7 @@ one_step
 # a 0 carries nothing and is pale. Right, the sums that gave the values, and the weights; the darker a cell, the larger its number, whatever its sign.*
 #
 # **Try this.** (1) Step through $t = 1, 2, 3$: $h_t$ of one step is $h_{t-1}$ of the next. (2) Click a unit of $h_t$, or move *Products of unit*: all its
-# products are told. (3) $W_{hh}$ *all 0*: compare steps 1 and 4; then back to *as it is*. (4) Type other *Letters*. (5) Choose a *Weight*, drag
+# products are listed below the picture. (3) $W_{hh}$ *all 0*: compare steps 1 and 4; then back to *as it is*. (4) Type other *Letters*. (5) Choose a *Weight*, drag
 # its value: what moves at $t = 1$, what only later?
 
 # %% [markdown]
@@ -97,7 +97,7 @@ one_step
 
 # %%
 x = torch.eye(3).double().numpy()  # a, b, c
-y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).double().numpy()  # vowel, consonant, consonant
+y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).double().numpy()  # vowel, consonant, consonant: the targets, needed further down
 walked = small_network.walk(network, x, y)
 from_input, from_state, bias = network.W_xh[1, 3], walked.h[1] * network.W_hh[:, 3], network.b_h[3]
 print("from the input:", from_input)
@@ -133,7 +133,7 @@ print(
 # Shapes: inputs $(T, B, V)$, outputs $(T, B, Q)$, a state $(B, H)$; here $T = 3$ and $B = 1$.
 #
 # The library's own step, in `rnnlib/cells.py`, is the same line. It is given `x_in`, the input's part $x_t W_{xh} + b_h$ of the sum, because that
-# can be computed for all steps at once before the loop begins. And its state is a tuple, since another cell may carry two tensors:
+# can be computed for all steps at once before the loop begins. And its state is a tuple, since another kind of network, built like this one, may carry two tensors:
 #
 # ```python
 # def step(x_in: Tensor, state: State, W_hh: Tensor) -> State:
@@ -186,7 +186,7 @@ graph = UnrolledGraph(network, x, y)
 graph
 
 # %% [markdown]
-# *Edges walked so far are coloured, the last one thick; a node's values stand at its right, those of a state lower down. $L_t$ is the loss of step $t$: half the
+# *Edges not yet walked are grey, the last one walked is thick; a node's values stand at its right, those of a state lower down. $L_t$ is the loss of step $t$: half the
 # squared distance of $o_t$ from a target, used in notebook 03.*
 #
 # **Try this.** Move the slider to 0 and walk edge by edge. (1) Each blue edge carries the same $W_{hh}$: one matrix, used three times.
@@ -236,7 +236,7 @@ for T in (1, 35, 1000):
     )
 
 # %% [markdown]
-# None. The recurrent network has $VH + H^2 + H + HV + V$ weights for any $T$: all steps use the same ones, which is called **weight sharing**. With weights for every
+# No weight has to be added. The recurrent network has $VH + H^2 + H + HV + V$ weights for any $T$: all steps use the same ones, which is called **weight sharing**. With weights for every
 # step it would have $T$ times as many, could not read a text longer than it was made for, and would have to learn each rule at every place anew.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -320,7 +320,7 @@ figures.inputs_and_outputs()
 # *Green, inputs that are given; blue, states; orange, outputs that are used; purple, outputs that become the next input.*
 #
 # A language model is many to many while it learns: after every character it predicts the next one. When it writes, the character that an output
-# gives becomes the next input. In a translation the **encoder** first reads the whole sentence; its last state, and a sign to begin, are all that the **decoder** is given.
+# gives becomes the next input. In a translation the **encoder** first reads the whole sentence; its last state and a start symbol are all that the **decoder** is given.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What does the state remember?
@@ -339,7 +339,7 @@ print(f"validation perplexity {training.perplexity(training.evaluate(reader, cor
 # **How far back does it make use of what it read?** Show it only the last 1, 2, 3, ... characters before each place, from an empty state, and ask for the next one.
 #
 # **What does the state still contain?** A **probe** tries to read off $h_t$ which letter stood $k$ steps back: one weighted sum of the 64 units for each letter, fitted on
-# training text. Whoever knows nothing says *space*, the most frequent one.
+# training text. A guesser that knows nothing does best to say *space*, the most frequent one.
 #
 # **Predict first.** From how many characters on will the first curve be level? And does an *untrained* state, made by random weights, hold any letters?
 
@@ -352,6 +352,9 @@ for name, model in (("trained", reader), ("untrained", untrained)):
     learnt, asked = memory.states_over(model, fitted), memory.states_over(model, corpus.validation)
     probes = [memory.Probe(learnt, fitted, k, V) for k in back]
     found[name] = [probe.accuracy(asked, corpus.validation) for probe in probes]
+print("perplexity:", *(f"{length} shown {perplexity:.2f}" for length, perplexity in zip(shown, used, strict=True)))
+for name, shares in found.items():
+    print(f"{name}, letter found:", *(f"{k} back {shares[k]:.0%}" for k in (0, 1, 2, 3, 4, 10)))
 
 # %% slideshow={"slide_type": "slide"}
 drawing, (uses, holds) = figures.panels(2, width=10)
@@ -366,9 +369,9 @@ drawing
 
 # %% [markdown]
 # <!-- claim: an_rnn_makes_hardly_any_use_of_more_than_eight_characters_and_none_of_more_than_twelve -->
-# *Left, perplexity against the number of characters shown. Right, how often the probe names the letter $k$ steps back; dashed, the most frequent letter.*
+# *Left, perplexity against the number of characters shown. Right, how often the probe names the letter $k$ steps back; dashed, the most frequent letter. ($n$ characters shown reach back to $k = n - 1$.)*
 #
-# From eight characters on more past helps hardly at all, from twelve on not at all: {{ used[5]:.2f }} with 8, {{ used[6]:.2f }} with 12, {{ used[7]:.2f }} with 20. (The
+# From eight characters on more of the past hardly helps, from twelve on not at all: {{ used[5]:.2f }} with 8, {{ used[6]:.2f }} with 12, {{ used[7]:.2f }} with 20. (The
 # {{ training.perplexity(training.evaluate(reader, corpus.validation)):.2f }} above is that of the same text cut into 32 pieces, each read from an empty state, so that a few characters have little before them.)
 
 # %% [markdown]
@@ -376,10 +379,10 @@ drawing
 # <!-- claim: random_weights_hold_the_last_two_letters_better_and_trained_ones_hold_letters_about_a_step_longer -->
 # <!-- given: 1 -->
 # The state holds the last letter ({{ found["trained"][0]:.0%}}); two steps back the probe finds {{ found["trained"][2]:.0%}}, four back
-# {{ found["trained"][4]:.0%}}, ten back as few as somebody who always says *space*.
+# {{ found["trained"][4]:.0%}}, ten back no more than always saying *space* would.
 #
-# And random weights? For the last two letters, $k = 0$ and 1, they are *better* ({{ found["untrained"][1]:.0%}} against {{ found["trained"][1]:.0%}} at $k = 1$); at $k = 2$ both are equal; from there on the trained
-# state holds letters about one step longer. Any loop carries the past along and lets it fade; training changes little about that. What is *learnt* is to make use of it.
+# And random weights? For the last two letters, $k = 0$ and 1, they are *better* ({{ found["untrained"][1]:.0%}} against {{ found["trained"][1]:.0%}} at $k = 1$); at $k = 2$ both are nearly equal; from there on the trained
+# state holds letters a little longer, by less than a step. Even this loop of random weights carries the past along and lets it fade; training changes little about that. What is *learnt* is to make use of it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A look at single units

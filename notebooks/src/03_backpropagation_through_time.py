@@ -140,7 +140,7 @@ one_step
 # *Left, gradients in the nodes, and the weights that carry them back (blue above zero, orange and dashed below). Right: direct and later add up to $dL/dh_t$; times $1 - h_t^2$ they give $dL/da_t$. Below: this
 # step's share of $dL/dW_{hh}$, which is $h_{t-1}^\top$ times $dL/da_t$, and the sum of all shares. The darker a cell, the larger its number, whatever its sign.*
 #
-# **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in {{ int((abs(one_step.walk.later[0]) > abs(one_step.walk.direct[0])).sum()):d }} of four units. (2) At $t = 2$ the fourth unit has $h =$ {{ one_step.walk.h[2, 3]:.2f }}, so only
+# **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in {{ int((abs(one_step.walk.later[0]) > abs(one_step.walk.direct[0])).sum()):d }} of the four units. (2) At $t = 2$ the fourth unit has $h =$ {{ one_step.walk.h[2, 3]:.2f }}, so only
 # {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ lets hardly any through.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -236,7 +236,8 @@ def forward(W_xh, W_hh, b_h, W_hq, b_q) -> tuple[list[torch.Tensor], list[torch.
 with torch.no_grad():
     h, o, _ = forward(**weights)
     do = torch.stack(o) - ys
-    back = cells.RNN.backward(xs @ weights["W_xh"], [(state,) for state in h], weights["W_hh"], do @ weights["W_hq"].mT)
+    x_in = xs @ weights["W_xh"] + weights["b_h"]
+    back = cells.RNN.backward(x_in, [(state,) for state in h], weights["W_hh"], do @ weights["W_hq"].mT)
     da, h = back.x_in, torch.stack(h)
     by_formula = {
         "W_xh": (xs.mT @ da).sum(0), "W_hh": back.W_hh, "b_h": da.sum((0, 1)),
@@ -256,7 +257,7 @@ def difference(name: str, place: int) -> torch.Tensor:
     return (losses[0] - losses[1]) / 2e-6
 
 
-print("gradient  its first three entries       same by autograd   same by differences")
+print("gradient  its first entries             same by autograd   same by differences")
 for name, found in by_formula.items():
     by_difference = torch.stack([difference(name, place) for place in range(found.numel())]).view_as(found)
     first = "".join(f"{number:9.4f}" for number in found.flatten()[:3])
@@ -311,35 +312,34 @@ gradient_map
 # <!-- claim: over_twenty_steps_a_trained_rnn_passes_more_of_its_gradient_than_a_fresh_one -->
 # <!-- given: 6 -->
 # *The map after 300 steps. Left: row $t$ is the loss of step $t$, column $j$ the state that it reaches. Colours are logarithmic: yellow is the largest, dark blue a millionth of it, white is zero.
-# Right: the mean over all pairs that are $t - j$ steps apart.*
+# Right: the mean over all pairs that are $t - j$ steps apart, divided by that at distance 0.*
 #
 # **Try this.** (1) Press **Reset**, then **Start**: with fresh weights the gradient fades within some steps, and the corner is dark; as the network learns, it grows lighter. (2) *Cut every k steps* at 6: the
-# map falls into triangles. Each cut is a `detach`: no loss reaches a state before it.
+# map falls into triangles. Each cut is a `detach`, which keeps a value and forgets how it was computed: no loss reaches a state before it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Full, truncated, randomised
 #
-# <!-- given: 50,000 -->
 # How far back should the gradient go? All three have the same forward values:
 #
 # - **full**: all the way;
-# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches. (`detach` keeps the value and forgets how it was computed.)
+# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches.
 # - **randomised**: cut at random, with probability $1/k$ at each step, and multiply the gradient that passes by $\frac{1}{1 - 1/k}$, so that on average
 #   nothing is lost (Tallec and Ollivier 2017).
 #
-# Does the graph of 50,000 steps fit into memory? Try.
+# Does the graph of the whole training text, {{ len(corpus.train) - 1:,d}} steps, fit into memory? Try.
 
 # %%
-long_text, layer = corpus.train[:50_001, None], models.RNNModel(torch.nn.RNN(len(corpus.vocab), 32), len(corpus.vocab))
+long_text, layer = corpus.train[:, None], models.RNNModel(torch.nn.RNN(len(corpus.vocab), 32), len(corpus.vocab))
 with truncation.HeldMemory() as held:
     logits, _ = layer(long_text[:-1], layer.initial_state(1))
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), long_text[1:].flatten())
     megabytes = held.bytes / 1e6
-print(f"held for the way back: {megabytes:.0f} MB")
+print(f"{len(long_text) - 1:,} steps, held for the way back: {megabytes:.0f} MB")
 
 # %% [markdown]
 # It does: this small network with one row needs {{ megabytes:.0f }} MB; memory grows with units and rows. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text,
-# all steps one after the other, and gradients that have faded or exploded long before they arrive. What truncation costs is what lies before the cut: nothing is learnt from it.
+# all steps one after the other, and gradients that have faded, or grown beyond all measure (notebook 04), long before they arrive. What truncation costs is what lies before the cut: nothing is learnt from it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **Predict first.** For a text of $T$ characters: which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
@@ -357,9 +357,9 @@ three_ways
 # <!-- claim: cutting_a_text_into_short_pieces_takes_longer_than_going_all_the_way -->
 # <!-- given: 8, 2, 32 -->
 # *Cut every 8 steps; randomised: one draw of cuts for each $T$. Left: memory held for the way back. Middle: time for one pass over all $T$ characters. Right: the gradient's error,
-# $|g - g_{\text{full}}| / |g_{\text{full}}|$.*
+# $|g - g_{\text{full}}| / |g_{\text{full}}|$, where $g$ is all gradients in one long vector.*
 #
-# **Try this.** (1) Memory: full grows with $T$, truncated stops at $k$. (2) Time grows with $T$ for all three, and truncation saves none. It costs some: each piece has a loss and a backward pass of its own, and the smaller $k$, the
+# **Try this.** (1) Memory: full grows with $T$, truncated stops growing at $T = k$; up to there nothing is cut, and both do the same. (2) Time grows with $T$ for all three, and truncation saves none. It costs some: each piece has a loss and a backward pass of its own, and the smaller $k$, the
 # more pieces. (3) Move $k$ from 2 to 32: the error of the truncated gradient falls.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -387,7 +387,7 @@ print(f"randomised, the mean of 300 draws: error {(draws.mean(0) - full).norm() 
 # %% [markdown]
 # <!-- claim: a_randomised_gradient_is_further_off_than_the_truncated_one_and_the_mean_of_300_is_nearer -->
 # The mean of many draws comes as near to the full gradient as you like: randomised truncation is *unbiased*. But a training step has one draw, which is
-# on average further off than plain truncation. That is why nearly everybody cuts at regular places and accepts the bias.
+# on average further off than plain truncation. That is one reason why most training loops cut at regular places and accept the bias.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 2: truncate (10 minutes, hard)
@@ -399,7 +399,7 @@ print(f"randomised, the mean of 300 draws: error {(draws.mean(0) - full).norm() 
 
 # %%
 def my_truncated(xs: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor, loss_of, k: int) -> torch.Tensor:
-    W_hh = W_hh.requires_grad_()
+    W_hh = W_hh.detach().requires_grad_()
     return ...  # your lines
 
 
@@ -471,8 +471,8 @@ drawing
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 3: find the missing detach (6 minutes, easy)
 #
-# This loop fails at the second minibatch. Repair it, so that each minibatch begins with the values that the one before left, and without its graph: for a GRU, whose
-# state is $(h,)$, and for an LSTM, whose state is $(h, c)$. Then set `repaired = True`.
+# This loop fails at the second minibatch. Repair it, so that each minibatch begins with the values that the one before left, and without its graph: for a GRU and for an LSTM, two cells that you will meet in notebook 04. All you need here is that their states are $(h,)$ and
+# $(h, c)$. Then set `repaired = True`.
 
 
 # %%
@@ -508,7 +508,7 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
-# <details><summary>What is the difference between the direct and the total derivative of L by h<sub>t</sub>?</summary>
+# <details><summary>What is the difference between the direct and the total derivative of L with respect to h<sub>t</sub>?</summary>
 #
 # The direct one counts what h<sub>t</sub> does to its own output; the total one also what it does to all later states and outputs. At the last step they
 # are the same.
@@ -516,7 +516,7 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 #
 # <details><summary>Why is the gradient of W<sub>hh</sub> a sum over time?</summary>
 #
-# The same matrix is used at every step. Each use contributes its share: who changes the matrix changes all of them.
+# The same matrix is used at every step. Each use contributes its share: whoever changes the matrix changes every use.
 # </details>
 #
 # <details><summary>What does detach between minibatches change: values, gradients, memory, time?</summary>
