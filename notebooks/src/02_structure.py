@@ -97,7 +97,9 @@ one_step
 
 # %%
 x = torch.eye(3).double().numpy()  # a, b, c
-y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).double().numpy()  # vowel, consonant, consonant: the targets, needed further down
+y = (
+    torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).double().numpy()
+)  # vowel, consonant, consonant: the targets, needed further down
 walked = small_network.walk(network, x, y)
 from_input, from_state, bias = network.W_xh[1, 3], walked.h[1] * network.W_hh[:, 3], network.b_h[3]
 print("from the input:", from_input)

@@ -267,7 +267,7 @@ checks.model(MyModel)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The library's
+# ## The library's model
 #
 # This is what `rnnlib.models.RNNModel` does with tokens, and how it begins. Beside it there are only the checks of its arguments and the second bias held at zero.
 
@@ -282,7 +282,7 @@ print(inspect.getsource(models.RNNModel.initial_state))
 # | `F.one_hot(inputs.T.long(), self.vocab_size)` | `one_hot(tokens, self.vocab_size, ...)` |
 # | `self.linear`, `nn.Linear(2 * H, V)` for two directions | `self.output`, of `num_directions * hidden_size` features |
 # | output $(T B, V)$ | logits $(T, B, V)$ |
-# | `net.begin_state(device, batch_size)` | `model.initial_state(batch_size)`, where its weights are |
+# | `net.begin_state(device, batch_size)` | `model.initial_state(batch_size)`, on the device of its weights |
 # | a state is a tensor, or a tuple of two | a state is a tuple |
 # | `d2l.predict_ch8("time traveller", 10, net, vocab, device)` | `sampling.write(model, vocab, "the lamp", 10, temperature=0)` |
 # | `grad_clipping(net, 1)` | `training.Knobs(clip_threshold=1.0)` |
@@ -313,13 +313,13 @@ print(sampling.write(net, vocab, prefix, 50, temperature=0))
 print(f"perplexity on the validation text: {training.perplexity(training.evaluate(net, short.validation)):.1f}")
 
 # %% [markdown]
-# Gibberish, but no noise: greedy writing has no chance in it, and soon the network comes back to a state in which it was before. Its perplexity is about $V = 28$: a fair die with
+# Gibberish, but not noise: greedy writing has no chance in it, and soon the network comes back to a state in which it was before. Its perplexity is about $V = 28$: a fair die with
 # a face for each character.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 500 epochs at learning rate 1
 #
-# The settings are D2L's: 256 units, learning rate 1, gradients clipped at norm 1, 500 epochs. Ten times it writes a text, greedily; fifty times it is asked for the validation text. The
+# The settings are D2L's: 256 units, learning rate 1, gradients clipped at norm 1, 500 epochs. Before training and ten times on the way it writes a text, greedily; fifty times it is measured on the validation text. The
 # dashed line is the $n$-gram counted on the same 10,000 characters whose order is best on the validation text (notebook 01).
 #
 # The next cell trains the first 50 epochs. All 500 take a little less than a minute on one core of the machine on which this was measured, and twice as long on an older one.
@@ -360,14 +360,14 @@ for entry in long_run.written:
     print(f"{entry['step']:3} {entry['text']}")
 
 # %% [markdown]
-# A letter, then a frequent word again and again, then phrases. Is this language, or memory? Let it write more, and look for its pieces in the text that it was trained on.
+# A letter, then a few short pieces again and again, then phrases. Is this language, or memory? Let it write more, and look for its pieces in the text that it was trained on.
 
 # %%
 written = sampling.write(net, vocab, prefix, 400, temperature=0)
 trained_on = vocab.decode(short.train)
 pieces = [written[start : start + 12] for start in range(len(written) - 11)]
 found = sum(piece in trained_on for piece in pieces) / len(pieces)
-print(f"{found:.0%} of its pieces of 12 characters stand in the training text, word for word")
+print(f"{found:.0%} of its pieces of 12 characters stand in the training text, letter for letter")
 test = vocab.decode(short.test)
 found = sum(test[start : start + 12] in trained_on for start in range(len(test) - 11)) / (len(test) - 11)
 print(f"{found:.0%} of those of the test text do")
@@ -389,6 +389,8 @@ scores = {
 }
 scores["counted"] = [counted.perplexity(part) for part in (short.train, short.validation, short.test)]
 best_epoch, _ = min(long_run.validation, key=lambda look: look[1])
+for name, three in scores.items():
+    print(f"{name:17} training {three[0]:.2f}, validation {three[1]:.2f}, test {three[2]:.2f}")
 
 # %% [markdown]
 # | perplexity | training | validation | test |
@@ -397,7 +399,7 @@ best_epoch, _ = min(long_run.validation, key=lambda look: look[1])
 # | after 500 epochs | {{ scores["after 500 epochs"][0]:.2f }} | {{ scores["after 500 epochs"][1]:.2f }} | {{ scores["after 500 epochs"][2]:.2f }} |
 # | counted {{ counted.order:d}}-gram | {{ scores["counted"][0]:.2f }} | {{ scores["counted"][1]:.2f }} | {{ scores["counted"][2]:.2f }} |
 #
-# Training perplexity alone, which D2L prints, calls the second row a success. At none of its looks did the network reach the dashed line: a {{ counted.order:d}}-gram, counted in
+# Training perplexity alone, which D2L prints, calls the second row a success. At none of the fifty measurements did the network reach the dashed line: a {{ counted.order:d}}-gram, counted in
 # milliseconds, predicts new text better.
 # <!-- claim: an_rnn_that_reads_10000_characters_500_times_is_best_within_100_epochs_and_never_reaches_counting -->
 # <!-- given: 500 -->
@@ -423,7 +425,7 @@ best_epoch, _ = min(long_run.validation, key=lambda look: look[1])
 # %% [markdown]
 # *Ours: one run each, one after another, on a virtual machine with two CPU cores (AVX2), float32, 2026-11-24, when the last tenth alone was kept apart. Printed: one unnamed GPU.*
 #
-# Training perplexities lie near the printed ones. The two right columns are what the printed table does not have: perplexity on text that was not trained on is best after a few epochs, and at the end every network but the last is worse than a blind guess, which has 28. A 4-gram counted on the same 10,000 characters has 7.78: no network that reads in one direction reaches it.
+# Training perplexities lie near the printed ones. The two right columns are what the printed table does not have: perplexity on text that was not trained on is far better at its best than at the end, and at the end every network but the last is worse than a blind guess, which has 28. A 4-gram counted on the same 10,000 characters has 7.78: no network that reads in one direction reaches it.
 # <!-- measured: bench/results.json -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -448,6 +450,7 @@ for name, both_ways in (("both ways", True), ("one way", False)):
     with torch.no_grad():
         logits, _ = reader(windows[:-1], reader.initial_state(200))  # 20 characters are read, the 21st is asked for
     next_one[name] = training.perplexity(torch.nn.functional.cross_entropy(logits[-1], windows[-1]))
+    print(f"{name}: {whole[name]:.2f} on the whole text, {next_one[name]:.2f} without the future")
 
 # %% [markdown]
 # | perplexity | on the whole validation text | on the character after the last one read |
@@ -483,7 +486,7 @@ for temperature in (0, 0.5, 1, 2):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A writer, stopped in time
 #
-# To see both on a network that has something to say, train a GRU on the whole story, by the optimizer *Adam*, which divides every component of the gradient by its usual size (Kingma and Ba 2015).
+# To see both on a network that has something to say, train a GRU on the whole story, with the optimizer *Adam*, which divides every component of the gradient by its usual size (Kingma and Ba 2015).
 #
 # A **checkpoint** is a file with weights, optimizer and history. Save one every 100 steps as long as validation improves; then go back to the last.
 
@@ -498,18 +501,17 @@ while reached[-1] == min(reached):
     checkpoints.save(writing, "saved/writer.checkpoint")
     writing.run(100)
     reached.append(training.perplexity(training.evaluate(model, corpus.validation)))
-writing = checkpoints.load("saved/writer.checkpoint", story_batches)
-writer = writing.model
+writer = checkpoints.load("saved/writer.checkpoint", story_batches).model
+print(*(f"{perplexity:.2f}" for perplexity in reached[1:]), "on the validation text; then back to the best")
 
 # %% [markdown]
-# It stopped at step {{ 100 * (len(reached) - 1):,}} and went back to step {{ writing.steps_made:,}}: validation perplexity {{ reached[-2]:.2f}}, and on the test text {{ training.perplexity(training.evaluate(writer, corpus.test)):.2f}}.
+# It stopped at step {{ 100 * (len(reached) - 1):,}} and went back to step {{ 100 * (len(reached) - 2):,}}: validation perplexity {{ reached[-2]:.2f}}, and on the test text {{ training.perplexity(training.evaluate(writer, corpus.test)):.2f}}.
 #
-# A run that was stopped and loaded goes on as if nothing had happened, bit for bit:
+# A run that was stopped and loaded goes on as if nothing had happened. The last hundred steps once more, from the file:
 
 # %% tags=["nbval-check-output"]
 again = checkpoints.load("saved/writer.checkpoint", story_batches)
-for each in (writing, again):
-    each.run(20)
+again.run(100)
 print("the same weights, bit for bit:", torch.equal(writing.model.vector, again.model.vector))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -521,7 +523,7 @@ view = NextCharacter(writer, vocab, "the lamp keeper s")
 view
 
 # %% [markdown]
-# *The bars are the distribution over the next character, {{ ", ".join(vocab.tokens[i] for i in view.compute().probabilities.topk(3).indices):s}} first; the text below them is drawn with the same knobs and always the same
+# *The bars are the distribution over the next character, {{ ", ".join(vocab.tokens[i] for i in view.compute().probabilities.topk(3).indices):s}} first; `?` is `<unk>` and `␣` the space. The text that the view shows below them is drawn with the same knobs and always the same
 # random numbers.*
 #
 # **Try this.** (1) Temperature to 0: the text runs into a loop. To 2: hardly a word. (2) Back to 1 and $k$ to 3: adventurous, but never absurd. (3) Change the prefix to half a word,
@@ -582,18 +584,18 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The whole lab
 #
-# | knob | what it does to the next step |
+# | knob | what it does |
 # | --- | --- |
 # | Hidden size | grows without changing the output; shrinks by dropping the least useful units |
 # | Learning rate | the length of the step |
-# | Clip by, Clipping threshold | how, and from where on, a gradient is shortened; drag its line |
-# | Cell, Optimizer | fresh weights; a fresh memory |
-# | Temperature | only the text it writes |
+# | Clip by, Clipping threshold | how, and from where on, a gradient is shortened; or drag the orange line bottom left |
+# | Cell, Optimizer | fresh weights; the optimizer forgets its averages |
+# | Temperature | only how it writes |
 # | Pace | how many steps a second |
 # | Text, Batch size, Time steps | nothing, until Reset |
 #
 # **Undo** moves the last knob back. **Fork** starts a second network, in green, that keeps the knobs of this moment.
-# A **Preset** begins anew with settings that show one thing.
+# A **Preset** starts over with settings that show one effect.
 #
 # **Predict first:** fork, then move the learning rate of the blue network to 5. Which one will be ahead after 500 steps?
 # <!-- given: 5, 500 -->
@@ -615,7 +617,7 @@ full_lab
 # <!-- given: 4, 6, 5 -->
 #
 # **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the curves top right: the GRU's last one
-# stays. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
+# stays, in grey. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
 # closer; double-click to go back.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,28 @@ class TestMemory:
     def test_a_rotation_remembers_and_a_smaller_one_does_not(self) -> None:
         assert checks.remembers(lambda rnn: nn.init.orthogonal_(rnn.weight_hh_l0)).result == "passed"
         verdict = checks.remembers(lambda rnn: nn.init.orthogonal_(rnn.weight_hh_l0, gain=0.5), steps=20)
-        assert "a network that remembers nothing is wrong in 75 %" in verdict.message
+        assert "A network that remembers nothing is wrong in 75%" in verdict.message
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            lambda rnn: rnn.weight_hh_l0.mul_(1.01),
+            lambda rnn: nn.init.orthogonal_(rnn.weight_ih_l0),
+            lambda rnn: rnn.bias_hh_l0.zero_(),
+            lambda rnn: rnn.weight_hh_l0.copy_(torch.eye(32)),
+        ],
+    )
+    def test_what_is_not_a_rotation_solves_it_by_luck_at_best(self, start: Callable[[nn.RNN], object]) -> None:
+        assert "of 5 trainings, and 3 are asked for" in checks.remembers(start).message
+
+    def test_every_rotation_passes_whatever_random_numbers_were_drawn_before(self) -> None:
+        for seed in range(4, 9):
+
+            def start(rnn: nn.RNN) -> None:
+                torch.manual_seed(seed)  # noqa: B023
+                nn.init.orthogonal_(rnn.weight_hh_l0)
+
+            assert checks.remembers(start).result == "passed"
 
     @pytest.mark.parametrize(
         ("start", "named"),
