@@ -2,13 +2,16 @@
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 Bytes = bytes | memoryview
+SECONDS_A_WRITE_MAY_TAKE = 3600.0
 
 
 def write_atomically(path: Path, content: Bytes | Iterable[Bytes]) -> None:
@@ -24,7 +27,8 @@ def write_atomically(path: Path, content: Bytes | Iterable[Bytes]) -> None:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "there is a folder of that name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+        _remove_what_was_left(path)
+        temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
         try:
             with open(temporary, "xb") as file:
                 file.writelines([content] if isinstance(content, Bytes) else content)
@@ -37,3 +41,11 @@ def write_atomically(path: Path, content: Bytes | Iterable[Bytes]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(f"{path} could not be written ({error.strerror or error}); it is left as it was.") from None
+
+
+def _remove_what_was_left(path: Path) -> None:
+    """The temporary files of processes that were killed while they wrote this file."""
+    for left in path.parent.glob(f".{glob.escape(path.name[:100])}.*.tmp"):
+        with contextlib.suppress(OSError):  # another process may be quicker
+            if time.time() - left.stat().st_mtime > SECONDS_A_WRITE_MAY_TAKE:
+                left.unlink()

@@ -192,11 +192,11 @@ class Session(Experiment):
         replace(self.settings, **settings)  # what cannot be is refused before training pauses
         with self.worker.settled():
             wanted, corpus, trainer = self.made_anew(settings)
-        self.worker.settle()
-        if wanted.text != self.settings.text:
-            self.prefix = first_words(corpus)
-        self.settings, self.corpus, self.worker.error = wanted, corpus, None
-        self.begin({MAIN: trainer})
+            if wanted.text != self.settings.text:
+                self.prefix = first_words(corpus)
+            self.settings, self.corpus, self.worker.error = wanted, corpus, None
+            self.begin({MAIN: trainer})  # no step is asked for
+        self.worker.pause()
         self.on_change()
 
     def stop(self) -> None:

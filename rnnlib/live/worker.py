@@ -54,6 +54,9 @@ class Worker:
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._busy = self._started_again = False
+        self._settled_by_one = threading.RLock()
+        self._settled_by: threading.Thread | None = None
+        self._goes_on = False  # after it was settled
         earlier = _workers.get(name)
         _workers[name] = self
         if earlier is not None:
@@ -64,6 +67,7 @@ class Worker:
     def start(self) -> None:
         """Take turns from now on.  Raises RuntimeError after the end."""
         with self._condition:
+            self._wait_for_who_has_it_settled()
             self._check_alive()
             was_running = self.running
             self.running, self.error, self._started_again = True, None, True
@@ -73,6 +77,7 @@ class Worker:
     def do(self, command: Command) -> None:
         """Obey a command before the next turn; at once, if none is under way.  Raises RuntimeError after the end."""
         with self._condition:
+            self._wait_for_who_has_it_settled()
             self._check_alive()
             if self._commands and command.replaces(self._commands[-1]):
                 self._commands.pop()
@@ -83,6 +88,7 @@ class Worker:
         """Take no turn after the one under way; does not wait for that."""
         with self._condition:
             self.running = False
+            self._goes_on = self._goes_on and self._settled_by is threading.current_thread()
             self._condition.notify_all()
 
     def wait(self, timeout: float = math.inf) -> None:
@@ -105,14 +111,22 @@ class Worker:
 
     @contextmanager
     def settled(self) -> Iterator[None]:
-        """Settled inside a `with` block; after it the worker goes on, if it was running."""
-        was_running = self.running
-        try:
-            self.settle()
-            yield
-        finally:
-            if was_running and self.error is None and self.alive:
-                self.start()
+        """Settled inside a `with` block: other threads' starts and commands wait for its end, and so do their `wait`s.
+
+        After it the worker goes on, if it was running and nobody has paused it meanwhile.  One thread at a time.
+        """
+        with self._settled_by_one:
+            with self._condition:
+                self._settled_by, self._goes_on = threading.current_thread(), self.running
+            try:
+                self.settle()
+                yield
+            finally:
+                with self._condition:
+                    self._settled_by = None
+                    self._condition.notify_all()
+                if self._goes_on and self.error is None and self.alive:
+                    self.start()
 
     def stop(self) -> None:
         """End after the turn under way; commands that wait are dropped.  Waits for that, but not in its own thread."""
@@ -129,6 +143,11 @@ class Worker:
             self._thread.join()
 
     # -------------------------------------------------------------------------- the background thread
+
+    def _wait_for_who_has_it_settled(self) -> None:
+        """With the lock held, which is given up meanwhile; not in the thread that has it settled, nor in its own."""
+        while self._settled_by not in (None, me := threading.current_thread()) and self._thread is not me:
+            self._condition.wait(SECONDS_BETWEEN_INTERRUPTS)
 
     def _check_alive(self) -> None:
         if not self.alive and self._thread is not threading.current_thread():  # which will see it by itself
@@ -183,6 +202,7 @@ class Worker:
     def _wait_for_rest(self, timeout: float) -> None:
         ends = time.monotonic() + timeout
         with self._condition:
+            self._wait_for_who_has_it_settled()
             while self._busy and self._thread is not threading.current_thread():
                 self._condition.wait(SECONDS_BETWEEN_INTERRUPTS)
                 if time.monotonic() > ends:
