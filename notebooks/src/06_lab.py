@@ -172,7 +172,7 @@ for product in (1 / 16, 1 / 4):
 #
 # **Predict first.** How many crosses will the map of a GRU have, of an LSTM, and of an RNN that is trained by Adam, which divides every component of the gradient by its usual size?
 #
-# Then change the cell above to `LearningMap(cell="gru")` and run it again; the new map replaces the old one. For Adam, which wants shorter
+# Then write `LearningMap(cell="gru")` in the cell above and run it again. For Adam, which wants shorter
 # steps: `LearningMap(optimizer="adam", learning_rates=(0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064))`.
 #
 # <details><summary>What we found</summary>
@@ -445,7 +445,7 @@ checks.remembers(my_start)
 # torch.nn.init.orthogonal_(rnn.weight_hh_l0)
 # ```
 #
-# $W_{hh}$ matters, by which alone the state goes from step to step. An *orthogonal* matrix turns vectors and keeps their lengths. So does the identity, and yet with it 40 % or more of the
+# $W_{hh}$ matters most: by it alone the state goes from step to step. An *orthogonal* matrix turns vectors and keeps their lengths. So does the identity, and yet with it 40 % or more of the
 # sequences are still wrong after 300 steps. One explanation: without a rotation every symbol, early or late, is added to the same units. A rotation brings what is older to another place.
 # </details>
 # <!-- claim: from_the_identity_a_tanh_rnn_does_not_solve_temporal_order_where_a_random_rotation_does -->

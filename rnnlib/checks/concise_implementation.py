@@ -18,10 +18,11 @@ SIZES = ((4, 3, 6, 5), (2, 2, 9, 3), (1, 1, 4, 2))  # T, B, V, H
 
 
 def _tokens_and_state() -> list[Case]:
+    """Without the last token of the vocabulary: how many there are, no minibatch says."""
     generator = torch.Generator().manual_seed(0)
     return [
         (f"T = {T}, B = {B}, V = {V}, H = {H}",
-         (V, H, torch.randint(V, (T, B), generator=generator), torch.rand(1, B, H, generator=generator)))
+         (V, H, torch.randint(V - 1, (T, B), generator=generator), torch.rand(1, B, H, generator=generator)))
         for T, B, V, H in SIZES
     ]  # fmt: skip
 

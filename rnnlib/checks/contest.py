@@ -58,7 +58,7 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
     def look() -> str | None:
         nonlocal praise
         reached, line = score(trainer.model, corpus), counted(corpus)
-        said = f"{SCORED_ON} perplexity {reached:.2f}"
+        said = f"{SCORED_ON} perplexity {reached:.2f}" if reached < 1e4 else f"{SCORED_ON} perplexity {reached:.0e}"
         praise = f"{said} after {trainer.steps_made} steps; the 4-gram has {line:.2f}, {best_counted(corpus)}."
         mistake = _mistake_in_training(trainer, corpus, step_budget, reached)
         if mistake is None and reached >= line:
@@ -90,6 +90,8 @@ def _mistake_in_training(trainer: Trainer, corpus: Corpus, step_budget: int, rea
         return "the network is bidirectional: it reads the very characters that it is to predict."
     if _was_read(scored_tokens(corpus), trainer.batches.tokens.cpu()):
         return f"the {SCORED_ON} text was among the training text, so its perplexity proves nothing."
+    if _was_read(corpus.validation, trainer.batches.tokens.cpu()):
+        return "the validation text was among the training text: choose by it, and train on corpus.train alone."
     return "it has not trained yet: trainer.run(steps) does." if trainer.steps_made == 0 else None
 
 

@@ -5,6 +5,7 @@ Before: session_file.py.  Next: comparing.py says where two networks' numbers di
 
 import time
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
@@ -45,6 +46,8 @@ def handed_in(
         return Verdict("open", "save a session and put the path of its file here.")
     mistake, praise = None, ""
     try:
+        if not isinstance(path, str | PathLike):
+            raise Wrong(f"put the path of a session's file here, a text in quotes; this is a {type(path).__name__}.")
         content = read(path, settings=settings, step_budget=step_budget)
         again = _Again(content, time.monotonic() + seconds, seconds)
         replayed = again.trained()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib import checks
+from rnnlib.baselines import best_ngram
 from rnnlib.checks import contest
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.text import Corpus, SequentialBatches
@@ -121,6 +122,16 @@ def test_mistakes_in_the_model_are_named(wrong, named: str) -> None:
     assert verdict.result == "wrong" and named in verdict.message
 
 
+class WithoutVocabSize(RightModel):
+    def forward(self, tokens, state):
+        hidden, state = self.rnn(F.one_hot(tokens).float(), state)
+        return self.output(hidden), state
+
+
+def test_a_model_that_lets_the_minibatch_say_how_many_characters_there_are_does_not_pass() -> None:
+    assert checks.model(WithoutVocabSize).result == "wrong"
+
+
 def test_open_exercises_are_told_apart_from_wrong_ones() -> None:
     assert checks.model(Open).result == "open" and repr(checks.model(Open)).startswith("Not yet:")
     assert checks.model(HalfOpen).result == "open"
@@ -210,6 +221,16 @@ class TestContest:
         both = torch.cat([story.train, story.test])
         verdict = checks.beats_the_ngram(self.trained(story, both, 5), story, step_budget=10)
         assert "test text was among the training text" in verdict.message
+
+    def test_training_on_the_validation_text_is_noticed(self, story: Corpus) -> None:
+        both = torch.cat([story.train, story.validation])
+        verdict = checks.beats_the_ngram(self.trained(story, both, 5), story, step_budget=10)
+        assert "the validation text was among the training text" in verdict.message
+
+    def test_the_best_counted_line_is_told_beside_that_of_the_4_gram(self, story: Corpus) -> None:
+        verdict = checks.beats_the_ngram(self.trained(story, story.train, 300), story, step_budget=300)
+        best = best_ngram(story.train, story.validation, vocab_size=5)
+        assert f"the best n-gram, of order {best.order}, {best.perplexity(story.test):.2f}." in verdict.message
 
     def test_reading_the_future_is_noticed(self, story: Corpus) -> None:
         model = RNNModel(nn.LSTM(5, 8, bidirectional=True), 5)

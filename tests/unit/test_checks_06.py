@@ -408,6 +408,10 @@ def test_a_damaged_file_is_named(changed, keep: int) -> None:
     assert "is damaged" in checks.handed_in(path).message
 
 
+def test_what_is_no_path_is_told_in_a_sentence() -> None:
+    assert "this is a int" in checks.handed_in(5).message and "this is a list" in checks.handed_in([1]).message
+
+
 def test_a_missing_file_is_named_and_none_at_all_is_open(tmp_path) -> None:
     assert "there is no file" in checks.handed_in(tmp_path / "nowhere.session").message
     assert checks.handed_in(None).result == "open" and checks.handed_in(...).result == "open"
