@@ -1,5 +1,6 @@
 # The course's commands. GNU make and Python 3.11 or newer are all they need; everything else goes into .venv.
 PYTHON ?= python3
+SOAK_MINUTES ?= 10
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # make lab TORCH=cpu: on Linux without a GPU this spares gigabytes of CUDA.
@@ -7,7 +8,7 @@ ifeq ($(TORCH),cpu)
 PIP_INSTALL += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: lab present test lint unit-tests fault-tests coverage claims gpu-tests notebook-tests browser-tests slide-tests notebooks bench bench-gpu
+.PHONY: lab present test lint unit-tests fault-tests soak coverage claims gpu-tests notebook-tests browser-tests slide-tests notebooks bench bench-gpu
 
 # Open the course in JupyterLab. (Who is root is in a container, where there is no other user.)
 lab: .venv/lab-installed
@@ -34,6 +35,10 @@ unit-tests: .venv/test-installed
 # What is promised when something goes wrong: damaged and hostile files, interrupts, full disks, broken caches.
 fault-tests: .venv/test-installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=5 tests/faults
+
+# Long runs, SOAK_MINUTES each (10 by default); not in `make test`.
+soak: .venv/test-installed
+	SOAK_MINUTES=$(SOAK_MINUTES) OMP_NUM_THREADS=1 $(BIN)/pytest -s tests/soak
 
 # Not with the checks: they have a trace function of their own, and with that of coverage they take minutes.
 coverage: .venv/test-installed
