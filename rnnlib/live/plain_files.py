@@ -77,6 +77,7 @@ def _dtype_name(array: Tensor) -> str:
 
 def _bytes_of(array: Tensor) -> memoryview:
     flat = array.detach().cpu().contiguous().flatten()
+    flat = flat.as_strided(flat.shape, (1,))  # a single number may have any stride
     return flat.view(torch.uint8).numpy().data if len(flat) else memoryview(b"")
 
 

@@ -83,6 +83,16 @@ def test_a_replay_that_fails_leaves_no_thread(session: Session, tmp_path: Path, 
     assert "session replay" not in [thread.name for thread in threading.enumerate()]
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_session_of_so_few_steps_is_saved_and_read(session: Session, tmp_path: Path, steps: int) -> None:
+    if steps:
+        session.run(steps)
+    recordings.save(session, tmp_path / "saved")
+    loaded = recordings.load(tmp_path / "saved", name="loaded")
+    loaded.stop()
+    assert np.array_equal(losses_of(loaded), losses_of(session)) and loaded.steps_made == steps
+
+
 def test_saving_while_training_goes_on_afterwards(session: Session, tmp_path: Path) -> None:
     session.run(10)
     session.start(400)
