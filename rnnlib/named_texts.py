@@ -1,5 +1,6 @@
 """Texts by name or path: the story comes with the library, The Time Machine is downloaded once."""
 
+import codecs
 import difflib
 import hashlib
 import http.client
@@ -12,6 +13,11 @@ from pathlib import Path
 
 from rnnlib.files import write_atomically
 
+MOST_BYTES = 100_000_000
+MARKS = {  # the longer ones first
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
 NAMES = ("story", "time machine")
 TIME_MACHINE_FILE = "timemachine.txt"
 TIME_MACHINE_URL = "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
@@ -22,23 +28,48 @@ def read_text(name: str | Path = "story") -> str:
     """The text called `name` ("story", "time machine"), or the text file at the path `name`.
 
     `find` says where named texts are.
+    Files are UTF-8, or UTF-16 or UTF-32 with a mark at their beginning; every kind of line end becomes a newline.
     Raises FileNotFoundError for an unknown name or path and for a download that is not possible, OSError for one that
-    cannot be kept, ValueError for a file that is empty or not text.
+    cannot be kept and for a file that may not be read, ValueError for a file that is empty, not text, or larger than
+    100 MB, and for what is no name.
     """
+    if not isinstance(name, str | Path):
+        raise ValueError(f"a text is named by a str or a Path; this is a {type(name).__name__}.")
     path = find(str(name)) if str(name) in NAMES else Path(name)
-    if not path.is_file():
+    if isinstance(path, Path) and not os.path.isfile(path):  # Path.is_file raises for a path that cannot be
         nearest = difflib.get_close_matches(str(name), NAMES, n=1, cutoff=0.0)[0]
+        shown, kind = str(name) if len(str(name)) < 200 else f"{str(name)[:200]}...", "file"
+        if os.path.isdir(path):
+            kind = "text file, but a folder,"
         raise FileNotFoundError(
-            f"there is no text named {str(name)!r} and no file at that path; the nearest known name is {nearest!r}."
+            f"there is no text named {shown!r} and no {kind} at that path; the nearest known name is {nearest!r}."
         )
     try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a UTF-8 text file (byte {error.start} cannot be read).") from None
-    if "\0" in text:
-        raise ValueError(f"{path} is a binary file, not a text.")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise OSError(f"{path} could not be read ({error.strerror or error}).") from None
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path} has more than {MOST_BYTES // 10**6} MB, the most that is read; use a part of it.")
+    text = _decoded(content, path)
     if not text.strip():
         raise ValueError(f"{path} is empty; a text with some thousand characters is needed.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(content: bytes, path: Path | Traversable) -> str:
+    """The text that a file's bytes are.  A mark at their beginning (BOM) says which Unicode encoding it is."""
+    marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
+    try:
+        text = content.decode(marked or "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not a {(marked or 'UTF-8').upper()} text file (byte {error.start} cannot be read); open it in "
+            "an editor that shows it as it should be, and save it as UTF-8. If it is Latin-1: "
+            'Path("new.txt").write_text(Path("old.txt").read_text("latin-1"), "utf-8").'
+        ) from None
+    if "\0" in text:
+        raise ValueError(f"{path} is a binary file, or UTF-16 without a mark at its beginning; save a text as UTF-8.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Letting a network write: greedy, with a temperature, among the k likeliest; one character at a time.
+"""Letting a network write: greedy, with a temperature, among the k likeliest; one token at a time.
 
 Before: training.py.  Next: gradients.py, what to look at while a network learns.
 """
@@ -40,9 +40,9 @@ def stream(
     top_k: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[str]:
-    """Endless characters after `prefix`, which the network reads first (the warm-up) and which is not repeated.
+    """Endless tokens after `prefix`, which the network reads first (the warm-up) and which is not repeated.
 
-    Raises ValueError for an empty prefix, for characters not in the vocabulary, and for a bidirectional model.
+    Raises ValueError for an empty prefix, for tokens not in the vocabulary, and for a bidirectional model.
     """
     check_prefix(prefix, vocab)
     if isinstance(model, RNNModel) and model.rnn.bidirectional:
@@ -53,7 +53,7 @@ def stream(
         with torch.no_grad():
             logits, state = model(tokens, state)
         rating = logits[-1, 0].cpu()
-        rating[0] = -torch.inf  # <unk> is no character
+        rating[0] = -torch.inf  # <unk> is never written
         probabilities = next_token_probabilities(rating, temperature=temperature, top_k=top_k)
         token = torch.multinomial(probabilities, 1, generator=generator)
         yield vocab.tokens[int(token)]
@@ -61,14 +61,16 @@ def stream(
 
 
 def check_prefix(prefix: str, vocab: Vocab) -> None:
-    """Raise ValueError for a prefix that is empty or has characters not in the vocabulary."""
-    unknown = sorted({character for character in prefix if character not in vocab.tokens})
-    if not prefix or unknown:
-        what = f"has characters the network never saw: {' '.join(map(repr, unknown))}" if prefix else "is empty"
-        raise ValueError(f"the prefix {prefix!r} {what}; use some of: {''.join(vocab.tokens[1:])!r}.")
+    """Raise ValueError for a prefix that is empty or has tokens not in the vocabulary."""
+    tokens, some = {*vocab.split(prefix)}, vocab.join(vocab.tokens[1:61])
+    unknown = sorted(tokens.difference(vocab.tokens[1:]))
+    if not tokens or unknown:
+        kind = "words" if vocab.words else "characters"
+        what = f"has {kind} the network never saw: {' '.join(map(repr, unknown[:20]))}" if tokens else "is empty"
+        raise ValueError(f"the prefix {prefix[:200]!r} {what}; use some of: {some!r}.")
 
 
 def write(model: Model, vocab: Vocab, prefix: str, num_tokens: int, **options: object) -> str:
-    """`prefix` and the num_tokens characters the network writes after it; options as for `stream`."""
-    characters = stream(model, vocab, prefix, **options)  # type: ignore[arg-type]
-    return prefix + "".join(next(characters) for _ in range(num_tokens))
+    """`prefix` and the num_tokens tokens the network writes after it; options as for `stream`."""
+    tokens = stream(model, vocab, prefix, **options)  # type: ignore[arg-type]
+    return vocab.join([prefix, *(next(tokens) for _ in range(num_tokens))])

@@ -251,17 +251,31 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, 700.0))
 
 
-@engine.undisturbed()
 def evaluate(model: Model, tokens: Tensor, *, batch_size: int = 32) -> float:
     """Mean cross-entropy (nats per token) of a model on a text (n,) it was not trained on.
 
     The text is read as `batch_size` pieces side by side (a short one as fewer), each from an empty state.
     """
+    return float(losses_of_pieces(model, tokens, batch_size, len(tokens)).mean())
+
+
+@engine.undisturbed()
+def losses_of_pieces(model: Model, tokens: Tensor, pieces: int, most_tokens: int) -> Tensor:
+    """Mean cross-entropy of each of so many equal pieces that make up a text (n,), (pieces,), on the CPU.
+
+    Of every piece the beginning is read, most_tokens in all.  Memory does not grow with the length of the text.
+    """
     if len(tokens) < 2:
         raise ValueError(f"a text needs two tokens or more, one to read and one to predict; it has {len(tokens)}.")
-    pieces = min(batch_size, len(tokens) - 1)
+    pieces = min(pieces, len(tokens) - 1)
     steps = (len(tokens) - 1) // pieces
-    inputs = tokens[: steps * pieces].view(pieces, steps).T
-    targets = tokens[1 : steps * pieces + 1].view(pieces, steps).T
-    logits, _ = model(inputs.to(model.device), model.initial_state(pieces))
-    return float(nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten().to(model.device)))
+    read = min(steps, max(1, most_tokens // pieces))
+    places = torch.arange(pieces, device=tokens.device) * steps + torch.arange(read + 1, device=tokens.device)[:, None]
+    text, state = tokens[places].to(model.device), model.initial_state(pieces)
+    total = torch.zeros(pieces, dtype=torch.float64, device="cpu")
+    at_once = max(1, 10_000_000 // (pieces * model.vocab_size))  # so many logits
+    for inputs, targets in zip(text[:-1].split(at_once), text[1:].split(at_once), strict=True):
+        logits, state = model(inputs, state)
+        losses = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        total += losses.view(targets.shape).sum(0).cpu()
+    return total / read

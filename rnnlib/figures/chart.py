@@ -240,6 +240,7 @@ def _recolor(ax: Axes) -> None:
         spine.set_edgecolor(MIDDLE["ink"])
     ax.tick_params(which="both", color=MIDDLE["ink"], labelcolor=MIDDLE["ink"])
     for text in ax.findobj(Text):
+        text.set_parse_math(False)  # names are a reader's own, and may have a dollar in them
         if text.get_color() in ("black", "#000000") and text.get_gid() is None:
             text.set_color(MIDDLE["ink"])
 

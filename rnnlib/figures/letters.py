@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from rnnlib.figures.glyphs import SEEN, in_cells
 from rnnlib.figures.style import BLUE, COLORS, GREEN, GREY, MONOSPACE, ORANGE, Drawing
 
 LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
@@ -44,7 +45,7 @@ def shaded_letters(
         image.reshape(rows, columns, 4), extent=(0, columns, rows, 0), aspect="auto", origin="upper",
         interpolation="nearest",
     )  # fmt: skip
-    for row, line in enumerate(lines):
+    for row, line in enumerate(in_cells(line, MONOSPACE) for line in lines):
         ax.text(0, row + 0.5, line, family=MONOSPACE, fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
     ax.axis("off")
     return ax
@@ -113,7 +114,7 @@ def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length
         ax.annotate("", end, start, arrowprops=how)
     for place, (x, y) in zip(range(first, position + 1), path, strict=True):
         is_last = place == position
-        letter = "␣" if text[place] == " " else text[place]
-        ax.text(x, y, letter, color=ORANGE if is_last else BLUE, ha="center", va="center",
+        letter = SEEN.get(text[place], text[place])
+        ax.text(x, y, letter, parse_math=False, color=ORANGE if is_last else BLUE, ha="center", va="center",
                 fontsize=20 if is_last else 14, fontweight="bold")  # fmt: skip
     ax.set(xlabel="first main direction", ylabel="second", xticks=[], yticks=[])

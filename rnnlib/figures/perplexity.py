@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, label_lines, plain_log_axis
+from rnnlib.figures.glyphs import SEEN, drawable, families
+from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, ORANGE, PURPLE, TEXT, label_lines, plain_log_axis
 
 MAX_POINTS = 400
+MOST_BARS = 40
 COLORS_OF_ORDERS = (GREY, BLUE, ORANGE, GREEN, PURPLE, BLACK)  # of n-grams, from order 1 on
 
 
@@ -50,12 +52,17 @@ def perplexity_curves(
 
 
 def next_character_bars(ax: Axes, probabilities: np.ndarray, tokens: Sequence[str], before: str) -> None:
-    """The distribution over the next character, likeliest first, as bars.  probabilities, tokens (V,)."""
-    order = np.argsort(probabilities)[::-1]
-    names = [{" ": "␣", "<unk>": "?"}.get(tokens[index], tokens[index]) for index in order]
+    """The distribution over the next character, the 40 likeliest first, as bars.  probabilities, tokens (V,)."""
+    order = np.argsort(probabilities)[::-1][:MOST_BARS]
+    family = TEXT["fontfamily"]
+    tokens = ["?" if token == "<unk>" else token for token in tokens]
+    names = [drawable(SEEN.get(tokens[index], tokens[index]), family).replace("$", r"\$") for index in order]
     ax.bar(range(len(order)), probabilities[order], color=BLUE, edgecolor="none")
-    ax.set_xticks(range(len(order)), names)
-    ax.set(ylim=(0, 1), ylabel="probability", xlabel=f"next character after {before!r}")
+    ax.set_xticks(range(len(order)), names, fontfamily=families(family), rotation=90 if max(map(len, names)) > 4 else 0)
+    shown = drawable(repr(before), family).replace("$", r"\$")
+    ax.set(ylim=(0, 1), ylabel="probability")
+    ax.set_xlabel(f"next token after {shown}" if max(map(len, names)) > 4 else f"next character after {shown}")
+    ax.xaxis.label.set_fontfamily(families(family))
 
 
 def surprise_bars(axes: Sequence[Axes], probabilities: np.ndarray, names: Sequence[str]) -> None:

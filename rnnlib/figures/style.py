@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from rnnlib.figures.glyphs import drawable, families
 from rnnlib.figures.png import png_of
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080", "#000000"
@@ -66,6 +67,15 @@ def style_axes(ax: Axes) -> None:
     ax.grid(True, which="major", color="#b0b0b0", alpha=0.25, linestyle="-", linewidth=0.8)
 
 
+def _of_any_script(text: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The text as fonts that are here can draw it, and the options it is drawn with: other fonts help if need be."""
+    chosen = {**TEXT, **normalize_kwargs(options, Text)}
+    family = chosen["fontfamily"]
+    if isinstance(family, str) and not text.isascii():
+        text, chosen["fontfamily"] = drawable(text, family), families(family)
+    return text, chosen
+
+
 class CourseAxes(Axes):
     """Axes whose lines and letters look the same whatever matplotlib is set to."""
 
@@ -73,13 +83,15 @@ class CourseAxes(Axes):
         super().__init__(*arguments, **options)
         style_axes(self)
 
-    def text(self, *arguments: Any, **options: Any) -> Text:
-        """As Axes.text."""
-        return super().text(*arguments, **{**TEXT, **normalize_kwargs(options, Text)})
+    def text(self, x: float, y: float, s: str, *arguments: Any, **options: Any) -> Text:
+        """As Axes.text, of any script."""
+        s, options = _of_any_script(s, options)
+        return super().text(x, y, s, *arguments, **options)
 
-    def annotate(self, *arguments: Any, **options: Any) -> Annotation:
-        """As Axes.annotate."""
-        return super().annotate(*arguments, **{**TEXT, **normalize_kwargs(options, Text)})
+    def annotate(self, text: str, *arguments: Any, **options: Any) -> Annotation:
+        """As Axes.annotate, of any script."""
+        text, options = _of_any_script(text, options)
+        return super().annotate(text, *arguments, **options)
 
     def set_title(self, label: str, **options: Any) -> Text:  # type: ignore[override]
         """As Axes.set_title, at the left."""

@@ -9,11 +9,11 @@ import torch
 
 from rnnlib import engine
 from rnnlib.gradients import norms_over_lags, spectral_radius
+from rnnlib.live.estimates import validation_loss
 from rnnlib.models import LanguageModel
 from rnnlib.sampling import write
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer
-from rnnlib.training import evaluate as mean_loss
 
 CHARACTERS_WRITTEN = 90
 
@@ -22,7 +22,7 @@ CHARACTERS_WRITTEN = 90
 class Evaluation:
     """A network between two steps.
 
-    cell: its name.  validation_loss: in nats per token.
+    cell: its name.  validation_loss, validation_error: nats per token, see estimates.py.
     spectral_radius: of W_hh; for a GRU or LSTM of its candidate's block.
     norms_over_lags: |dL_T/dh_{T-k}| for k = 0 to T - 1, on the next minibatch.  text: what the network writes.
     """
@@ -33,6 +33,7 @@ class Evaluation:
     spectral_radius: float
     norms_over_lags: tuple[float, ...]
     text: str
+    validation_error: float = 0.0
 
 
 @engine.undisturbed()
@@ -44,10 +45,12 @@ def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: floa
     W_hh = model.weights.W_hh
     batch = trainer.batches[trainer.steps_made]
     state = trainer.state if batch.continues else model.initial_state(trainer.batches.batch_size)
+    validation = validation_loss(model, corpus)
     return Evaluation(
         step=trainer.steps_made,
         cell=model.cell.name,
-        validation_loss=mean_loss(model, corpus.validation.to(model.device)),
+        validation_loss=validation.loss,
+        validation_error=validation.error,
         spectral_radius=spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2]),
         norms_over_lags=tuple(norms_over_lags(model, batch.tokens, batch.targets, state).tolist()),
         text=write(model, corpus.vocab, prefix, CHARACTERS_WRITTEN, temperature=temperature, generator=generator),

@@ -11,11 +11,11 @@ from typing import Any
 from rnnlib.arguments import choose_device
 from rnnlib.live.checkpoints import from_state_dict, state_dict
 from rnnlib.live.resizing import resize
-from rnnlib.live.settings import Event, Settings, build_language_model, build_trainer
+from rnnlib.live.settings import Event, Settings, build_language_model, build_trainer, corpus_of, has_other_tokens
 from rnnlib.live.worker import Command
 from rnnlib.models import LanguageModel
 from rnnlib.optimizers import OPTIMIZERS
-from rnnlib.text import Corpus, load_corpus
+from rnnlib.text import Corpus
 from rnnlib.training import Trainer
 
 MAIN, FORK = "main", "fork"
@@ -44,7 +44,7 @@ class Experiment:
         """
         self.settings = settings
         self.device = choose_device(settings.device)
-        self.corpus = corpus or load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+        self.corpus = corpus or corpus_of(settings)
         self.begin(trainers or {MAIN: build_trainer(settings, self.corpus)}, events)
 
     def begin(self, trainers: dict[str, Trainer], events: Sequence[Event] = ()) -> None:
@@ -64,8 +64,8 @@ class Experiment:
         model = {"cell": self.model.cell.name, "hidden_size": self.model.hidden_size, "optimizer": main.optimizer.name}
         wanted = replace(self.settings, **{**asdict(main.knobs), **model, **settings})
         now, corpus = self.settings, self.corpus
-        if (wanted.text, wanted.max_train_tokens) != (now.text, now.max_train_tokens):
-            corpus = load_corpus(wanted.text, max_train_tokens=wanted.max_train_tokens)
+        if has_other_tokens(wanted, now) or wanted.max_train_tokens != now.max_train_tokens:
+            corpus = corpus_of(wanted)
         try:
             return wanted, corpus, build_trainer(wanted, corpus)
         except (MemoryError, RuntimeError):  # torch's error of an allocation is a RuntimeError

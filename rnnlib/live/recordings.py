@@ -21,9 +21,8 @@ from rnnlib.live.experiments import (
 from rnnlib.live.fields import Check, by_name, many, one_of, record, told, whole, word
 from rnnlib.live.plain_files import MOST_BYTES_OF_HEADER, NOT_LOADED, read_file, write_file
 from rnnlib.live.sessions import LONGEST_PREFIX, Session
-from rnnlib.live.settings import KNOBS, SETTINGS, Event, Settings, build_batches
+from rnnlib.live.settings import KNOBS, SETTINGS, Event, Settings, build_batches, corpus_of
 from rnnlib.named_texts import NAMES
-from rnnlib.text import load_corpus
 
 SESSION_FORMAT = "rnnlib session 5"
 LONGEST_SHOWN = 60
@@ -97,7 +96,7 @@ def load(path: str | Path, *, name: str = "lab", text: str | Path | None = None)
     """
     content = read(path)
     settings = _settings_of(content, path, text)
-    corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+    corpus = corpus_of(settings)
     batches = build_batches(settings, corpus)
     try:
         _check_parts(content, len(corpus.vocab))

@@ -24,7 +24,7 @@ from rnnlib.live.experiments import (
 )
 from rnnlib.live.fields import raise_if_wrong, word
 from rnnlib.live.pace import Pace
-from rnnlib.live.settings import Event, Settings
+from rnnlib.live.settings import Event, Settings, has_other_tokens
 from rnnlib.live.worker import Command, Worker
 from rnnlib.sampling import check_prefix
 from rnnlib.text import Corpus
@@ -32,6 +32,7 @@ from rnnlib.training import Knobs, Trainer
 
 MAX_STEPS = 1_000_000  # a session that is not paused must end
 MAX_EVALUATION_SHARE = 1 / 100  # of the time
+LONGEST_WORD = 20  # with which a network's texts begin
 MOST_EVALUATIONS = 1000  # of a long run every other one is forgotten
 LONGEST_PREFIX = 10_000
 
@@ -192,7 +193,7 @@ class Session(Experiment):
         replace(self.settings, **settings)  # what cannot be is refused before training pauses
         with self.worker.settled():
             wanted, corpus, trainer = self.made_anew(settings)
-            if wanted.text != self.settings.text:
+            if has_other_tokens(wanted, self.settings):
                 self.prefix = first_words(corpus)
             self.settings, self.corpus, self.worker.error = wanted, corpus, None
             self.begin({MAIN: trainer})  # no step is asked for
@@ -275,8 +276,10 @@ class Session(Experiment):
 
 
 def first_words(corpus: Corpus) -> str:
-    """The first two words of a text."""
-    return " ".join(corpus.vocab.decode(corpus.train[:40]).split()[:2])
+    """The first two words of a text, or of a script without spaces its first characters: what a vocabulary can read."""
+    vocab, beginning = corpus.vocab, corpus.train[:1000]
+    first = [word[:LONGEST_WORD] for word in vocab.decode(beginning[beginning != 0][:40]).split()[:2]]
+    return " ".join(first if vocab.words or " " in vocab.tokens else first[:1]) or vocab.tokens[1]
 
 
 def tokens_per_second(trainer: Trainer, last_steps: int = 50) -> float:

@@ -9,14 +9,16 @@ from typing import Any
 
 import torch
 
+from rnnlib.alphabets import KINDS_OF_TOKENS, LARGEST_VOCABULARY, NORMAL_FORMS
 from rnnlib.arguments import check_cell, check_hidden_size, choose_device, plain
 from rnnlib.live.fields import Check, as_for, one_of, optional, raise_if_wrong, whole, word
 from rnnlib.live.histories import LongHistory
 from rnnlib.models import LanguageModel
 from rnnlib.optimizers import OPTIMIZERS
-from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
+from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches, load_corpus
 from rnnlib.training import Knobs, Trainer
 
+TEXT_SETTINGS = ("text", "tokens", "max_vocab_size", "normal_form")  # which tokens there are
 BATCHES = {"sequential": SequentialBatches, "random": RandomBatches}
 LONGEST_PATH, MOST_TOKENS, LARGEST_SIZE, LARGEST_SEED = 4096, 10**12, 10**6, 2**40
 
@@ -25,7 +27,7 @@ LONGEST_PATH, MOST_TOKENS, LARGEST_SIZE, LARGEST_SEED = 4096, 10**12, 10**6, 2**
 class Settings:
     """How a session begins.
 
-    text: a name or path for load_corpus; max_train_tokens: train on the first so many characters only.
+    text: a name or path for load_corpus; tokens, max_vocab_size, normal_form, max_train_tokens: as there.
     cell: "rnn", "gru" or "lstm".  batches: "sequential" or "random".  device: "auto", "cuda", "mps" or "cpu".
     seed: of the initial weights, the batches and the units that growing adds.
 
@@ -34,6 +36,9 @@ class Settings:
     """
 
     text: str = "story"
+    tokens: str = "letters"
+    max_vocab_size: int = LARGEST_VOCABULARY
+    normal_form: str = "NFC"
     max_train_tokens: int | None = None
     cell: str = "rnn"
     hidden_size: int = 256
@@ -71,6 +76,9 @@ KNOBS: dict[str, Check] = {
 }  # fmt: skip
 SETTINGS: dict[str, Check] = KNOBS | {  # what each of them may be, in a file too
     "text": word(LONGEST_PATH),
+    "tokens": one_of(*KINDS_OF_TOKENS),
+    "max_vocab_size": whole(2, LARGEST_VOCABULARY),
+    "normal_form": one_of(*NORMAL_FORMS),
     "max_train_tokens": optional(whole(1, MOST_TOKENS)),
     "batch_size": whole(1, LARGEST_SIZE),
     "num_steps": whole(1, LARGEST_SIZE),
@@ -95,6 +103,18 @@ class Event:
         if self.new == math.inf:
             return "off"
         return f"{self.new:.3g}" if isinstance(self.new, float) else str(self.new)
+
+
+def corpus_of(settings: Settings) -> Corpus:
+    """The text that the settings name, as tokens.  Raises what load_corpus raises."""
+    name, *others = TEXT_SETTINGS
+    options = {other: getattr(settings, other) for other in (*others, "max_train_tokens")}
+    return load_corpus(getattr(settings, name), **options)
+
+
+def has_other_tokens(settings: Settings, others: Settings) -> bool:
+    """Whether two settings make other tokens of a text, or name two texts."""
+    return any(getattr(settings, name) != getattr(others, name) for name in TEXT_SETTINGS)
 
 
 def build_batches(settings: Settings, corpus: Corpus) -> Batches:

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from rnnlib import engine
 from rnnlib.arguments import choose_device
-from rnnlib.live.settings import Settings, build_trainer
+from rnnlib.live.estimates import validation_loss
+from rnnlib.live.settings import Settings, build_trainer, corpus_of
 from rnnlib.models import LanguageModel
 from rnnlib.optimizers import OPTIMIZERS
-from rnnlib.text import Corpus, load_corpus
-from rnnlib.training import Knobs, evaluate
+from rnnlib.text import Corpus
+from rnnlib.training import Knobs
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def sweep(
     if executor is not None and settings.device == "auto":
         settings = replace(settings, device="cpu")
     networks = [replace(settings, learning_rate=rate, clip_threshold=threshold) for rate, threshold in pairs]
-    corpus = load_corpus(settings.text, max_train_tokens=settings.max_train_tokens)
+    corpus = corpus_of(settings)
     build_trainer(settings, corpus)
     if executor is not None:
         return _spread(networks, corpus, steps, executor)
@@ -98,7 +99,7 @@ def train(settings: Settings, corpus: Corpus, steps: int) -> Run:
     return Run(
         settings=settings,
         losses=losses,
-        validation_loss=evaluate(trainer.model, corpus.validation.to(trainer.model.device)),
+        validation_loss=validation_loss(trainer.model, corpus).loss,
         clipped_fraction=trainer.history.clipped_fraction(),
         diverged=has_diverged(losses, len(corpus.vocab)),
     )
@@ -190,7 +191,7 @@ def _run_of(network: Settings, model: LanguageModel, weights: Tensor, table: np.
     return Run(
         settings=network,
         losses=losses,
-        validation_loss=evaluate(model, corpus.validation.to(model.device)),
+        validation_loss=validation_loss(model, corpus).loss,
         clipped_fraction=float(clipped.mean()),
         diverged=has_diverged(losses, len(corpus.vocab)),
     )

@@ -6,6 +6,7 @@ Before: step_through.py.
 import numpy as np
 import torch
 
+from rnnlib.alphabets import token_of_each_character
 from rnnlib.figures.letters import LINE_HEIGHT, activation_letters, trajectory
 from rnnlib.figures.style import BLUE, ORANGE, Drawing
 from rnnlib.models import LanguageModel
@@ -28,6 +29,7 @@ class HiddenStates(KnobView):
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
             hidden, _ = model.hidden_states(tokens, model.initial_state(1))
+        hidden = hidden[token_of_each_character(text, words=vocab.words)]
         self.hidden = hidden[:, 0].cpu().numpy()  # (n, H): h_t after reading character t
         self._plane = main_plane(hidden[:, 0].cpu()).numpy()
         self.share_of_variance = float(self._plane.var(0).sum() / self.hidden.var(0).sum())  # that the plane shows

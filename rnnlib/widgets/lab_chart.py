@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnlib.baselines import best_ngram
 from rnnlib.figures.chart import Chart, Handle, Level, Limits, Line, Mark, Panel
 from rnnlib.live.curves import Curves, Points
 from rnnlib.live.diary import Diary
+from rnnlib.live.estimates import counted_line, sample_label
 from rnnlib.live.evaluations import Evaluation
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.histories import long_history_of
@@ -97,18 +97,20 @@ class LabChart:
         corpus, num_steps = self._session.corpus, self._session.settings.num_steps
         V = len(corpus.vocab)
         if corpus is not self._corpus:
-            counted = best_ngram(corpus.train, corpus.validation, vocab_size=V)
-            line = counted.perplexity(corpus.validation)
-            self._corpus, self._counted = corpus, Level(line, f"counted {counted.order}-gram: {line:.2f}")
-        wanted = (V, self._counted, num_steps, fork_names, thresholds, self._cells)
+            self._corpus, self._counted = corpus, Level(*counted_line(corpus))
+        sample = sample_label(corpus, self._evaluations[-1].validation_error if self._evaluations else 0.0)
+        wanted = (V, self._counted, sample, num_steps, fork_names, thresholds, self._cells)
         if wanted != self._panels_are_for:
-            perplexity, lags = perplexity_panel(V, self._counted, fork_names), lags_panel(num_steps, *self._cells)
+            perplexity, lags = (
+                perplexity_panel(V, self._counted, fork_names, sample),
+                lags_panel(num_steps, *self._cells),
+            )
             self._panels = (perplexity, lags, norm_panel(thresholds), RADIUS)
             self._panels_are_for = wanted
         return self._panels
 
 
-def perplexity_panel(vocab_size: int, counted: Level, fork_names: Sequence[str]) -> Panel:
+def perplexity_panel(vocab_size: int, counted: Level, fork_names: Sequence[str], sample: str = "") -> Panel:
     """Training, validation text and forks, beside what counting alone reaches."""
     forks = [
         Line(f"fork {name}", name, color, dash=dash)
@@ -116,7 +118,7 @@ def perplexity_panel(vocab_size: int, counted: Level, fork_names: Sequence[str])
     ]
     return Panel(
         "perplexity",
-        (*forks, Line("training", "training", "blue"), Line("validation", "validation", "orange", "marked")),
+        (*forks, Line("training", "training", "blue"), Line("validation", f"validation{sample}", "orange", "marked")),
         at_least=(0.75 * counted.value, vocab_size),
         at_most=(1, 10 * vocab_size),
         levels=(counted,),

@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from rnnlib.alphabets import KINDS_OF_TOKENS
 from rnnlib.figures.chart import threshold_name
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.presets import PRESETS
@@ -36,7 +37,7 @@ class LabKnobs(widgets.VBox):
     """All knobs below one another, at the values that a session has; a value between two places becomes a place.
 
     learning_rate, clip_threshold, clip_by ("norm", "value" or "off"), hidden_size, cell, optimizer, temperature, pace
-    (steps a second) act at once.  text, batch_size and num_steps act with the next reset, a preset is one.
+    (steps a second) act at once.  text, tokens, batch_size and num_steps act with the next reset, a preset is one.
     steps: how many `Start` makes, 0 for as many as there may be.
     """
 
@@ -55,6 +56,7 @@ class LabKnobs(widgets.VBox):
         self.pace = option_slider("Pace", paces, math.inf)
         self.steps = _number("Steps (0: no end)", 0, MAX_STEPS, least=0)
         self.text = _choice("Text", NAMES, NAMES[0])
+        self.tokens = _choice("Tokens", KINDS_OF_TOKENS, KINDS_OF_TOKENS[0])
         self.batch_size = _number("Batch size B", 32, 4096)
         self.num_steps = _number("Time steps T", 35, 4096)
         at_reset = widgets.HTML("With the next Reset:")
@@ -62,12 +64,12 @@ class LabKnobs(widgets.VBox):
             [
                 self.preset, self.cell, self.hidden_size, self.learning_rate, self.clip_by, self.clip_threshold,
                 self.optimizer, self.temperature, self.pace, self.steps,
-                at_reset, self.text, self.batch_size, self.num_steps,
+                at_reset, self.text, self.tokens, self.batch_size, self.num_steps,
             ]
         )  # fmt: skip
         for knob in self.children:  # narrower than where there is room
             knob.layout.width, knob.style.description_width = KNOB_WIDTH, NAME_WIDTH
-        for rarely in (self.optimizer, self.steps, at_reset, self.text, self.batch_size, self.num_steps):
+        for rarely in (self.optimizer, self.steps, at_reset, self.text, self.tokens, self.batch_size, self.num_steps):
             rarely.add_class("lab-rarely")
         self.add_class("lab-knobs")
         self.show(session)
@@ -88,11 +90,8 @@ class LabKnobs(widgets.VBox):
         self.optimizer.value = session.trainers[MAIN].optimizer.name
         self.temperature.value, self.pace.value = session.temperature, session.steps_per_second
         self.text.options = [*dict.fromkeys([*NAMES, settings.text])]
-        self.text.value, self.batch_size.value, self.num_steps.value = (
-            settings.text,
-            settings.batch_size,
-            settings.num_steps,
-        )
+        self.text.value, self.tokens.value = settings.text, settings.tokens
+        self.batch_size.value, self.num_steps.value = settings.batch_size, settings.num_steps
 
     @staticmethod
     def _show_place(slider: widgets.SelectionSlider, places: list[tuple[str, Any]], value: Any) -> None:

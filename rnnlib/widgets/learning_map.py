@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnlib.baselines import NGram, best_ngram
 from rnnlib.figures.chart import Chart, Field, Level, Line, Panel, threshold_name
 from rnnlib.live.curves import Curves
-from rnnlib.live.settings import Settings
+from rnnlib.live.estimates import counted_line, sample_label
+from rnnlib.live.settings import Settings, corpus_of
 from rnnlib.live.sweeps import Run, sweep
 from rnnlib.live.worker import Worker
-from rnnlib.text import Corpus, load_corpus
+from rnnlib.text import Corpus
 from rnnlib.training import perplexity
 from rnnlib.widgets.knobs import option_slider, row
 from rnnlib.widgets.live_view import LiveView
@@ -58,11 +58,7 @@ class LearningMap(LiveView):
         self.learning_rates, self.clip_thresholds = tuple(learning_rates), tuple(clip_thresholds)
         self.seeds, self.executor = tuple(seeds), executor
         self._begin(self.seeds)  # raises what is wrong before anything is shown
-        corpus = load_corpus(self.settings.text, max_train_tokens=self.settings.max_train_tokens)
-        V = len(corpus.vocab)
-        self._fields, self._curves = self._describe_panels(
-            corpus, best_ngram(corpus.train, corpus.validation, vocab_size=V)
-        )
+        self._fields, self._curves = self._describe_panels(corpus_of(self.settings))
         rates = [(f"{rate:.3g}", rate) for rate in self.learning_rates]
         thresholds = [(fraction_name(threshold), threshold) for threshold in self.clip_thresholds]
         self.learning_rate = option_slider("Learning rate", rates, rates[len(rates) // 2][1])
@@ -142,10 +138,10 @@ class LearningMap(LiveView):
         """A field was chosen in the picture."""
         self.clip_threshold.index, self.learning_rate.index = row, column
 
-    def _describe_panels(self, corpus: Corpus, counted: NGram) -> tuple[Field, Panel]:
-        vocab_size, line = len(corpus.vocab), counted.perplexity(corpus.validation)
+    def _describe_panels(self, corpus: Corpus) -> tuple[Field, Panel]:
+        vocab_size, (line, name) = len(corpus.vocab), counted_line(corpus)
         fields = Field(
-            "validation perplexity, × diverged", "map",
+            f"validation perplexity{sample_label(corpus)}, × diverged", "map",
             tuple(fraction_name(threshold) for threshold in self.clip_thresholds),
             tuple(f"{rate:.3g}" for rate in self.learning_rates),
             (vocab_size, 3.0), "learning rate", "threshold", upwards=True, shows_numbers=True,
@@ -157,7 +153,7 @@ class LearningMap(LiveView):
             at_least=(0.75 * line, 2 * vocab_size),
             at_most=(1, 4 * vocab_size),
             levels=(
-                Level(line, f"counted {counted.order}-gram: {line:.2f}"),
+                Level(line, name),
                 Level(vocab_size, f"blind guess: {vocab_size}", "grey"),
             ),
         )

@@ -39,6 +39,8 @@ class Partitions(KnobView):
         """num_tokens: how much of the training text is cut.  batch_size: at most 4, for which there are colours."""
         if not 1 <= batch_size <= MOST_ROWS:
             raise ValueError(f"the view has colours for 1 to {MOST_ROWS} rows; batch_size is {batch_size}.")
+        if corpus.vocab.words:
+            raise ValueError('the view shows letter by letter; load a text of tokens="letters" or "characters".')
         self._tokens = corpus.train[:num_tokens]
         self._text = corpus.vocab.decode(self._tokens)
         sizes = {"batch_size": batch_size, "num_steps": num_steps}

@@ -20,7 +20,7 @@ from rnnlib.live.diary import Entry
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.presets import PRESETS
 from rnnlib.live.sessions import MAX_STEPS, Session, tokens_per_second
-from rnnlib.live.settings import Settings
+from rnnlib.live.settings import TEXT_SETTINGS, Settings
 from rnnlib.widgets.knobs import row
 from rnnlib.widgets.lab_chart import STEPS_OF_CLIPPED_COUNT, LabChart
 from rnnlib.widgets.lab_knobs import NO_PRESET, OFF, LabKnobs
@@ -152,7 +152,7 @@ class TrainingLab(SessionView):
     def _reset(self) -> None:
         knobs = self.knobs
         now = {name: getattr(knobs, name).value for name in ("hidden_size", "learning_rate", "cell", "optimizer")}
-        at_reset = {name: getattr(knobs, name).value for name in ("text", "batch_size", "num_steps")}
+        at_reset = {name: getattr(knobs, name).value for name in ("text", "tokens", "batch_size", "num_steps")}
         clipping = self._changes("clip_by")
         self._begin_again(**now, **at_reset, **clipping)
 
@@ -160,7 +160,8 @@ class TrainingLab(SessionView):
         if name == NO_PRESET or self._showing:
             return
         preset = PRESETS[name]
-        settings = replace(Settings(text=self.session.settings.text), **preset.settings)
+        now = self.session.settings
+        settings = replace(Settings(**{name: getattr(now, name) for name in TEXT_SETTINGS}), **preset.settings)
         self._begin_again(**{name: value for name, value in asdict(settings).items() if name != "device"})
         self.message = preset.sentence
 
