@@ -4,9 +4,6 @@ Knows nothing of the other files.  A reader's function is compared with the one 
 third wrong try its source is shown.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 import torch
 
 # ---------------------------------------------------------------------------------------- notebook 01
@@ -69,7 +66,7 @@ def bptt(h: torch.Tensor, direct: torch.Tensor, W_hh: torch.Tensor) -> tuple[tor
     return dh, dW_hh
 
 
-def missing_detach(model: Any, batches: Iterable[Any], state: Any) -> tuple[list[float], Any]:
+def missing_detach(model, batches, state):
     losses = []
     for tokens, targets in batches:
         logits, state = model(tokens, state)
@@ -80,9 +77,7 @@ def missing_detach(model: Any, batches: Iterable[Any], state: Any) -> tuple[list
     return losses, state
 
 
-def truncated(
-    xs: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor, loss_of: Callable[[int, torch.Tensor], torch.Tensor], k: int
-) -> torch.Tensor:
+def truncated(xs: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor, loss_of, k: int) -> torch.Tensor:
     W_hh, losses = W_hh.requires_grad_(), []
     for t, x in enumerate(xs):
         if t > 0 and t % k == 0:
@@ -123,12 +118,7 @@ def gru_step(x_in: torch.Tensor, h: torch.Tensor, W_hh: torch.Tensor) -> torch.T
     return (1 - z) * n + z * h
 
 
-def clipped_once(
-    parameters: Iterable[torch.Tensor],
-    gradients_of: Callable[[int], torch.Tensor],
-    learning_rate: float,
-    threshold: float,
-) -> None:
+def clipped_once(parameters, gradients_of, learning_rate, threshold):
     parameters = list(parameters)  # a generator can be gone through once
     squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
     scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
@@ -156,7 +146,7 @@ class MyModel(torch.nn.Module):
         return self.output(hidden), state
 
 
-def my_training(corpus: Any) -> Any:
+def my_training(corpus):
     from rnnlib import models, text, training
 
     generator = torch.Generator().manual_seed(0)
@@ -168,9 +158,9 @@ def my_training(corpus: Any) -> Any:
     return trainer
 
 
-def my_rescue(session: Any) -> None:
+def my_rescue(session):
     session.set(clip_threshold=0.25)
 
 
-def my_start(rnn: Any) -> None:
+def my_start(rnn):
     torch.nn.init.orthogonal_(rnn.weight_hh_l0)

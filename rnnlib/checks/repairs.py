@@ -37,8 +37,17 @@ def _moved(
 ) -> Any:
     """The weights after a step."""
     before, once = [weight.clone() for weight in weights], _Once(weights)
-    if train(once, lambda number: gradients[number].clone(), learning_rate, threshold) is ...:
-        return ...
+    try:
+        if train(once, lambda number: gradients[number].clone(), learning_rate, threshold) is ...:
+            return ...
+    except TypeError as error:
+        if "len()" in str(error):
+            raise Wrong("`parameters` is a generator, which has no length: make a list of it first.") from None
+        raise
+    except ZeroDivisionError:
+        raise Wrong(
+            "the norm is 0: the generator was empty when the gradients were added up. Make a list first."
+        ) from None
     if all(torch.equal(a, b) for a, b in zip(before, weights, strict=True)):
         if once.ends > 1:
             raise Wrong(
@@ -54,12 +63,17 @@ def _moved(
 
 def _weights_and_gradients() -> list[Case]:
     weights = [torch.tensor([1.0, 2.0]), torch.tensor([[3.0, -4.0]])]
-    long, short = [torch.tensor([3.0, 0.0]), torch.tensor([[0.0, 4.0]])], [torch.tensor([0.2, 0.1]), torch.zeros(1, 2)]
+    long, short = [torch.tensor([1.8, 2.4]), torch.tensor([[0.0, 4.0]])], [torch.tensor([0.2, 0.1]), torch.zeros(1, 2)]
     return [
         ("a gradient of norm 5", (weights, long, 0.5, 1.0)),
         ("a gradient below the threshold", (weights, short, 0.5, 1.0)),
         ("a gradient of norm 5 at threshold 2", (weights, long, 0.1, 2.0)),
     ]
+
+
+def _by_value(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
+    for number, weight in enumerate(parameters):
+        weight -= learning_rate * gradients_of(number).clamp(-threshold, threshold)
 
 
 def _stepping(
@@ -80,6 +94,14 @@ def _each_alone(parameters: Any, gradients_of: Function, learning_rate: float, t
     for number, weight in enumerate(parameters):
         gradient = gradients_of(number)
         weight -= learning_rate * min(1.0, threshold / max(float(gradient.norm()), 1e-9)) * gradient
+
+
+def _sum_of_norms(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
+    weights = list(parameters)
+    gradients = [gradients_of(number) for number in range(len(weights))]
+    scale = min(1.0, threshold / sum(float(gradient.norm()) for gradient in gradients))
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight -= learning_rate * scale * gradient
 
 
 def _first_alone(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
@@ -117,11 +139,14 @@ clipped_once = Exercise(
         "the threshold is missing above the line: the gradients have the length 1 now.": _stepping(
             lambda norm, c: 1 / norm if norm > c else 1.0
         ),
+        "this clips by value; here all gradients are shortened by one factor.": _by_value,
+        "the norms of the gradients were added up; the norm of all is the root of all squares.": _sum_of_norms,
         "each gradient was clipped alone; one norm, of all together.": _each_alone,
         "only the first parameter has moved.": _first_alone,
     },
     praise="a generator can be gone through once; a list as often as you like.",
     hint="`parameters = list(parameters)` as the first line.",
+    to_do="repair `train_clipped`, then set `repaired = True`; this cell then checks it.",
 )
 
 

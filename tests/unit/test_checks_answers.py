@@ -41,7 +41,7 @@ def test_every_answer_is_put_to_a_check() -> None:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_an_answer_that_is_copied_into_a_notebook_passes(name: str) -> None:
     notebook: dict[str, Any] = {}
-    exec("import torch\nfrom collections.abc import *\nfrom typing import Any", notebook)
+    exec("import torch", notebook)
     exec(inspect.getsource(getattr(answers, name)), notebook)
     verdict = EXERCISES[name](notebook[name])
     assert verdict.result == "passed", verdict
