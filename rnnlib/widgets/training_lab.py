@@ -21,6 +21,7 @@ from rnnlib.live.experiments import MAIN
 from rnnlib.live.presets import PRESETS
 from rnnlib.live.sessions import MAX_STEPS, Session, tokens_per_second
 from rnnlib.live.settings import TEXT_SETTINGS, Settings
+from rnnlib.named_texts import NAMES
 from rnnlib.widgets.knobs import row
 from rnnlib.widgets.lab_chart import STEPS_OF_CLIPPED_COUNT, LabChart
 from rnnlib.widgets.lab_knobs import NO_PRESET, OFF, LabKnobs
@@ -217,7 +218,7 @@ class TrainingLab(SessionView):
         return f"At step {entries[-1]['step']} it writes: {entries[-1]['text']}" if entries else ""
 
     def more_facts(self) -> list[str]:
-        """How many steps were clipped, and how many of those that were asked for are made."""
+        """How many steps were clipped, how many of those that were asked for are made, and what of the text is lost."""
         session = self.session
         main = session.trainers[MAIN]
         counted = min(len(main.history), STEPS_OF_CLIPPED_COUNT)
@@ -229,6 +230,11 @@ class TrainingLab(SessionView):
             per_step = session.settings.batch_size * session.settings.num_steps
             left = f", {(asked - made) * per_step / speed:.0f} s left" if session.running and speed > 0 else ""
             facts.append(f"{made} of {asked} steps{left}")
+        corpus = session.corpus
+        if corpus.left_out and corpus.name not in NAMES:
+            facts.append(f"{corpus.left_out:.1%} of the text is no letters and left out")
+        if corpus.unknown:
+            facts.append(f"{corpus.unknown:.1%} of the tokens are {corpus.vocab.UNKNOWN}")
         return facts
 
 
