@@ -162,7 +162,7 @@ if __name__ == "__main__":
     try:
         with presentation(sys.argv[1], show_progress) as (address, notes):
             print(f"\nslides: {address}\nnotes, for a screen of your own: {notes}")
-            print("Left and right arrow turn the slides; click beside a slider first. Ctrl+C ends.")
+            print("Click on a title; then left and right arrow turn the slides. Ctrl+C ends.")
             webbrowser.open(address)
             while True:
                 time.sleep(3600)

@@ -41,7 +41,7 @@ LOOK = """
         if (element.closest('.MathJax, mjx-container, sub, sup, .cm-cursorLayer, .cm-announced')) continue;
         const style = getComputedStyle(element), box = element.getBoundingClientRect();
         const hasText = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-        const isControl = element.matches('input, select, button');
+        const isControl = element.matches('input:not([type=range]), select, button');
         if (!hasText && !isControl && !element.matches('img, canvas')) continue;
         if (box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || box.left < -1)
             faults.add(`off the screen at ${Math.round(box.right)}, ${Math.round(box.bottom)}: ${said(element)}`);
