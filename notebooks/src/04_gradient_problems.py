@@ -62,9 +62,9 @@ arriving
 # <!-- claim: trained_on_text_no_network_keeps_the_way_open_for_twenty_steps -->
 # *Left: dashed, with fresh weights; solid, after {{ arriving.steps_made:d }} steps. Right: what is left 20 steps back, during the training. The axes are logarithmic.*
 #
-# With fresh weights, the lines of the first three are straight: each step back multiplies by about the same number, below 1. Twenty steps back {{ arriving.seen[0][1]["RNN"][20]:.0e}} is left in the RNN and {{ arriving.seen[0][1]["LSTM"][20]:.0e}} in the LSTM, but {{ arriving.seen[0][1]["open LSTM"][20]:.2f}} in the open one.
+# With fresh weights, the lines of the first three are nearly straight, in the LSTM from the second step on: each step back multiplies by about the same number, below 1. Twenty steps back {{ arriving.seen[0][1]["RNN"][20]:.0e}} is left in the RNN and {{ arriving.seen[0][1]["LSTM"][20]:.0e}} in the LSTM, but {{ arriving.seen[0][1]["open LSTM"][20]:.2f}} in the open one.
 #
-# **Try this.** **Reset**, then **Start**, and watch the right panel. Training moves all four, and none stays open: to guess the next letter, what stood 20 letters back is hardly of use. A gate *can* keep the way open. Whether it is kept open,
+# **Try this.** **Reset**, then **Start**, and watch the right panel. Training opens the way a little where it was shut (GRU: {{ arriving.seen[0][1]["GRU"][20]:.0e}} before, {{ arriving.seen[-1][1]["GRU"][20]:.0e}} now) and closes it in the open LSTM ({{ arriving.seen[-1][1]["open LSTM"][20]:.0e}} now), probably because what stood 20 letters back hardly helps to guess the next one. A gate *can* keep the way open. Whether it is kept open,
 # the task decides.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -115,9 +115,9 @@ products
 #
 # <!-- given: 4, 50, 0.7 -->
 # Where gradients explode, the error is a landscape with a wall. The smallest network that has one is a single unit without input:
-# $x_t = w\, s(x_{t-1}) + b$ from $x_0 = 0.5$, where $s$ is the sigmoid. After 50 steps its error is $E = (s(x_{50}) - 0.7)^2$.
+# $x_t = w\, s(x_{t-1}) + b$ from $x_0 = 0.5$, where $s(x) = 1/(1 + e^{-x})$ is the sigmoid. After 50 steps its error is $E = (s(x_{50}) - 0.7)^2$.
 #
-# For $w$ above 4 there are two values at which $x$ can settle. Which of the two it is depends on $b$. Here for one $w$:
+# For $w$ above 4, and $b$ in a narrow range, there are two values at which $x$ can settle. Which of the two it reaches from $x_0 = 0.5$ depends on $b$. Here for one $w$:
 
 # %%
 drawing, (ax,) = figures.panels()
@@ -150,7 +150,7 @@ descents
 # <!-- given: 45, 238 -->
 # *Light is a large error; the circle is the start, squares are ends, dotted lines enclose the valley.*
 #
-# At the brink the orange step is {{ np.linalg.norm(np.diff(descents.compute().ways["not clipped"], axis=0), axis=1).max():.2f }} long, across the low plain. The others stay near the wall, but part: by value both components are cut to one
+# The longest orange step is {{ np.linalg.norm(np.diff(descents.compute().ways["not clipped"], axis=0), axis=1).max():.2f }} long, across the low plain. The others climb the wall again and again, but come back in short steps. And they part: by value both components are cut to one
 # length, so the step points along the diagonal, at 45 degrees; the gradient, and with it the step by norm, points at {{ np.degrees(np.arctan2(*cliff.cliff_gradient(line[slopes.argmax()])[::-1])) % 180:.0f }}.
 #
 # Of 238 starts all over the map {{ descents.compute().arrived["not clipped"]:d }} end in the valley without clipping, {{ descents.compute().arrived["by norm"]:d }} by norm and {{ descents.compute().arrived["by value"]:d }} by value: a seat belt, and no map.
@@ -253,7 +253,7 @@ checks.clip_by_value(my_clip_by_value)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## A run that a few clipped steps decide
+# ## The settings that D2L prints
 #
 # The settings that D2L prints for its RNN from scratch: 256 units, learning rate 1, threshold 1, the first 10,000 characters. Two networks with the same
 # first weights: **without** is never clipped, **main** is clipped by norm.
@@ -277,7 +277,7 @@ decided
 # reached {{ decided.session.trainers["without"].history.columns()["gradient_norm"].max():.0f }}, and it predicts worse than a blind guess ever after. In seven tries with other first weights, most networks were lost in this way
 # without clipping, and none with it. Few clipped steps can decide a run.
 #
-# **Try this.** Set *Clip by* to *off* and press **Start**. For hundreds of steps nothing happens; then it is lost.
+# **Try this.** Set *Clip by* to *off*, *Pace* to *no limit*, and press **Start**. For more than a thousand steps it goes on learning, though its norms grow; then it is lost.
 #
 # **Predict first.** The next cell follows the norms for longer, of this RNN and of a GRU. Will they fall or grow?
 
@@ -308,12 +308,12 @@ drawing
 # %% [markdown]
 # <!-- measured: bench/results.json -->
 # Over D2L's whole run, 500 epochs or 4,000 steps, 86 % of the RNN's steps are clipped, 3 % of an LSTM's and 0.2 % of the GRU's. All of those steps of the RNN are of
-# one length, the threshold: the learning rate is no longer what it seems. Gates, it turns out, help against gradients that explode as well as against those that vanish.
+# one length, the threshold: the learning rate only sets the length of the step. Gates, it turns out, help against gradients that explode as well as against those that vanish.
 #
 # *On a machine with two CPU cores, float32, 2026-11-26.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Both kinds train, each with a threshold of its own
+# ## A learning rate that is too large
 #
 # Learning rate 8, which is far too much for a small RNN (64 units, the whole story).
 #
@@ -393,7 +393,7 @@ inside_lstm
 # $$\begin{aligned} i_t, f_t, o_t &= \sigma(x_t W_{x\cdot} + h_{t-1} W_{h\cdot} + b_\cdot), & g_t &= \tanh(x_t W_{xg} + h_{t-1} W_{hg} + b_g), \\
 # c_t &= f_t \odot c_{t-1} + i_t \odot g_t, & h_t &= o_t \odot \tanh(c_t). \end{aligned}$$
 #
-# $\sigma$ is the sigmoid, $\odot$ multiplies unit by unit, and each of the four has weights of its own.
+# $\sigma$ is here the sigmoid, as is usual for gates, $\odot$ multiplies unit by unit, and each of the four has weights of its own.
 #
 # **Try this.** (1) Move *Step t* and check some numbers. (2) *By hand*, $f = 1$ and $i = 0$: nothing is lost, and nothing gets in. (3) $f = 0.5$: purple halves with each step.
 
@@ -546,7 +546,7 @@ race
 #
 # <details><summary>What you may see</summary>
 #
-# At 60 rotation and identity mostly remain. Gates and the IRNN add, in many more steps. Copying is for the rotation.
+# At 60 rotation and identity mostly remain. Gates and the IRNN add, in many more steps. Copying is for the rotation; the plain RNN manages it in most tries, too, in far more steps.
 # </details>
 
 # %% [markdown]
@@ -568,7 +568,7 @@ race
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The third problem: time
 #
-# The third problem is the clock: step $t$ needs $h_{t-1}$, so no step can begin before the last one is done. Only the $B$ rows of a minibatch can be worked on side by side.
+# The third problem is the clock: step $t$ needs $h_{t-1}$, so no step can begin before the one before is done. Within a step, the $B$ rows and the $H$ units can be worked on side by side; steps cannot.
 #
 # The next cell measures an RNN on your machine: time divided by tokens.
 #
@@ -582,11 +582,11 @@ clock
 # %% [markdown] tags=["nbval-ignore-output"]
 # *Microseconds for each token, on the same logarithmic axis.*
 #
-# **Try this.** Press the buttons. (1) $T$: each training step has a fixed part, which weighs less when there is more to do; beyond that, twice as many time steps take twice the time. (2) $B$: a single short row is the dearest, for the same reason. (3) At $T B = 1024$ one long row costs {{ clock.measured["T, at T times B = 1024"].microseconds[32][-1] / clock.measured["T, at T times B = 1024"].microseconds[32][1]:.1f }} times as much a token as 16 steps of 64 rows, at $H = 32$. One or two
+# **Try this.** Press the buttons. (1) $T$: each training step has a fixed part, which weighs less when there is more to do; beyond that, twice as many time steps take twice the time. (2) $B$: a single short row is the dearest, for the same reason. (3) At $T B = 1024$ one long row costs {{ clock.measured["T, at T times B = 1024"].microseconds[32][-1] / clock.measured["T, at T times B = 1024"].microseconds[32][0]:.1f }} times as much a token as 4 steps of 256 rows, at $H = 32$. One or two
 # cores are busy with one row already.
 #
 # A GPU has thousands, and one row leaves nearly all of them idle: there this curve should rise steeply. That is an expectation; no GPU was at hand where this notebook was built.
-# <!-- given: 16, 64 -->
+# <!-- given: 4, 256 -->
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise 6: a reshape too many (5 minutes, medium)
@@ -613,6 +613,8 @@ checks.time_stays_time(my_loss)
 # ```python
 # return torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.T.flatten())
 # ```
+#
+# Flattened, logits run over the rows of the first step first, targets over the steps of the first row: from the second place on they belong to different characters.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
