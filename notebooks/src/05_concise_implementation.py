@@ -541,6 +541,15 @@ for temperature in (0, 0.5, 1, 2):
 #
 # `text.load_corpus` takes a path as well as a name, and so does the lab: `TrainingLab(text="my_file.txt")`. `"time machine"` loads D2L's text; it is downloaded once.
 #
+# Tokens need not be lower-case letters, of whatever script. With `tokens="characters"` everything is kept, also capitals and commas; with `tokens="words"` a token is a word, and words too rare for the vocabulary
+# become `<unk>`:
+
+# %% tags=["nbval-check-output"]
+for tokens, most in (("letters", 10_000), ("characters", 10_000), ("words", 500)):
+    own = text.load_corpus("story", tokens=tokens, max_vocab_size=most)
+    print(f"{tokens}: V = {len(own.vocab)}, {len(own.train):,} to train on, {own.unknown:.0%} are <unk>")
+
+# %% [markdown]
 # What is wrong with a file is said in one sentence:
 
 # %% tags=["nbval-ignore-output"]
