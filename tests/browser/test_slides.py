@@ -74,6 +74,7 @@ def test_nothing_on_a_slide_is_cut_off_or_too_small(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with presentation(name, lambda done, of: None) as (address, _):
         page = browser.new_page()
+        page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
         page.goto(address)
         page.locator(ON_SCREEN).first.wait_for(timeout=60_000)
         page.wait_for_function(BARS_ARE_GONE)
