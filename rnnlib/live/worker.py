@@ -124,9 +124,9 @@ class Worker:
             finally:
                 with self._condition:
                     self._settled_by = None
+                    if self._goes_on and self.error is None and self.alive:
+                        self.start()  # before a `wait` can see it at rest
                     self._condition.notify_all()
-                if self._goes_on and self.error is None and self.alive:
-                    self.start()
 
     def stop(self) -> None:
         """End after the turn under way; commands that wait are dropped.  Waits for that, but not in its own thread."""
@@ -144,9 +144,12 @@ class Worker:
 
     # -------------------------------------------------------------------------- the background thread
 
+    def _others_have_it_settled(self) -> bool:
+        return self._settled_by not in (None, threading.current_thread())
+
     def _wait_for_who_has_it_settled(self) -> None:
-        """With the lock held, which is given up meanwhile; not in the thread that has it settled, nor in its own."""
-        while self._settled_by not in (None, me := threading.current_thread()) and self._thread is not me:
+        """With the lock held, which is given up meanwhile; its own thread does not wait."""
+        while self._others_have_it_settled() and self._thread is not threading.current_thread():
             self._condition.wait(SECONDS_BETWEEN_INTERRUPTS)
 
     def _check_alive(self) -> None:
@@ -202,8 +205,7 @@ class Worker:
     def _wait_for_rest(self, timeout: float) -> None:
         ends = time.monotonic() + timeout
         with self._condition:
-            self._wait_for_who_has_it_settled()
-            while self._busy and self._thread is not threading.current_thread():
+            while (self._busy or self._others_have_it_settled()) and self._thread is not threading.current_thread():
                 self._condition.wait(SECONDS_BETWEEN_INTERRUPTS)
                 if time.monotonic() > ends:
                     raise TimeoutError(f"{self.name} was still at work after {timeout:g} seconds.")
