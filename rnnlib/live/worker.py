@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+MOST_SECONDS_BEFORE_A_FORK = 60.0  # a first step may have to compile its loops
 SECONDS_BETWEEN_INTERRUPTS = 0.2  # how long an interrupt of the kernel waits where a lock cannot be interrupted
 
 
@@ -55,6 +56,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._busy = self._started_again = False
         self._settled_by_one = threading.RLock()
+        self._acting = threading.RLock()  # nobody forks meanwhile
         self._settled_by: threading.Thread | None = None
         self._goes_on = False  # after it was settled
         earlier = _workers.get(name)
@@ -167,6 +169,8 @@ class Worker:
     def _work(self) -> None:
         while self._busy:
             while self._has_work():
+                with _fork_under_way:  # it comes before another action
+                    pass
                 self._try(self._work_once)
             was_alive = self.alive
             self._try(self._at_rest)
@@ -198,7 +202,8 @@ class Worker:
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
-            action()
+            with self._acting:
+                action()
         except BaseException as error:  # a thread must not die silently: `wait` raises it, a view shows it
             self.error, self.running = error, False
 
@@ -212,8 +217,38 @@ class Worker:
 
 
 _workers: weakref.WeakValueDictionary[str, Worker] = weakref.WeakValueDictionary()
+_fork_under_way = threading.RLock()
+_held_for_a_fork = threading.local()
+
+
+def _hold_all() -> None:
+    """Wait, before a fork, until every worker is between two actions: a child has no other threads, but their locks.
+
+    Inside an action a thread may hold one of Python's imports or Numba's compiler.
+    """
+    _fork_under_way.acquire()
+    _held_for_a_fork.locks = [_fork_under_way]
+    for worker in list(_workers.values()):
+        for lock in (worker._acting, worker._condition):
+            if lock.acquire(timeout=MOST_SECONDS_BEFORE_A_FORK):
+                _held_for_a_fork.locks.append(lock)
+
+
+def _let_go() -> None:
+    while _held_for_a_fork.locks:
+        _held_for_a_fork.locks.pop().release()
+
+
+def _begin_anew_in_a_child() -> None:
+    """Threads are not copied: there is none to wait for."""
+    for worker in list(_workers.values()):
+        worker._thread, worker._busy, worker.running = None, False, False
+    _let_go()
+    _workers.clear()
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_workers.clear)  # threads are not copied: there is none to wait for
+    os.register_at_fork(before=_hold_all, after_in_parent=_let_go, after_in_child=_begin_anew_in_a_child)
 
 
 @atexit.register

@@ -282,3 +282,28 @@ def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
         [sys.executable, "-W", "ignore", "-c", AT_WORK + fork], capture_output=True, text=True, timeout=120
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_waits_until_no_worker_is_in_an_action_which_may_hold_a_lock_of_pythons() -> None:
+    code = """
+import os, threading, time
+from rnnlib.live.worker import Worker
+
+lock = threading.Lock()
+
+def turn():
+    with lock:
+        time.sleep(0.01)
+    return 0.0
+
+worker = Worker("locks", turn)
+worker.start()
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        os._exit(not lock.acquire(timeout=5))
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
