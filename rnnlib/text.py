@@ -91,7 +91,8 @@ def load_corpus(
         raise ValueError(f"the text {str(name)!r} has {len(numbers)} {tokens}; at least 100 are needed.")
     tenth = len(numbers) // 10
     train, validation, test = numbers.split([len(numbers) - 2 * tenth, tenth, tenth])
-    shares = {"left_out": share_left_out(text, kept), "unknown": int((numbers == 0).sum()) / len(numbers)}
+    # counted without torch, whose threads a process that was forked off would wait for in vain
+    shares = {"left_out": share_left_out(text, kept), "unknown": (numbers.numpy() == 0).mean().item()}
     return Corpus(str(name), vocab, train[:max_train_tokens], validation, test, **shares)
 
 
