@@ -76,6 +76,13 @@ lstm_step = Exercise(
         "the blocks were taken in the order f, i, o, g; here it is i, f, g, o.": _lstm_with(order="fiog"),
         "the candidate has a sigmoid; it is a tanh.": _lstm_with(candidate=sigmoid),
         "the gates have a tanh; a gate is a sigmoid, between 0 and 1.": _lstm_with(gate=tanh),
+        "the gates i, f and o have no sigmoid: a gate is a number between 0 and 1.": _lstm_with(gate=_shown_as_it_is),
+        "the candidate has a sigmoid and then a tanh; it is a tanh alone.": _lstm_with(
+            candidate=lambda a: sigmoid(a).tanh()
+        ),
+        "all was multiplied; what is kept and what is new are added: c = f * c + i * g.": _lstm_with(
+            add=lambda c, i, f, g: f * c * i * g
+        ),
         "the sums are used as they are: sigmoid for i, f, o, tanh for g.": _lstm_with(
             gate=_shown_as_it_is, candidate=_shown_as_it_is
         ),
@@ -135,6 +142,11 @@ def _reset_on_all(x_in: Tensor, h: Tensor, W_hh: Tensor) -> Tensor:
     return (1 - z) * tanh(r * (x_in[2] + h @ W_hh[2])) + z * h
 
 
+def _outside_the_tanh(x_in: Tensor, h: Tensor, W_hh: Tensor) -> Tensor:
+    r, z = sigmoid(x_in[0] + h @ W_hh[0]), sigmoid(x_in[1] + h @ W_hh[1])
+    return (1 - z) * (tanh(x_in[2]) + r * (h @ W_hh[2])) + z * h
+
+
 gru_step = Exercise(
     name="gru_step",
     statement=(
@@ -165,6 +177,9 @@ gru_step = Exercise(
         "the reset gate was added; it multiplies.": _gru_with(reset=lambda r, h, W: r + h @ W),
         "the candidate has a sigmoid; it is a tanh.": _gru_with(candidate=sigmoid),
         "the gates have a tanh; a gate is a sigmoid, between 0 and 1.": _gru_with(gate=tanh),
+        "the gates r and z have no sigmoid: a gate is a number between 0 and 1.": _gru_with(gate=_shown_as_it_is),
+        "W_hn is missing: the reset gate multiplies h @ W_hn.": _gru_with(reset=lambda r, h, W: r * h),
+        "the part of the state stands outside the tanh: n = tanh(x_in + r * (h @ W_hn)).": _outside_the_tanh,
         "this is the candidate n; it still has to be mixed with the old state.": _gru_with(mix=lambda z, n, h: n),
         "the old state is added whole; only the share z of it stays.": _gru_with(mix=lambda z, n, h: (1 - z) * n + h),
         "the old state is gone: (1 - z) * n + z * h.": _gru_with(mix=lambda z, n, h: (1 - z) * n),

@@ -115,12 +115,19 @@ def lstm(x_in, state, W_hh, *, order="ifgo", old=1.0, show=torch.tanh, candidate
     return a["o"].sigmoid() * show(c), c
 
 
+def lstm_without_sigmoids(a, c):
+    i, f, g, o = a
+    c = f * c + i * g.tanh()
+    return o * c.tanh(), c
+
+
 LSTM: list[Case] = [
     (lambda *a: lstm(*a, order="figo"), "input and forget gate are swapped"),
     (lambda *a: lstm(*a, order="ifog"), "candidate and output gate are swapped"),
     (lambda *a: lstm(*a, candidate=torch.sigmoid), "the candidate has a sigmoid"),
     (lambda *a: lstm(*a, show=lambda c: c), "h is o times c"),
     (lambda *a: lstm(*a, old=0.0), "the old c is not used"),
+    (lambda x, s, W: lstm_without_sigmoids(x + s[0] @ W, s[1]), "the gates i, f and o have no sigmoid"),
     (lambda *a: (lstm(*a)[1], lstm(*a)[0]), "returned in the wrong order"),
     (lambda x, s, W: lstm(x, s, W.transpose(1, 2)), "W_hh is transposed"),
     (lambda *a: lstm(*a)[0], "only h was returned"),
