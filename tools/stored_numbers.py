@@ -73,7 +73,7 @@ def ask(item: IPyNbCell, code: str) -> str:
         message = kernel.get_message("iopub", timeout=60)
         if message["parent_header"].get("msg_id") != asked:
             continue
-        if message["msg_type"] == "stream":
+        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":  # a warning is no number
             said += message["content"]["text"]
         if message["msg_type"] == "error":
             raise NbCellError(item.cell_num, f"{message['content']['evalue']}, asked for {code}", item.cell.source)
