@@ -527,7 +527,7 @@ view
 # random numbers.*
 #
 # **Try this.** (1) Temperature to 0: the text runs into a loop. To 2: hardly a word. (2) Back to 1 and $k$ to 3: adventurous, but never absurd. (3) Change the prefix to half a word,
-# *the lamp kee*: a single bar takes {{ sampling.next_token_probabilities(writer(vocab.encode("the lamp kee")[:, None], writer.initial_state(1))[0][-1, 0]).max().item():.0%}}.
+# *the lamp kee*: a single bar takes {{ float(sampling.next_token_probabilities(writer(vocab.encode("the lamp kee")[:, None], writer.initial_state(1))[0][-1, 0]).max()):.0%}}.
 # <!-- claim: a_greedy_text_of_the_writer_runs_into_a_loop -->
 # <!-- given: 3 -->
 
