@@ -86,6 +86,14 @@ def check_hidden_size(hidden_size: object) -> None:
         raise ValueError(f"the hidden size must be a whole number, 1 to {MAX_HIDDEN_SIZE}; it is {hidden_size!r}.")
 
 
+def check_finite(computed: Tensor) -> None:
+    """Raise ValueError for what a network has computed if it is not all numbers."""
+    if not bool(computed.isfinite().all()):
+        raise ValueError(
+            "the network is lost: what it computes is no longer a number. Train it anew, in smaller steps."
+        )
+
+
 def check_tokens(tokens: Tensor, vocab_size: int) -> None:
     """Raise ValueError for tokens that are not (T, B) int64 with T >= 1 and B >= 1, or not of the vocabulary.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rnnlib.arguments import check_finite
 from rnnlib.models import Model, RNNModel
 from rnnlib.text import Vocab
 
@@ -23,7 +24,7 @@ def next_token_probabilities(logits: Tensor, *, temperature: float = 1.0, top_k:
         raise ValueError(f"the temperature must be 0 (greedy) or a number above; it is {temperature}.")
     if top_k is not None and not 1 <= top_k <= logits.shape[-1]:
         raise ValueError(f"top_k must be 1 to {logits.shape[-1]} (the vocabulary's size); it is {top_k}.")
-    if temperature == 0:
+    if temperature < 1e-30:  # logits / temperature could overflow
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
     if top_k is not None:
         least = logits.topk(top_k, dim=-1).values[..., -1:]
@@ -42,7 +43,8 @@ def stream(
 ) -> Iterator[str]:
     """Endless tokens after `prefix`, which the network reads first (the warm-up) and which is not repeated.
 
-    Raises ValueError for an empty prefix, for tokens not in the vocabulary, and for a bidirectional model.
+    Raises ValueError for an empty prefix, for tokens not in the vocabulary, for a bidirectional model, and for one that
+    is lost.
     """
     check_prefix(prefix, vocab)
     if isinstance(model, RNNModel) and model.rnn.bidirectional:
@@ -53,6 +55,7 @@ def stream(
         with torch.no_grad():
             logits, state = model(tokens, state)
         rating = logits[-1, 0].cpu()
+        check_finite(rating)
         rating[0] = -torch.inf  # <unk> is never written
         probabilities = next_token_probabilities(rating, temperature=temperature, top_k=top_k)
         token = torch.multinomial(probabilities, 1, generator=generator)

@@ -4,6 +4,7 @@ Before: pace.py.  Next: sessions.py takes evaluations while somebody watches.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -53,5 +54,13 @@ def evaluate(trainer: Trainer, corpus: Corpus, *, prefix: str, temperature: floa
         validation_error=validation.error,
         spectral_radius=spectral_radius(W_hh if W_hh.dim() == 2 else W_hh[2]),
         norms_over_lags=tuple(norms_over_lags(model, batch.tokens, batch.targets, state).tolist()),
-        text=write(model, corpus.vocab, prefix, CHARACTERS_WRITTEN, temperature=temperature, generator=generator),
+        text=_text(model, corpus, prefix, temperature=temperature, generator=generator),
     )
+
+
+def _text(model: LanguageModel, corpus: Corpus, prefix: str, **options: Any) -> str:
+    """What the network writes; if it is lost, that."""
+    try:
+        return write(model, corpus.vocab, prefix, CHARACTERS_WRITTEN, **options)
+    except ValueError as error:
+        return f"{prefix} ... ({error})"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from rnnlib.alphabets import token_of_each_character
+from rnnlib.arguments import check_finite
 from rnnlib.cells import GRU, LSTM, unroll
 from rnnlib.figures.gradient_problems import gate_letters, gate_map
 from rnnlib.figures.letters import LINE_HEIGHT
@@ -76,6 +77,7 @@ def _gates_of(model: LanguageModel, vocab: Vocab, text: str) -> dict[str, np.nda
         x_in = embed(tokens, W_xh, b_h)
         before = unroll(cell, x_in, model.initial_state(1), W_hh)[:-1]
         steps = [torch.cat(cell.gates_of(x_in[:, t], h, W_hh)) for t, (h, *_) in enumerate(before)]
-    values = torch.stack(steps, dim=1).cpu().numpy()  # (gates, n, H)
-    values = values[:, token_of_each_character(text, words=vocab.words)]
+    gates = torch.stack(steps, dim=1).cpu()  # (gates, n, H)
+    check_finite(gates)
+    values = gates.numpy()[:, token_of_each_character(text, words=vocab.words)]
     return {f"{cell.name.upper()} {name}": values[place] for name, place in GATES[cell].items()}

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from rnnlib.alphabets import token_of_each_character
+from rnnlib.arguments import check_finite
 from rnnlib.figures.letters import LINE_HEIGHT, activation_letters, trajectory
 from rnnlib.figures.style import BLUE, ORANGE, Drawing
 from rnnlib.models import LanguageModel
@@ -29,10 +30,12 @@ class HiddenStates(KnobView):
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
             hidden, _ = model.hidden_states(tokens, model.initial_state(1))
+        check_finite(hidden)
         hidden = hidden[token_of_each_character(text, words=vocab.words)]
         self.hidden = hidden[:, 0].cpu().numpy()  # (n, H): h_t after reading character t
         self._plane = main_plane(hidden[:, 0].cpu()).numpy()
-        self.share_of_variance = float(self._plane.var(0).sum() / self.hidden.var(0).sum())  # that the plane shows
+        variance = float(self.hidden.var(0).sum())
+        self.share_of_variance = float(self._plane.var(0).sum()) / variance if variance else 1.0  # that the plane shows
         self.unit = int_slider("Unit", 0, 0, self.hidden.shape[1] - 1)
         self.position = int_slider("Character", min(len(text) - 1, 40), 0, len(text) - 1)
         super().__init__([self.unit, self.position])

@@ -4,13 +4,14 @@ import math
 
 import pytest
 import torch
+from factories import small_model
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.sampling import next_token_probabilities, stream, write
-from rnnlib.text import SequentialBatches, Vocab
+from rnnlib.text import Corpus, SequentialBatches, Vocab
 from rnnlib.training import Knobs, Trainer
 
 logits = st.lists(st.floats(-20, 20, allow_subnormal=False), min_size=3, max_size=9).map(
@@ -82,3 +83,17 @@ def test_bad_input_is_told_in_one_sentence() -> None:
     both_ways = RNNModel(nn.RNN(4, 3, bidirectional=True), 4)
     with pytest.raises(ValueError, match="bidirectional network reads the future"):
         write(both_ways, vocab, "a", 3)
+
+
+@pytest.mark.parametrize("temperature", [1e-38, 1e-60, 0.0])
+def test_next_to_no_temperature_is_greedy(temperature: float) -> None:
+    found = next_token_probabilities(torch.tensor([3.0, 1.0, -2.0]), temperature=temperature)
+    assert found.tolist() == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_lost_network_is_told_and_writes_nothing(corpus: Corpus, value: float) -> None:
+    model = small_model(corpus)
+    model.vector.data.fill_(value)
+    with pytest.raises(ValueError, match="the network is lost: what it computes is no longer a number"):
+        write(model, corpus.vocab, "the", 3)
