@@ -1,6 +1,6 @@
 """Learning rate x clipping threshold: many small networks train one after another while their map fills in.
 
-Before: live_view.py, live/sweeps.py.
+Before: worker_view.py, live/sweeps.py.
 """
 
 import math
@@ -21,14 +21,14 @@ from rnnlib.live.worker import Worker
 from rnnlib.text import Corpus
 from rnnlib.training import perplexity
 from rnnlib.widgets.knobs import option_slider, row
-from rnnlib.widgets.live_view import LiveView
+from rnnlib.widgets.worker_view import WorkerView
 
 LEARNING_RATES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 CLIP_THRESHOLDS = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0, math.inf)
 SMALL_NETWORK: dict[str, Any] = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "device": "cpu"}
 
 
-class LearningMap(LiveView):
+class LearningMap(WorkerView):
     """A map of how networks end, one field for each pair of knobs, and the curves of the pair the sliders select.
 
     Other keyword arguments are those of Settings (text="story", cell="gru", hidden_size=32, ...).
@@ -69,7 +69,7 @@ class LearningMap(LiveView):
         buttons = self.make_buttons(
             [
                 ("Start", "Train all networks, from the beginning", self.start),
-                ("Stop", "Stop after the network that trains now", lambda: self.worker.pause()),
+                ("Stop", "Stop after the network that trains now", lambda: self.pause()),
             ]
         )
         knobs = row(self.learning_rate, self.clip_threshold)
@@ -102,11 +102,6 @@ class LearningMap(LiveView):
 
     # --------------------------------------------------------------------------- what a reader does
 
-    @property
-    def running(self) -> bool:
-        """Whether it trains."""
-        return self.worker.running
-
     def start(self) -> None:
         """Train all networks, from the beginning, in the background."""
         self._begin(self.seeds)
@@ -119,13 +114,6 @@ class LearningMap(LiveView):
         self.seeds += seeds
         self.worker.start()
         self.show_now()
-
-    def wait(self) -> None:
-        """Wait until all networks are trained or the map is stopped; raises what ended the training, if something did.
-
-        An interrupt of the kernel stops the map.
-        """
-        self.worker.wait()
 
     # ---------------------------------------------------------------------------------- what is shown
 

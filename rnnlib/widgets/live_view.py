@@ -1,6 +1,6 @@
 """Views of what trains in the background: a worker trains, and tells its view after every step that there is news.
 
-Before: view.py, knobs.py, live_plot.py, live/worker.py.  Next: session_view.py, learning_map.py, memory_race.py.
+Before: view.py, knobs.py, live_plot.py, live/worker.py.  Next: worker_view.py, session_view.py.
 
 A message to the page takes about a millisecond, so it is sent where the news is, by the thread that trains, as often as
 MAX_PAINTING_SHARE allows.  A thread of its own would take turns with the training for Python's lock, which takes more

@@ -1,6 +1,6 @@
 """A race: RNN, orthogonal RNN, IRNN, GRU and LSTM learn one task, live, on one axis.
 
-Before: live_view.py, topics/long_memory.py.
+Before: worker_view.py, topics/long_memory.py.
 """
 
 import numpy as np
@@ -12,16 +12,17 @@ from rnnlib.live.worker import Worker
 from rnnlib.topics.long_memory import CONTESTANTS, Test, learn
 from rnnlib.topics.tasks import TASKS
 from rnnlib.widgets.knobs import choice, option_slider, row
-from rnnlib.widgets.live_view import LiveView
+from rnnlib.widgets.worker_view import RestartableView
 
 DELAYS = (5, 10, 20, 30, 40, 60, 80)
 LOOKS = (("grey", ()), ("orange", (6, 3)), ("green", (2, 2)), ("purple", (8, 3, 2, 3)), ("blue", ()))
 
 
-class MemoryRace(LiveView):
+class MemoryRace(RestartableView):
     """Error against steps for every contestant, with the line of an answer without memory.
 
-    `start` trains in the background and returns at once; `wait` waits for the end; another task or delay begins anew.
+    `start` trains in the background, until all have solved the task or most_steps is reached, and returns at once;
+    `wait` waits for the end; another task or delay begins anew.
     Running the cell again replaces the race: the earlier one stops.
     """
 
@@ -52,42 +53,12 @@ class MemoryRace(LiveView):
         self.paint()
 
     def _take_the_name(self) -> None:
-        """Another race of this name ends."""
         self.worker = Worker(f"race {self.name}", self._test_one, at_rest=self.show_soon)
 
     def _begin(self) -> None:
         task = TASKS[self.task.value]
         self.curves: dict[str, list[Test]] = {kind: [] for kind in CONTESTANTS}
         self.learners = {kind: learn(kind, task, self.delay.value, seed=self.seed) for kind in CONTESTANTS}
-
-    # --------------------------------------------------------------------------- what a reader does
-
-    @property
-    def running(self) -> bool:
-        """Whether it trains."""
-        return self.worker.running
-
-    def start(self) -> None:
-        """Train in the background until all have solved the task or most_steps is reached."""
-        if not self.worker.alive:
-            self._take_the_name()
-        self.worker.start()
-
-    def pause(self) -> None:
-        """Stop after the test under way."""
-        self.worker.pause()
-
-    def reset(self) -> None:
-        """Fresh networks; goes on if it was running."""
-        with self.worker.settled():
-            self._begin()
-
-    def wait(self) -> None:
-        """Wait until the race ends; raises what ended the training, if something did.
-
-        An interrupt of the kernel pauses it.
-        """
-        self.worker.wait()
 
     # -------------------------------------------------------------------------- the background thread
 

@@ -1,6 +1,6 @@
 """A long training, epoch by epoch: perplexity on what is read again and again, on text never read, and what it writes.
 
-Before: live_view.py.
+Before: worker_view.py.
 """
 
 import copy
@@ -17,13 +17,13 @@ from rnnlib.sampling import check_prefix, write
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer, evaluate, perplexity
 from rnnlib.widgets.knobs import row
-from rnnlib.widgets.live_view import LiveView
+from rnnlib.widgets.worker_view import WorkerView
 
 CHARACTERS_WRITTEN = 70
 MOST_LOOKS, MOST_TEXTS = 50, 10  # in a whole training
 
 
-class TrainingByEpochs(LiveView):
+class TrainingByEpochs(WorkerView):
     """Trains a trainer for so many epochs in the background, while its curves and its texts are shown.
 
     `start` trains or goes on, and returns at once; `pause` stops after the epoch under way; `wait` waits for the end.
@@ -52,11 +52,6 @@ class TrainingByEpochs(LiveView):
         self.paint()
 
     @property
-    def running(self) -> bool:
-        """Whether it trains."""
-        return self.worker.running
-
-    @property
     def epoch(self) -> int:
         """How many epochs are made."""
         return len(self.trained)
@@ -65,17 +60,6 @@ class TrainingByEpochs(LiveView):
         """Train in the background for so many epochs more; by default until all are made."""
         self._asked_for = min(self.epochs, self.epochs if epochs is None else self.epoch + epochs)
         self.worker.start()
-
-    def pause(self) -> None:
-        """Stop after the epoch under way."""
-        self.worker.pause()
-
-    def wait(self) -> None:
-        """Wait until it ends or is paused; raises what ended the training, if something did.
-
-        An interrupt of the kernel pauses it.
-        """
-        self.worker.wait()
 
     # -------------------------------------------------------------------------- the background thread
 

@@ -1,6 +1,6 @@
 """How much of the last loss's gradient arrives k steps back: RNN, GRU and LSTM on the same axes, while they train.
 
-Before: inside_cells.py, live_view.py.
+Before: inside_cells.py, worker_view.py.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from rnnlib.models import LanguageModel
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.training import Knobs, Trainer
 from rnnlib.widgets.knobs import row
-from rnnlib.widgets.live_view import LiveView
+from rnnlib.widgets.worker_view import RestartableView
 
 OPEN_LSTM = "open LSTM"  # its forget gates begin open, by a bias
 FORGET_BIAS = 3.0
@@ -25,7 +25,7 @@ LEARNING_RATE, CLIP_THRESHOLD = 0.003, 1.0
 HEIGHTS = (1e-6, 1.5)  # that are always seen
 
 
-class VanishingGradients(LiveView):
+class VanishingGradients(RestartableView):
     """|dL_T/dh_{T-k}| / |dL_T/dh_T| against the lag k: fresh (dashed) and now, and the same at one lag over time.
 
     L_T is the loss of the last step alone, on the first characters of the validation text.  All networks train on the
@@ -36,7 +36,10 @@ class VanishingGradients(LiveView):
         self, corpus: Corpus, *, num_steps: int = 35, lag: int = 20, seed: int = 0, most_steps: int = 3000,
         name: str = "vanishing",
     ):  # fmt: skip
-        """num_steps: T, for the training and for the measurement.  lag: the one that is followed, below T."""
+        """num_steps: T, for the training and for the measurement.  lag: the one that is followed, below T.
+
+        most_steps: where the training ends.
+        """
         if not 1 <= lag < num_steps:
             raise ValueError(f"the lag must be from 1 to num_steps - 1 = {num_steps - 1}; it is {lag}.")
         super().__init__()
@@ -59,7 +62,6 @@ class VanishingGradients(LiveView):
         self.paint()
 
     def _take_the_name(self) -> None:
-        """Another view of this name ends."""
         self.worker = Worker(f"vanishing gradients {self.name}", self._advance, at_rest=self.show_soon)
 
     def _begin(self) -> None:
@@ -95,26 +97,6 @@ class VanishingGradients(LiveView):
     def steps_made(self) -> int:
         """By each network."""
         return min(trainer.steps_made for trainer in self.trainers.values())
-
-    @property
-    def running(self) -> bool:
-        """Whether it trains."""
-        return self.worker.running
-
-    def start(self) -> None:
-        """Train in the background, at most `most_steps` steps."""
-        if not self.worker.alive:
-            self._take_the_name()
-        self.worker.start()
-
-    def pause(self) -> None:
-        """Stop after the step under way."""
-        self.worker.pause()
-
-    def reset(self) -> None:
-        """Fresh networks; goes on if it was running."""
-        with self.worker.settled():
-            self._begin()
 
     def run(self, steps: int) -> None:
         """Train for so many steps, and wait."""

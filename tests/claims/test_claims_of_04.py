@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from runs import last_perplexity, run_until_lost
 
 from rnnlib import models, text, training
 from rnnlib.live import settings
@@ -22,17 +23,6 @@ def trainer_of(seed: int, hidden_size: int, **described: Any) -> training.Traine
 
 def printed_settings(seed: int, **described: Any) -> training.Trainer:
     return trainer_of(seed, 256, max_train_tokens=10_000, **described)
-
-
-def last_perplexity(trainer: training.Trainer, steps: int = 20) -> float:
-    return training.perplexity(trainer.history.columns()["loss"][-steps:].mean())
-
-
-def run_until_lost(trainer: training.Trainer, steps: int) -> None:
-    try:
-        trainer.run(steps)
-    except FloatingPointError:
-        pass
 
 
 # ------------------------------------------------------------------------------------------- clipping

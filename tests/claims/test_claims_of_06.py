@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from runs import last_perplexity, run_until_lost
 
 from rnnlib import engine, gradients, text, training
 from rnnlib.live import settings, sweeps
@@ -20,17 +21,6 @@ CORPUS = text.load_corpus("story")
 
 def trainer_of(seed: int, hidden_size: int, **described: Any) -> training.Trainer:
     return settings.build_trainer(settings.Settings(hidden_size=hidden_size, seed=seed, **described), CORPUS)
-
-
-def last_perplexity(trainer: training.Trainer, steps: int = 20) -> float:
-    return training.perplexity(trainer.history.columns()["loss"][-steps:].mean())
-
-
-def run_until_lost(trainer: training.Trainer, steps: int) -> None:
-    try:
-        trainer.run(steps)
-    except FloatingPointError:
-        pass
 
 
 def test_after_a_fork_a_rate_ten_times_lower_is_ahead_20_steps_later_and_behind_500_steps_later() -> None:
