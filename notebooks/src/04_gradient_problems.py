@@ -277,7 +277,7 @@ decided
 # reached {{ decided.session.trainers["without"].history.columns()["gradient_norm"].max():.0f }}, and it predicts worse than a blind guess ever after. In seven tries with other first weights most were lost in this way
 # without clipping, and none with it.
 #
-# **Try this.** Set *Clip by* to *off*, *Pace* to *no limit*, and press **Start**. For a thousand steps and more it learns on, while its norms grow; then it is lost.
+# **Try this.** Set *Clip by* to *off*, *Pace* to *no limit*, and press **Start**. For hundreds of steps it learns on, while its norms grow; then it is lost.
 #
 # **Predict first.** The next cell follows the norms for longer, of this RNN and of a GRU. Will they fall or grow?
 

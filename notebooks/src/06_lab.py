@@ -64,7 +64,7 @@ lab
 #
 # <details><summary>What we found, over three seeds</summary>
 #
-# (1) Mostly the text: at a tenth of the rate most of the trembling stays, and the two curves go up and down together. (2) Six steps back in an RNN; in a GRU and an LSTM sooner, after these 150 steps. Gates help only when they have learned to stay open. (3) A half costs nothing. At 1/8 from the first step on, every step is clipped, and perplexity after 300 steps is a fifth higher; turned down only now, it costs little. (4) A few percent at once, more later: half the units learn less.
+# (1) Mostly the text: at a tenth of the rate most of the trembling stays, and the two curves go up and down together. (2) Six steps back in an RNN; in a GRU and an LSTM sooner, after these 150 steps. Gates help only when they have learned to stay open. (3) A half costs nothing. At 1/8 from the first step on, every step is clipped, and perplexity after 300 steps is a fifth higher. (4) A few percent at once, more later: half the units learn less.
 # </details>
 # <!-- claim: the_curve_trembles_mostly_because_of_the_text, after_150_steps_a_tenth_of_the_gradient_arrives_six_steps_back_in_an_rnn_and_sooner_with_gates -->
 # <!-- claim: a_threshold_of_a_half_costs_nothing_and_one_of_an_eighth_a_fifth, half_the_units_cost_little_at_once_and_more_later -->
@@ -330,7 +330,7 @@ sick
 # *Perplexity is {{ training.perplexity(sick.session.trainers["main"].history.columns()["loss"][0]):.0f }} at the first step, {{ training.perplexity(sick.session.trainers["main"].history.columns()["loss"][2]):.0f }} at the third and {{ training.perplexity(sick.session.trainers["main"].history.columns()["loss"][4]):.0e }} at the fifth. Until then no gradient was longer than {{ sick.session.trainers["main"].history.columns()["gradient_norm"][:4].max():.1f }}:
 # the rate of 8 alone did it, without an exploding gradient.*
 #
-# Too late to lower the rate: at rate 1 from here on, its perplexity is still far worse than a blind guess after 600 more steps. So turn **one** knob *before
+# Too late to lower the rate: at rate 1 from here on, it has not recovered after 600 more steps. So turn **one** knob *before
 # the first step*, such that the training perplexity is below 10 after 200 steps. The map above knows two ways. Steps can be too short,
 # too.
 # <!-- claim: a_network_that_was_lost_at_rate_8_has_not_recovered_600_steps_later_at_rate_1 -->
