@@ -6,7 +6,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # 01 Introduction
 #
 # When you have worked through this notebook, you can
@@ -27,7 +27,7 @@ from rnnlib import baselines, checks, figures, models, text, training
 from rnnlib.topics import forecasting, tasks
 from rnnlib.widgets import CountedBaselines, Partitions, PerplexityOfADistribution, TrainingDiary, TrainingLab
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A network begins to write
 #
 # A small recurrent network reads a story, one character after the other, and learns to say which character comes next. Then it can write: it
@@ -38,7 +38,7 @@ from rnnlib.widgets import CountedBaselines, Partitions, PerplexityOfADistributi
 #
 # **Predict first.** What does it learn first: words, where words end, or which letters are frequent?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 corpus = text.load_corpus("story")
 generator = torch.Generator().manual_seed(0)
 beginner = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64, generator=generator)
@@ -55,12 +55,12 @@ diary
 # change; in a longer text one could count which are frequent by now. (3) At 35 there are about as many gaps as in English; real words follow. (4) After 2,000 half of
 # its words are words of the story. One line is a small sample; over longer texts their share grows.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # Now in slow motion. The lab below trains such a network while you watch. Here it has made 150 steps.
 #
 # Press **Reset**, then **Start**: it starts over, at five steps a second. Read its text aloud every few seconds.
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 lab = TrainingLab(name="first lab", hidden_size=64)
 lab.session.run(150)
 lab.knobs.pace.value = 5.0
@@ -74,7 +74,7 @@ lab
 # **Try this.** Below the panels the network writes; what is new is underlined, and the slider brings back earlier texts. Set *Pace* to *no limit* and watch the
 # curves fall. Press **Pause**: the rest of this notebook explains what you saw.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## What a recurrent network is
 #
 # A **feed-forward** network turns an input $x$ into an output $o$, by way of hidden units $h$ between them. When the next input comes, nothing is left of
@@ -87,7 +87,7 @@ lab
 #
 # So $h_t$ is a summary of everything that was read so far. Its size never changes.
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 figures.three_networks()
 
 # %% [markdown]
@@ -97,7 +97,7 @@ figures.three_networks()
 # Each $W$ is a matrix of weights, named by where it leads from and to: $x$ are the inputs, $h$ the hidden units, and $q$, by old custom, stands for the outputs $o$. Leave out $W_{hh}$, and a feed-forward network remains. The same three matrices serve at every step; therefore the
 # sequence may have any length.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # **What it is used for.** Whatever comes in order: text (say what comes next, translate, summarise), speech (from sound to words and back),
 # music, handwriting, measurements without end, such as the load of a power grid or the beat of a heart.
 #
@@ -105,7 +105,7 @@ figures.three_networks()
 # that pays off only much later. Notebook 03 shows how it learns, notebook 04 why this **long-range** problem makes learning difficult, and what
 # helps.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Why a sequence needs memory
 #
 # In many data sets one example tells you nothing about the next. In a text, a melody or a temperature curve it does: what comes at time $t$
@@ -155,7 +155,7 @@ errors = {name: (found - future[2000:]).square().mean(0).sqrt().tolist() for nam
 for name, error in errors.items():
     print(f"{name:9}", *(f"{steps} ahead {size:.2f}" for steps, size in zip(horizons, error, strict=True)), sep="   ")
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 colors = (figures.ORANGE, figures.BLUE, figures.GREEN)
 drawing, (over_time, over_steps) = figures.panels(2, width=10)
 figures.label_lines(over_time, list(zip(predictions, colors, strict=True)))
@@ -178,7 +178,7 @@ drawing
 #
 # **A long past wins, and a state keeps what matters of it**: here in 16 numbers instead of 64, and with nothing left of the values themselves.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## From a text to tokens
 #
 # <!-- given: 26 -->
@@ -205,7 +205,7 @@ print(*(f"{part} {size:,}" for part, size in sizes.items()), f"V = {len(vocab)}"
 words = text.letters_only(text.read_text("story")).split()
 print(f"{len(words):,} words of {sum(map(len, words)) / len(words):.1f} letters on average")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Most words are rare
 #
 # Why characters and not words? Count the words, the pairs of words and the triples.
@@ -232,7 +232,7 @@ for name, counter in runs.items():
 # Only {{ len(runs["words"]):,d}} different words, and {{ sum(count == 1 for count in runs["triples"].values()) / len(runs["triples"]):.0%}} of the triples occur once. For longer and longer runs of words most counts are 1, and a count of 1 says little about the next text. Characters are few, and each is seen often.
 # What they lack is reach: here a word has {{ sum(map(len, words)) / len(words):.1f }} letters on average, so even the last four characters are often less than one word.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Minibatches: which character lands where
 #
 # <!-- given: 9 -->
@@ -242,7 +242,7 @@ for name, counter in runs.items():
 # **Predict first.** Move *Minibatch* by one. Which way of cutting moves each colour by exactly one piece? After the last minibatch
 # of an epoch, one walk through the text, where does the next begin?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 partitions = Partitions(corpus)
 partitions
 
@@ -266,7 +266,7 @@ print("tokens", tuple(batch.tokens.shape), "targets", tuple(batch.targets.shape)
 print("targets are the tokens one step on:", torch.equal(batch.tokens[1:], batch.targets[:-1]))
 print("the next minibatch continues each row:", torch.equal(following.tokens[0], batch.targets[-1]))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 1: sequential batches (12 minutes, hard)
 #
 # Cut a tensor of $n$ tokens into pairs (inputs, targets), both $(T, B)$, one for each minibatch, in a list. Each row reads a part of the text of its own and goes on from batch to batch;
@@ -297,7 +297,7 @@ checks.sequential_batches(my_batches)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Language models and perplexity
 #
 # A **language model** gives every text a probability, one token at a time, each from those before it:
@@ -316,14 +316,14 @@ print(f"loss {-p.log().mean():.3f} nats, perplexity {(-p.log().mean()).exp():.2f
 # Call $1/p$ the **surprise** of what came: here 2 and 8. Their geometric mean, the square root of their product, is 4: that is the perplexity. So this model was, all
 # in all, as uncertain as somebody who throws a fair die with four faces. A perplexity of 8 is a die with eight.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # <!-- given: 5 -->
 # What if a model gives each character exactly the probability with which it really comes? Then its perplexity is that of the distribution of the next character. Set the shares of five characters.
 #
 # **Predict first.** How do you reach perplexity 5, and how perplexity 1? With shares 8 and 8 for two characters, what is it? What happens
 # to it when you add a third character with share 1?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 die = PerplexityOfADistribution()
 die
 
@@ -351,7 +351,7 @@ for name, logits in (("knows", knows), ("guesses", torch.zeros(4, 28)), ("errs w
 # 1 for a model that knows every next token, $V = 28$ for a blind guess. Between the two lies everything worth training; above $V$ lies what is confident and
 # wrong.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 2: perplexity from logits (5 minutes, easy)
 #
 # Logits $(T, B, V)$ rate each of $V$ tokens for every place; targets $(T, B)$ say which came. Return one perplexity for all $T B$ of them, a
@@ -378,7 +378,7 @@ checks.perplexity(my_perplexity)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## What counting reaches
 #
 # Before any network: count. An $n$-gram looks up what followed the last $n - 1$ characters, the context $c$, in the training text. A 2-gram is also called a bigram. Because most long
@@ -396,11 +396,11 @@ for n, model in counted.items():
     own = model.perplexity(corpus.train)
     print(f"{n}-gram: validation {reached[n]:.2f}, on the text it was counted on {own:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # **Predict first.** The 5-gram sees more than all others. Is it the best if only {{ len(corpus.train) / 128:.0f }} characters were counted? What will it write, and what
 # will a 1-gram write?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 counting = CountedBaselines(corpus)
 counting
 
@@ -469,7 +469,7 @@ print(f"what followed then gets {sum(given) / len(given):.0%}, and follows in {s
 #
 # Whoever trains a network for an hour should know what mere counting does.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 3: a smoothed bigram (8 minutes, medium)
 #
 # **Smoothing** gives what was never seen a little probability. The simplest way: begin every count at 1. Return the table of $P(\text{next} \mid \text{previous})$, $(V, V)$; row
@@ -498,7 +498,7 @@ checks.smoothed_bigram(my_bigram)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A network against the line
 #
 # <!-- given: 1,500 -->
@@ -516,7 +516,7 @@ for _ in range(15):
     trainer.run(100)
     of_validation[trainer.steps_made] = training.perplexity(training.evaluate(network, corpus.validation))
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 best = min(reached, key=reached.get)
 drawing, (ax,) = figures.panels()
 figures.perplexity_axes(ax, reached[best], f"counted {best}-gram, validation")
@@ -549,7 +549,7 @@ for part in ("train", "validation", "test"):
 # On their training text both look better than they are: the network by a factor of {{ table["test"][0] / table["train"][0]:.2f}}, the counts by {{ table["test"][1] / table["train"][1]:.2f}}. There a model is rewarded also for what it has merely memorised; the last column says what
 # it can do. Compare only that one. Notebook 05 asks you to get below the line.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>What does a recurrent network have that a feed-forward network has not?</summary>

@@ -6,7 +6,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # 02 Structure
 #
 # When you have worked through this notebook, you can
@@ -27,12 +27,12 @@ from rnnlib import cells, checks, figures, models, text, training
 from rnnlib.topics import memory, small_network
 from rnnlib.widgets import HiddenStates, OneStep, UnrolledGraph
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The loop, folded and unrolled
 #
 # From notebook 01: a feed-forward network; the same with a loop; the loop unrolled, once for each step.
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 figures.three_networks()
 
 # %% [markdown]
@@ -42,13 +42,13 @@ figures.three_networks()
 # $c$. The input $x_t$ is **one-hot**: one number for each letter, 1 for the letter that is read and 0 for the others. The two outputs rate two
 # answers: *vowel* and *consonant*.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A network that fits on a page
 #
 # **Predict first.** It reads the letters *abca*, from the state $h_0 = 0$ on. When you move *Time step*, which numbers at the right will change, and which will not? Where does
 # $h_{t-1}$ come from? And if all of $W_{hh}$ were 0, which steps would have the same state?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 network = small_network.example_network()
 one_step = OneStep(network, "abca")
 one_step
@@ -71,7 +71,7 @@ one_step
 # $h_0 = 0$, one unit at step 2, and all units from step 3 on. A weight of $W_{hq}$ moves one output at every step, and no state.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The new state is a function of the new input and a summary of the past
 #
 # $$a_t = x_t W_{xh} + h_{t-1} W_{hh} + b_h, \qquad h_t = \tanh(a_t), \qquad o_t = h_t W_{hq} + b_q.$$
@@ -107,7 +107,7 @@ print("from the four units:", *from_state.round(2), "together", from_state.sum()
 a = torch.tensor(from_input + from_state.sum() + bias)
 print(f"bias {bias}; sum {a:.2f}, state {a.tanh():.2f}; in the picture {walked.h[2, 3]:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## From scratch, in six lines
 #
 # A loop over time that carries one variable, `h`. Nothing else makes a network recurrent.
@@ -150,7 +150,7 @@ for part in x_in:
     carried = cells.RNN.step(part, carried, W_hh)
 print("by the library's step:", carried[0].numpy().round(2), "by ours:", state.numpy().round(2))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 1: one step (5 minutes, easy)
 #
 # Write the step yourself: $x$ is $(B, V)$, $h$ is $(B, H)$, $W_{xh}$ is $(V, H)$, $W_{hh}$ is $(H, H)$, $b_h$ is $(H)$. Return the next state, a tensor
@@ -176,14 +176,14 @@ checks.rnn_step(my_step)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Unrolled, edge by edge
 #
 # Write down every step of the loop side by side and you see a deep network, one layer for each time step.
 #
 # **Predict first.** For three steps, how many different matrices $W_{hh}$ are there? Along which edges can the first letter reach the third output?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 graph = UnrolledGraph(network, x, y)
 graph
 
@@ -194,7 +194,7 @@ graph
 # **Try this.** Move the slider to 0 and walk edge by edge. (1) Each blue edge carries the same $W_{hh}$: one matrix, used three times.
 # (2) From $x_1$ to $o_3$ there is a single way, through $h_1$, $h_2$ and $h_3$: all that the third output can know of the first letter is in the four numbers of a state.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 2: unroll it by hand (5 minutes, easy)
 #
 # Return $h_2$, $(B, H)$, for two letters $x_1$ and $x_2$, $(B, V)$, and a state $h_0$, $(B, H)$; the weights are those of Exercise 1. Try to write it as a single
@@ -220,7 +220,7 @@ checks.unrolled_twice(my_h_2)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The number of weights does not grow with time
 #
 # **Predict first.** A network reads 35 characters of a text with $V = 28$ and has $H = 256$ hidden units. You let it read 1,000 characters
@@ -241,7 +241,7 @@ for T in (1, 35, 1000):
 # No weight has to be added. The recurrent network has $VH + H^2 + H + HV + V$ weights for any $T$: all steps use the same ones, which is called **weight sharing**. With weights for every
 # step it would have $T$ times as many, could not read a text longer than it was made for, and would have to learn each rule at every place anew.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## One product instead of two
 #
 # Some books write the step with a single matrix: put $x_t$ and $h_{t-1}$ side by side and stack $W_{xh}$ on $W_{hh}$,
@@ -256,7 +256,7 @@ side_by_side, stacked = torch.cat([x_2, h_1]), torch.cat([W_xh, W_hh])
 print(tuple(side_by_side.shape), "@", tuple(stacked.shape), "=", (side_by_side @ stacked).numpy().round(2))
 print("two products:", (x_2 @ W_xh + h_1 @ W_hh).numpy().round(2))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A one-hot vector picks a row
 #
 # In the picture $x_t W_{xh}$ was a row of $W_{xh}$. For text it always is. So why build a vector of zeros and a single 1, and multiply?
@@ -280,7 +280,7 @@ print(f"one-hot product {multiply * 1e6:.0f} us, looking up {look_up * 1e6:.0f} 
 # {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros in memory. The numbers are the same. This library's
 # networks from scratch look rows up when they run forward on a CPU.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 3: the forward pass, with its state carried (8 minutes, medium)
 #
 # In come the inputs `xs`, $(T, B, V)$, and the state `h` before the first step, $h_0$, $(B, H)$; the weights are those of Exercise 1. Return two things: the states $h_1$ to $h_T$ in one tensor,
@@ -310,12 +310,12 @@ checks.rnn_forward(my_forward)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## What goes in, what comes out
 #
 # The same loop serves different tasks. What differs is at which steps something goes in, and at which an output is used.
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 figures.inputs_and_outputs()
 
 # %% [markdown]
@@ -324,7 +324,7 @@ figures.inputs_and_outputs()
 # A language model is many to many while it learns: after every character it predicts the next one. When it writes, the character that an output
 # gives becomes the next input. In a translation the **encoder** first reads the whole sentence; its last state and a start symbol are all that the **decoder** is given.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## What does the state remember?
 #
 # Train an RNN with 64 units on the story, long enough to write words. Then measure its memory in two ways, over all of the validation text.
@@ -358,7 +358,7 @@ print("perplexity:", *(f"{length} shown {perplexity:.2f}" for length, perplexity
 for name, shares in found.items():
     print(f"{name}, letter found:", *(f"{k} back {shares[k]:.0%}" for k in (0, 1, 2, 3, 4, 10)))
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 drawing, (uses, holds) = figures.panels(2, width=10)
 uses.plot(shown, used, ".-", color=figures.BLUE)
 uses.set(xlabel="characters shown", ylabel="validation perplexity", xticks=range(0, 21, 4), ylim=(0, 14))
@@ -386,7 +386,7 @@ drawing
 # And random weights? For the last two letters, $k = 0$ and 1, they are *better* ({{ found["untrained"][1]:.0%}} against {{ found["trained"][1]:.0%}} at $k = 1$); at $k = 2$ both are nearly equal; from there on the trained
 # state holds letters a little longer, by less than a step. Even this loop of random weights carries the past along and lets it fade; training changes little about that. What is *learnt* is to make use of it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A look at single units
 #
 # As an illustration: each letter below is shaded by what one unit holds after reading it, blue near 1, orange near $-1$. The unit shown is the one whose value after a
@@ -394,7 +394,7 @@ drawing
 #
 # **Predict first.** From one letter to the next, will the state move a little, as along a path, or jump? And is it different where a word ends?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 inside = HiddenStates(reader, corpus.vocab, corpus.vocab.decode(corpus.validation[:300]))
 states = memory.states_over(reader, corpus.validation)
 space = corpus.validation == corpus.vocab.encode(" ")
@@ -427,7 +427,7 @@ print(f"of the states' variance the plane shows {inside.share_of_variance:.0%}")
 #
 # How to learn such weights is the next question.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>What makes a network recurrent?</summary>

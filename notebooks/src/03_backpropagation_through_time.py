@@ -6,7 +6,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # 03 Backpropagation through time
 #
 # When you have worked through this notebook, you can
@@ -27,7 +27,7 @@ from rnnlib import cells, checks, engine, figures, models, text, training
 from rnnlib.topics import small_network, truncation
 from rnnlib.widgets import GradientMap, OneStepBack, Truncation, UnrolledGraph
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## One unit, three steps, every number
 #
 # <!-- given: 0.5, 0.8 -->
@@ -37,7 +37,7 @@ from rnnlib.widgets import GradientMap, OneStepBack, Truncation, UnrolledGraph
 #
 # **Predict first.** $w$ is used three times. If it grows a little, $L$ changes through each use. Which of the three uses matters most, and which least?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 w, h = 0.8, torch.tensor([0.5, 0.0, 0.0, 0.0]).double()
 for t in (1, 2, 3):
     h[t] = torch.tanh(w * h[t - 1])
@@ -78,7 +78,7 @@ w_leaf = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
 by_difference = (loss_at(w_leaf.detach() + 1e-6) - loss_at(w_leaf.detach() - 1e-6)) / 2e-6
 print(f"by hand {shares.sum():.6f}, by autograd {by_autograd:.6f}, by difference {by_difference:.6f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Two derivatives with one name
 #
 # Now a loss at every step. $h_t$ then acts on $L = L_1 + \dots + L_T$ in two ways, and "the derivative of $L$ with respect to $h_t$" can mean two things:
@@ -88,7 +88,7 @@ print(f"by hand {shares.sum():.6f}, by autograd {by_autograd:.6f}, by difference
 #
 # Training needs the total one. Everywhere in this notebook a $\partial$ is direct and a $d$ is total. (Careful with other texts: most write $\partial$ for both.)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## There and back
 #
 # The small network of notebook 02 reads *abc*. Each output is compared with a target, vowel or consonant: $y_1 = (1, 0)$, $y_2 = y_3 = (0, 1)$, and
@@ -99,7 +99,7 @@ print(f"by hand {shares.sum():.6f}, by autograd {by_autograd:.6f}, by difference
 #
 # **Predict first.** How many gradients must arrive at $h_3$ before it can pass anything on to $h_2$? How many at $h_2$? And how often does $W_{hh}$ get a share?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 network = small_network.example_network()
 inputs, targets = torch.eye(3).numpy(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).numpy()
 graph = UnrolledGraph(network, inputs, targets, backward=True)
@@ -125,13 +125,13 @@ graph
 #
 # At the last step there is no later term: the computation begins there and runs backward. ($\odot$ multiplies unit by unit. States are rows, so a transposed matrix stands at the right.)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # One step back, with all its numbers.
 #
 # **Predict first.** At $t = 1$, which is larger, whatever its sign: the direct term or what comes from later? At $t = 2$, which of the four units lets least of
 # the gradient through its tanh?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 one_step = OneStepBack(network, inputs, targets)
 one_step.t.value = 2
 one_step
@@ -143,7 +143,7 @@ one_step
 # **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in {{ int((abs(one_step.walk.later[0]) > abs(one_step.walk.direct[0])).sum()):d }} of the four units. (2) At $t = 2$ the fourth unit has $h =$ {{ one_step.walk.h[2, 3]:.2f }}, so only
 # {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ lets hardly any through.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## All five gradients
 #
 # A weight acts on the loss only through $o_t$ or $a_t$, and at every step:
@@ -154,7 +154,7 @@ one_step
 #
 # Each share is what goes in, times the gradient of what comes out. Only the way back from step $T$ to step 1 is difficult, and it is yours now.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 1: backpropagation through time (10 minutes, medium)
 #
 # Write the loop yourself, from the two formulas. You are given
@@ -196,7 +196,7 @@ checks.bptt(my_bptt)
 # (`.mT` transposes a matrix.)
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The library's code
 #
 # The same loop trains the networks of this course: `cells.RNN.backward`. It keeps $dL/da_t$ of every step, too, as `dx`, for the gradients of $W_{xh}$ and $b_h$.
@@ -294,7 +294,7 @@ for name, way in ways.items():
 # The compiled loop records no graph of operations and calls no library between two steps; where this notebook was built it is the quickest. And both loops compute
 # $dL/dh_t$ of every $t$ on their way, which the lab's upper right panel shows; `nn.RNN` does not hand it out.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The gradient map
 #
 # How far back does the loss of one step reach? Take the losses apart: $\left|dL_t / dh_j\right|$ for every pair of steps, a picture
@@ -303,7 +303,7 @@ for name, way in ways.items():
 # **Predict first.** You will see the map of a network that has trained for 300 steps. Before it learnt anything, was the lower left corner, the long distances, darker or
 # lighter? And what will *Cut every k steps* do to the map?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 gradient_map = GradientMap(hidden_size=64)
 gradient_map.session.run(300)
 gradient_map
@@ -317,7 +317,7 @@ gradient_map
 # **Try this.** (1) Press **Reset**, then **Start**: with fresh weights the gradient fades within some steps, and the corner is dark; as the network learns, it grows lighter. (2) *Cut every k steps* at 6: the
 # map falls into triangles. Each cut is a `detach`, which keeps a value and forgets how it was computed: no loss reaches a state before it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Full, truncated, randomised
 #
 # How far back should the gradient go? All three have the same forward values:
@@ -341,11 +341,11 @@ print(f"{len(long_text) - 1:,} steps, held for the way back: {megabytes:.0f} MB"
 # It does: this small network with one row needs {{ megabytes:.0f }} MB; memory grows with units and rows. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text,
 # all steps one after the other, and gradients that have faded, or grown beyond all measure (notebook 04), long before they arrive. What truncation costs is what lies before the cut: nothing is learnt from it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # **Predict first.** For a text of $T$ characters: which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
 # machine, on a network trained for 500 steps, while the cell runs.
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 generator = torch.Generator().manual_seed(0)
 small = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=32, generator=generator)
 training.Trainer(small, batches).run(500)
@@ -362,7 +362,7 @@ three_ways
 # **Try this.** (1) Memory: full grows with $T$, truncated stops growing at $T = k$; up to there nothing is cut, and both do the same. (2) Time grows with $T$ for all three, and truncation saves none. It costs some: each piece has a loss and a backward pass of its own, and the smaller $k$, the
 # more pieces. (3) Move $k$ from 2 to 32: the error of the truncated gradient falls.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Biased or noisy
 #
 # The truncated gradient is always wrong in the same way, the randomised one in a different way each time. Draw that one 300 times, and
@@ -389,7 +389,7 @@ print(f"randomised, the mean of 300 draws: error {(draws.mean(0) - full).norm() 
 # The mean of many draws comes as near to the full gradient as you like: randomised truncation is *unbiased*. But a training step has one draw, which is
 # on average further off than plain truncation. That is one reason why most training loops cut at regular places and accept the bias.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 2: truncate (10 minutes, hard)
 #
 # Given are `xs`, $(T, B, H)$, the state `h` before the first step, $(B, H)$, `W_hh`, $(H, H)$, a function `loss_of` and $k$. Steps are counted from 0: step `t` makes
@@ -423,7 +423,7 @@ checks.truncated(my_truncated)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Without detach
 #
 # A training loop carries the state from minibatch to minibatch: its *value*, that is. If the tensor itself is carried, with its graph, then the graph of the
@@ -468,7 +468,7 @@ drawing
 # time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, drop
 # the graph. A state is a tuple here, so `models.detach` does it part by part.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 3: find the missing detach (6 minutes, easy)
 #
 # This loop fails at the second minibatch. Repair it, so that each minibatch begins with the values that the one before left, and without its graph: for a GRU and for an LSTM, two cells that you will meet in notebook 04. All you need here is that their states are $(h,)$ and
@@ -505,7 +505,7 @@ checks.missing_detach(train if repaired else lambda *arguments: ...)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>What is the difference between the direct and the total derivative of L with respect to h<sub>t</sub>?</summary>

@@ -6,7 +6,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # 04 Gradient problems
 #
 # <!-- given: 9, 10 -->
@@ -40,7 +40,7 @@ from rnnlib.widgets import (
     VanishingGradients,
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## How far back does a loss reach?
 #
 # The loss of the last step alone, $L_T$, depends on the last hidden state $h_T$ and, through it, on all earlier ones. Its gradient goes back step by step
@@ -51,7 +51,7 @@ from rnnlib.widgets import (
 #
 # **Predict first.** In which of them will something be left 20 steps back? And will training open the way?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 corpus = text.load_corpus("story")
 arriving = VanishingGradients(corpus, lag=20)
 arriving.run(300)
@@ -67,7 +67,7 @@ arriving
 # **Try this.** **Reset**, then **Start**, and watch the right panel. Training opens the way a little where it was shut (GRU: {{ arriving.seen[0][1]["GRU"][20]:.0e}} before, {{ arriving.seen[-1][1]["GRU"][20]:.0e}} now) and closes it in the open LSTM ({{ arriving.seen[-1][1]["open LSTM"][20]:.0e}} now). A gate *can* keep the way open; whether it does,
 # the task decides, and what is 20 letters back probably helps little.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Three problems
 #
 # Recurrent networks are hard to train for three reasons, and all three come from the loop.
@@ -88,7 +88,7 @@ arriving
 #
 # If $\sigma < 1/\gamma$, the gradient **must** vanish. To explode it needs $\sigma > 1/\gamma$, but that alone does not make it explode (Pascanu, Mikolov and Bengio 2013).
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # <!-- given: 0.9, 0.8, 0.72, 1.5 -->
 # By hand, with one unit: $w = 0.9$ and a slope $f' = 0.8$ give $0.72$ a step, and $0.72^{10} =$ {{ 0.72**10:.3f }}.
 #
@@ -98,7 +98,7 @@ arriving
 #
 # **Predict first.** The radius is 1, so $W_{hh}$ neither grows nor shrinks anything in the long run. Will the blue curve be level? And at 0.5 and 1.5?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 products = JacobianProducts()
 products
 
@@ -110,7 +110,7 @@ products
 # the slope is small. At 2 it explodes. (3) Linear: now the radius alone decides, 0.9 or 1.1. (4) *Orthogonal*, a rotation, which changes no length, and linear, radius 1:
 # level for ever. (5) Sigmoid: no radius up to 2 saves it. (6) D2L's first weights have standard deviation 0.01, for 32 units a radius of about {{ 0.01 * 32**0.5:.2f }}: what is left after ten steps?
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The cliff
 #
 # <!-- given: 4, 50, 0.7 -->
@@ -133,7 +133,7 @@ drawing
 # On the wall the gradient is {{ slopes.max():.0f}} long, at $b =$ {{ line[slopes.argmax(), 1]:.2f }}; only 0.05 further left it is {{ slopes[slopes.argmax() - 50]:.1f }}. At a learning rate of 0.05 one step from the wall would lead
 # {{ 0.05 * slopes.max():.0f }} away, far beyond this picture. On a map of all $w$ and $b$ the wall is a line.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # Three descents from one place on the high plain, at learning rate 0.05: as the gradient says; **clipped by norm**, that is, a gradient longer than the threshold is shortened to
 # it; **clipped by value**, every component alone is cut to at most the threshold.
 #
@@ -141,7 +141,7 @@ drawing
 # take the same way?
 # <!-- given: 0.05 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 descents = Cliff()
 descents
 
@@ -157,7 +157,7 @@ descents
 #
 # **Try this.** Move the threshold, and then the start: from many places nobody arrives.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Two ways to clip
 #
 # Let $|g|$ be the **norm** of a gradient: the root of the sum of the squares of all its components, in all weights together.
@@ -182,7 +182,7 @@ for step in range(200):
 longest = max(gradients_seen, key=torch.norm)
 measured = {"the longest": longest, "of the first step": gradients_seen[0], "of the last step": gradients_seen[-1]}
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 clipping = ClippedGradients(measured)
 clipping
 
@@ -197,7 +197,7 @@ clipping
 # A step of plain descent is the learning rate times what is left. So a threshold by norm says how long a step can be; a threshold by value says how far one
 # *weight* can move. D2L's code clips by norm, and so does this course unless it says something else. Older code often clips by value.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 1: clip by norm (6 minutes, easy)
 #
 # `gradients` is a list of tensors. Let $|g|$ be the root of the sum of the squares of *all* their components. If it is above `threshold`, multiply each
@@ -225,7 +225,7 @@ checks.clip_by_norm(my_clip_by_norm)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 2: clip by value (3 minutes, easy)
 #
 # `gradients` is a list of tensors. In each, *in place*, components above `threshold` become `threshold`, and those below `-threshold` become `-threshold`.
@@ -252,7 +252,7 @@ checks.clip_by_value(my_clip_by_value)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The settings that D2L prints
 #
 # The settings that D2L prints for its RNN from scratch: 256 units, learning rate 1, threshold 1, the first 10,000 characters. Two networks with the same
@@ -260,7 +260,7 @@ checks.clip_by_value(my_clip_by_value)
 #
 # **Predict first.** In how many of 300 steps will *main* be clipped? And will it make a difference?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 decided = TrainingLab(name="printed settings", hidden_size=256, max_train_tokens=10_000)
 decided.session.set(clip_threshold=np.inf)
 decided.session.fork("without")  # a fork keeps the knobs of this moment
@@ -312,7 +312,7 @@ drawing
 #
 # *On a machine with two CPU cores, float32, 2026-11-26.*
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A learning rate that is too large
 #
 # Learning rate 8, which is far too much for a small RNN (64 units, the whole story).
@@ -341,7 +341,7 @@ for kind, threshold in ways:
 # In the lab above, *Clip by* has both kinds.
 # <!-- given: 28 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 3: the empty generator (4 minutes, medium)
 #
 # This step clips, and changes nothing. `parameters` comes from `model.parameters()`, which is a generator; `gradients_of(number)` is the gradient of the parameter of that number, from 0 on. Repair it such that each
@@ -370,7 +370,7 @@ checks.clipped_once(train_clipped if repaired else lambda *arguments: ...)
 # Make a list of it first: `parameters = list(parameters)`.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A path on which nothing is multiplied away
 #
 # Clipping cures explosions, and cannot lengthen what has vanished. What helps is a path on which the gradient meets no matrix. An **LSTM** (*long short-term memory*) has a second state, the **cell** $c_t$, and three **gates**, numbers between 0 (shut) and 1 (open) for each unit: $f_t$, how much of the old cell is
@@ -381,7 +381,7 @@ checks.clipped_once(train_clipped if repaired else lambda *arguments: ...)
 # **Predict first.** At which values must the gates of unit 1 stand, so that at step 8 its cell still holds what it got at step 1?
 # <!-- given: 8 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 inside_lstm = InsideLSTM()
 inside_lstm.t.value = 4
 inside_lstm
@@ -407,7 +407,7 @@ inside_lstm
 # </details>
 # <!-- given: 3, 1 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 4: one step of an LSTM (8 minutes, medium)
 #
 # For many units and $B$ rows: `x_in` is $x_t W_{x\cdot} + b_\cdot$ of all four, stacked to $(4, B, H)$ in the order $i, f, g, o$; `W_hh` holds the four matrices $(4, H, H)$ in this order, so that
@@ -436,7 +436,7 @@ checks.lstm_step(my_lstm_step)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A GRU: one state, two gates
 #
 # <!-- given: 2 -->
@@ -445,7 +445,7 @@ checks.lstm_step(my_lstm_step)
 #
 # **Predict first.** D2L multiplies $r_t$ with the state *before* its product with $W_{hn}$; PyTorch multiplies it with the product. With several units, is that the same?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 inside_gru = InsideGRU()
 inside_gru.t.value = 5
 inside_gru
@@ -459,7 +459,7 @@ inside_gru
 # <!-- given: 2, 1 -->
 # **Try this.** Switch the reset gate: the numbers change (no, it is not the same), for in D2L's form the gate of unit 2 also reaches the candidate of unit 1. In PyTorch's form, which this course takes, all products with $h_{t-1}$ can be made at once.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 5: one step of a GRU (8 minutes, medium)
 #
 # As before, with three: `x_in` $(3, B, H)$ and `W_hh` $(3, H, H)$ in the order $r, z, n$; `h` is $(B, H)$. The reset gate multiplies the *product* $h_{t-1} W_{hn}$, as in PyTorch.
@@ -489,14 +489,14 @@ checks.gru_step(my_gru_step)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## What gates do after training
 #
 # An LSTM and a GRU with 48 units, trained for 600 steps with **Adam**, an optimizer that divides each weight's step by the size that its gradient has had lately. They read text on which they were not trained.
 #
 # **Predict first.** Will a forget gate be open or shut at a space? Will most gates stand near 0 and 1, or in between?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 readers = []
 for cell in ("lstm", "gru"):
     generator = torch.Generator().manual_seed(0)
@@ -519,7 +519,7 @@ gates
 # **Try this.** (1) Go through the units: some forget at every space. (2) Compare *forget* with *input*: where one is open, is the other shut? Nothing forces them to agree; in a GRU one gate does both.
 # <!-- given: 0.9, 0.1 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Long-range dependence: a race
 #
 # <!-- given: 75, 0.003, 0.001, 1, 32 -->
@@ -530,7 +530,7 @@ gates
 #
 # **Predict first.** At delay 30, who solves it first, and who never? (A guess is wrong in 75 %.)
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 race = MemoryRace(delay=30)
 race.start()
 race.wait()
@@ -565,7 +565,7 @@ race
 # The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation is quick at order (one of fifteen runs failed) and by far the quickest at copying, where all is to be kept as it is, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
 # of 60. Nobody wins everywhere: a good beginning and a gate are different cures.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The third problem: time
 #
 # The third problem is the clock: step $t$ needs $h_{t-1}$, so no step can begin before the one before is done. Within a step, the $B$ rows and the $H$ units can be worked on side by side; steps cannot.
@@ -575,7 +575,7 @@ race
 # **Predict first.** What does a token cost if sequences are longer ($T$)? If there are more of them ($B$)? And if the same 1,024 tokens are 4 steps of 256 rows, or 1,024 steps of a single row?
 # <!-- given: 1,024, 4, 256 -->
 
-# %% slideshow={"slide_type": "slide"} tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"]
 clock = StepTime()
 clock
 
@@ -588,7 +588,7 @@ clock
 # A GPU has thousands, and one row leaves nearly all of them idle: there this curve should rise steeply. That is an expectation; no GPU was at hand where this notebook was built.
 # <!-- given: 4, 256 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 6: a reshape too many (5 minutes, medium)
 #
 # Logits are $(T, B, V)$, but these targets are $(B, T)$. The line that is commented out runs, the loss falls a little, and the network never
@@ -617,7 +617,7 @@ checks.time_stays_time(my_loss)
 # Flattened, logits run over the rows of the first step first, targets over the steps of the first row: from the second place on they belong to different characters.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>The largest singular value of W<sub>hh</sub> is 1.2 and the activation is a tanh. Does the gradient explode?</summary>

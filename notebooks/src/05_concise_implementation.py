@@ -6,7 +6,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # 05 Concise implementation
 #
 # When you have worked through this notebook, you can
@@ -29,7 +29,7 @@ from rnnlib import arguments, baselines, checks, figures, models, sampling, text
 from rnnlib.live import checkpoints
 from rnnlib.widgets import NextCharacter, TrainingByEpochs, TrainingLab
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A network that learns while you watch
 #
 # The next cell trains an RNN on a short story for 200 steps and shows what happened. Then **Start** lets it go on.
@@ -38,7 +38,7 @@ from rnnlib.widgets import NextCharacter, TrainingByEpochs, TrainingLab
 # stay as it is? Then do it: click the slider, use the arrow keys.
 # <!-- given: 0.1 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 lab = TrainingLab(hidden_size=128)
 for steps in (10, 20, 30, 60, 80):
     lab.session.run(steps)  # after each of these it is asked for the validation text
@@ -52,7 +52,7 @@ lab
 # **Try this.** Press Start. (1) Move the learning rate: the curve *bends*, because only future steps change. (2) Double the hidden
 # size: nothing jumps, since new units do not influence the output yet. (3) Halve it: a small step up. Every change leaves a grey mark.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The source
 #
 # From here on we follow one program to its end: *Concise Implementation of Recurrent Neural Networks* in **D2L**, the book Dive into Deep Learning. Its sections
@@ -80,7 +80,7 @@ print(f"{len(short.train):,} to train on, {len(short.validation):,} for validati
 # D2L trains on everything it has read. Here two tenths of the story are kept apart: with the **validation** text we choose, for example when to stop; the **test** text
 # is asked once, at the end.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The layer, and its state
 #
 # `nn.RNN` is the hidden layer alone, for all $T$ steps. It takes inputs $(T, B, V)$ and a state, and returns the hidden states of all steps and the state after the last one.
@@ -110,7 +110,7 @@ print("the same numbers:", torch.allclose(Y_turned.transpose(0, 1), Y, atol=1e-5
 # Only $Y$: the state stays $(1, B, H)$, batch in the middle. It is the same layer, seen from the side. Whoever mixes the two up and passes no state gets no
 # error: the layer takes the batch for time, and one text's characters for the next ones of another.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Three layers, two options
 #
 # `nn.GRU` and `nn.LSTM` are called in the same way. An LSTM has two states, the hidden state $h$ and the cell state $c$ (notebook 04), so it takes and returns a *tuple* $(h, c)$, where the others have a bare tensor.
@@ -132,7 +132,7 @@ for layer_type in (torch.nn.RNN, torch.nn.GRU, torch.nn.LSTM):
 #
 # In our models a state is always a tuple, $(h,)$ or $(h, c)$, so that a training loop need not know which layer it trains.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The same numbers as from scratch
 #
 # Is PyTorch's layer really $h_t = \tanh(x_t W_{xh} + h_{t-1} W_{hh} + b_h)$? Copy its weights into the network of notebook 02 and compare. PyTorch stores each matrix
@@ -160,7 +160,7 @@ print("all logits agree to five places:", torch.allclose(ours, theirs, atol=1e-5
 # %% [markdown]
 # They do; the library's tests compare all three cells in this way, there and back, in double precision.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Two biases where the formula has one
 #
 # Written out, PyTorch's layer computes $\tanh(x_t W_{xh} + b_{ih} + h_{t-1} W_{hh} + b_{hh})$. Only the sum $b_{ih} + b_{hh}$ counts.
@@ -200,7 +200,7 @@ for name, model in networks.items():
     losses[name] = trainer.history.columns()["loss"]
 apart = {name: torch.from_numpy(abs(losses[name] / losses["from scratch"] - 1)) for name in list(losses)[1:]}
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 drawing, (ax,) = figures.panels()
 for distance, color in zip(apart.values(), (figures.BLUE, figures.ORANGE), strict=True):
     ax.plot(range(1, len(distance) + 1), distance.cummax(0).values.clip(min=1e-9), color=color)
@@ -217,7 +217,7 @@ drawing
 #
 # Neither is better. But who compares "the same" network in two libraries should know. Our `RNNModel` holds the second bias at zero; D2L's trains both.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## From layer to language model
 #
 # A language model rates every next character: $o_t = h_t W_{hq} + b_q$ at every step, one linear layer, `nn.Linear(H, V)`. In D2L:
@@ -227,7 +227,7 @@ drawing
 # - The linear layer is applied to all $T B$ hidden states at once, flattened: the output is $(T B, V)$, as the loss wants it. Ours stays $(T, B, V)$; the
 #   trainer flattens it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 1: build the model (8 minutes, easy)
 #
 # Write `RNNModel` yourself, for `nn.RNN` alone, so that the state may stay a bare tensor. It takes tokens $(T, B)$ and a state $(1, B, H)$ and
@@ -266,7 +266,7 @@ checks.model(MyModel)
 # ```
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The library's model
 #
 # This is what `rnnlib.models.RNNModel` does with tokens, and how it begins. Beside it there are only the checks of its arguments and the second bias held at zero.
@@ -288,7 +288,7 @@ print(inspect.getsource(models.RNNModel.initial_state))
 # | `grad_clipping(net, 1)` | `training.Knobs(clip_threshold=1.0)` |
 # | `d2l.train_ch8(net, train_iter, vocab, lr, num_epochs, device)` | `training.Trainer(model, batches).run(steps)` |
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## On which device
 #
 # Weights, tokens and state have to lie on one device. D2L asks `d2l.try_gpu()` for one and hands it to `begin_state`; here a model makes its state where its weights are.
@@ -300,7 +300,7 @@ net = models.RNNModel(torch.nn.RNN(V, 256), V).to(device)
 logits, (h,) = net(batches[0].tokens.to(device), net.initial_state(batch_size))
 print(f"on {device.type}: logits {tuple(logits.shape)}, state {tuple(h.shape)}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Prediction before training
 #
 # To predict, a network reads a beginning, the *warm-up*, and then its own output: **greedily**, always the likeliest character.
@@ -316,7 +316,7 @@ print(f"perplexity on the validation text: {training.perplexity(training.evaluat
 # Gibberish, but not noise: greedy writing has no chance in it, and soon the network comes back to a state in which it was before. Its perplexity is about $V = 28$: a fair die with
 # a face for each character.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 500 epochs at learning rate 1
 #
 # The settings are D2L's: 256 units, learning rate 1, gradients clipped at norm 1, 500 epochs. Before training and ten times on the way it writes a text, greedily; fifty times it is measured on the validation text. The
@@ -327,7 +327,7 @@ print(f"perplexity on the validation text: {training.perplexity(training.evaluat
 # **Predict first.** Where will the blue curve be after 500 epochs, and where the orange one?
 # <!-- given: 500, 10,000, 256 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 counted = baselines.best_ngram(short.train, short.validation, vocab_size=V)
 there = text.SequentialBatches(short.train.to(device), batch_size=batch_size, num_steps=num_steps)
 trainer = training.Trainer(net, there, knobs=training.Knobs(learning_rate=1.0, clip_threshold=1.0))
@@ -345,12 +345,12 @@ long_run
 #
 # The next cell goes on as well, and waits for the end (interrupt it to pause). Here is what you will see:
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 long_run.start()
 long_run.wait()
 long_run.figure(long_run.compute())
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Prediction after training
 #
 # What it wrote on the way, always greedily:
@@ -372,7 +372,7 @@ test = vocab.decode(short.test)
 found = sum(test[start : start + 12] in trained_on for start in range(len(test) - 11)) / (len(test) - 11)
 print(f"{found:.0%} of those of the test text do")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Learning or memorising?
 #
 # It is memory, and the orange curve says the same: after some epochs the network learns its 10,000 characters by heart and gets worse at everything else. So one *stops where validation was best*; the view has kept a copy of the network as it was
@@ -404,7 +404,7 @@ for name, three in scores.items():
 # <!-- claim: an_rnn_that_reads_10000_characters_500_times_is_best_within_100_epochs_and_never_reaches_counting -->
 # <!-- given: 500 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## All nine models, beside the printed figures
 #
 # The same for D2L's recurrent models, at full size: 256 units, 500 epochs, the first 10,000 characters of The Time Machine. `python -m bench.results` repeats it.
@@ -428,7 +428,7 @@ for name, three in scores.items():
 # Training perplexities lie near the printed ones. The other columns are what the printed table does not have. After 500 epochs every network that reads in one direction is worse on text it has not read than a blind guess, which has 28. At its best it has 8.4 or more on the test text, and a counted 3-gram 8.0.
 # <!-- measured: bench/results.json -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A network that reads the answer
 #
 # The last row is too good to be true. A *bidirectional* layer runs a second network from the end of the sequence to its beginning and hands both hidden states on. To name the parts of a
@@ -469,7 +469,7 @@ for name, both_ways in (("both ways", True), ("one way", False)):
 #
 # Beware of a language model that is too good. It may have read the answer.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## From ratings to text
 #
 # Softmax turns a network's logits $o$ into probabilities. Dividing them by a *temperature* $\tau$ first makes the choice more cautious ($\tau < 1$) or more
@@ -483,7 +483,7 @@ for temperature in (0, 0.5, 1, 2):
 # %% [markdown]
 # Temperature 0 is greedy. At a very high one all characters are equally likely, whatever the network knows. *Top-k* cuts instead of bending: all but the $k$ likeliest characters get probability 0.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A writer, stopped in time
 #
 # To see both on a network that has something to say, train a GRU on the whole story, with the optimizer *Adam*, which divides every component of the gradient by its usual size (Kingma and Ba 2015).
@@ -514,11 +514,11 @@ again = checkpoints.load("saved/writer.checkpoint", story_batches)
 again.run(100)
 print("the same weights, bit for bit:", torch.equal(writing.model.vector, again.model.vector))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # **Predict first.** After the prefix below, which three characters are likeliest? At which temperature does the text begin to repeat itself,
 # and at which does it fall apart?
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 view = NextCharacter(writer, vocab, "the lamp keeper s")
 view
 
@@ -558,7 +558,7 @@ try:
 except FileNotFoundError as sentence:
     print(sentence)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise 2: beat counting (10 minutes, hard)
 #
 # Train a network on `corpus.train` for at most 2,000 steps so that it predicts the test text better than a counted 4-gram. You choose cell, size, optimizer and knobs, by the *validation* text; the check alone asks the test text. Hand the trainer in.
@@ -590,7 +590,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # <!-- claim: the_solution_folded_into_notebook_05_beats_counting_within_400_steps -->
 # <!-- given: 3.57, 3.75, 400 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The whole lab
 #
 # | knob | what it does |
@@ -609,7 +609,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # **Predict first:** fork, then move the learning rate of the blue network to 5. Which one will be ahead after 500 steps?
 # <!-- given: 5, 500 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 full_lab = TrainingLab(name="full lab", cell="gru", hidden_size=64)
 for steps in (10, 20, 30, 40):
     full_lab.session.run(steps)
@@ -629,7 +629,7 @@ full_lab
 # stays, in grey. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
 # closer; double-click to go back.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>A bidirectional LSTM with two layers and 256 units reads 35 steps of 32 texts. Which shapes have Y, h and c?</summary>

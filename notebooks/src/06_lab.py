@@ -6,7 +6,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # 06 Lab
 #
 # When you have worked through this notebook, you can
@@ -27,7 +27,7 @@ from rnnlib import checks, figures, models, text, training
 from rnnlib.live import checkpoints, recordings, sessions, settings
 from rnnlib.widgets import LearningMap, TrainingLab
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The playground
 #
 # All knobs of the course, one network, your questions. The next cell trains for 150 steps and shows what happened; **Start** goes on.
@@ -36,7 +36,7 @@ from rnnlib.widgets import LearningMap, TrainingLab
 # 20 steps? And after 500? Then do it. (The steps can be counted for you: enter a number at "Steps".)
 # <!-- given: 500, 20 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 lab = TrainingLab(hidden_size=64, learning_rate=2.0)
 for steps in (10, 20, 40, 80):
     lab.session.run(steps)  # after each of these it is measured on the validation text
@@ -70,7 +70,7 @@ lab
 # <!-- claim: a_threshold_of_a_half_costs_nothing_and_one_of_an_eighth_a_fifth, half_the_units_cost_little_at_once_and_more_later -->
 # <!-- given: 1, 8, 300 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A map
 #
 # You have now seen some curves. Was that learning rate good, or good *with that threshold*? Two knobs that act together need a map: one
@@ -82,7 +82,7 @@ lab
 # all? (3) Is there a part in which *half the threshold* is the same as *half the learning rate*?
 # <!-- given: 42, 200 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 learning_map = LearningMap()
 learning_map.start()
 learning_map.wait()
@@ -111,7 +111,7 @@ learning_map
 #
 # **Crosses**, top right. Steps that are too long throw the hidden units to $\pm 1$, where $1 - h^2$ is zero and nothing leads back.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## One map proves little
 #
 # All 42 networks began with the same weights, so chance struck all of them alike. The next cell trains all of them again from two other first weights; each field then shows the
@@ -120,7 +120,7 @@ learning_map
 # **Predict first.** Which fields will change most: those of the columns, of the diagonals, or those beside the crosses?
 # <!-- given: 42 -->
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 learning_map.add_seeds(1, 2)
 learning_map.wait()
 three_seeds = learning_map.compute().series["map"]
@@ -145,7 +145,7 @@ print(f"{on_the_border} of {len(learning_map.runs)} fields depend on the seed")
 #
 # So a single run is an anecdote, and a single map is one, too. How many seeds are enough? As many as it takes until the answer to *your* question no longer changes.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Is it really only the product?
 #
 # The map keeps every run. Three networks on each of two diagonals, for each of the three seeds:
@@ -167,7 +167,7 @@ for product in (1 / 16, 1 / 4):
 #
 # "Learning rate 8 needs clipping" is half of the truth, then: clipping at 1 does not save it here. What saves it is a *short step*.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The same map for another cell
 #
 # **Predict first.** How many crosses will the map of a GRU have, of an LSTM, and of an RNN that is trained by Adam, which divides every component of the gradient by its usual size?
@@ -195,7 +195,7 @@ for product in (1 / 16, 1 / 4):
 # other machines need `rnnlib`, not the text. Without a picture: `rnnlib.live.sweeps.sweep`.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Record, replay
 #
 # A session remembers its settings, its seed and every knob you turn, each with its step. That is all it takes to live it again.
@@ -224,7 +224,7 @@ print("all 450 losses are equal, bit for bit:", (losses[0] == losses[1]).all())
 # The lab's **Save** button writes such a file into the folder `saved`. `recordings.load(path)`, or **Open** in the lab,
 # goes on from its last step instead of beginning with its first.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Another machine
 #
 # *Bit for bit* holds on one kind of machine. Another kind, or a GPU, adds in another order and so rounds differently, by about one part in $10^7$. Does that matter?
@@ -250,7 +250,7 @@ for name, options in described.items():
     one, other = (trainer.history.columns()["loss"] for trainer in pair)
     drift[name] = torch.from_numpy(abs(one / other - 1)).cummax(0).values
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 colors = (figures.ORANGE, figures.PURPLE, figures.BLUE, figures.GREEN)
 drawing, (ax,) = figures.panels()
 for far, color in zip(drift.values(), colors, strict=True):
@@ -267,7 +267,7 @@ drawing
 #
 # At rate 8 a difference that nobody can see has changed the run within {{ int((drift["RNN, rate 8, clipped at 1/4"] > 0.01).double().argmax()) + 1:d}} steps: this is chaos, and no file can be verified there on another machine. At rate 2 it takes {{ int((drift["RNN, rate 2"] > 0.01).double().argmax()) + 1:d}} steps, so a file from the playground above, which begins at rate 2, may not be verifiable elsewhere. At rate 1/2, and in a GRU, rounding stays rounding.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Hand in
 #
 # Whoever gets the file can verify it: `checks.handed_in` trains it again and compares.
@@ -316,12 +316,12 @@ checks.handed_in("saved/better.session")
 # with these are accepted. A session takes as long to verify as it took to train; longer ones than the budget are turned away untrained.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Challenge 1: rescue (5 minutes, easy)
 #
 # This network had a learning rate of 8 and no clipping. Look at it: it needed only a few steps to be lost.
 
-# %% slideshow={"slide_type": "slide"}
+# %%
 sick = TrainingLab(name="sick", hidden_size=32, batch_size=16, num_steps=20, learning_rate=8.0, clip_threshold=math.inf)
 sick.session.run(60)
 sick
@@ -360,7 +360,7 @@ checks.rescues(my_rescue)
 # </details>
 # <!-- measured: tests/unit/test_checks_06.py -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Challenge 2: beat counting in 300 steps (15 minutes, hard)
 #
 # Notebook 05 gave you 2,000 steps. Here are 300: about seven times through the story. A counted 4-gram has 3.75 on the test text, the best $n$-gram, of order 5, 3.51. Below the first you pass; below the second you are the first we know of.
@@ -394,7 +394,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=300)
 # </details>
 # <!-- measured: tests/unit/test_checks_06.py -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Challenge 3: hand in your best session (10 minutes, medium)
 #
 # Train in the playground for at most 1,500 steps, turning whatever you like while it runs, and press Save. Put the file's name below.
@@ -416,7 +416,7 @@ checks.handed_in(my_file, step_budget=1500)
 # </details>
 # <!-- claim: rounding_does_not_grow_in_a_gru_with_128_units_and_adam_at_0_003 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Challenge 4: make an RNN remember (8 minutes, medium)
 #
 # <!-- given: 30, 120 -->
@@ -451,7 +451,7 @@ checks.remembers(my_start)
 # <!-- claim: from_the_identity_a_tanh_rnn_does_not_solve_temporal_order_where_a_random_rotation_does -->
 # <!-- given: 40, 300 -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>All steps of a run are clipped. You double the learning rate and halve the threshold. What changes?</summary>
