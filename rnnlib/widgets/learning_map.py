@@ -69,7 +69,7 @@ class LearningMap(WorkerView):
         buttons = self.make_buttons(
             [
                 ("Start", "Train all networks, from the beginning", self.start),
-                ("Stop", "Stop after the network that trains now", lambda: self.pause()),
+                ("Stop", "Stop after the network that trains now", self.pause),
             ]
         )
         knobs = row(self.learning_rate, self.clip_threshold)
