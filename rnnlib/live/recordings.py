@@ -62,15 +62,18 @@ def save(session: Session, path: str | Path) -> None:
     Raises OSError, in one sentence, if it cannot be written; the file is as it was then, and the session goes on, too.
     """
     with session.worker.settled():
-        content = {
-            "format": SESSION_FORMAT,
-            "settings": asdict(session.settings),
-            "events": [asdict(event) for event in session.events],
-            "steps_made": session.steps_made,
-            "prefix": session.prefix,
-            "trainers": {name: state_dict(trainer) for name, trainer in session.trainers.items()},
-        }
-        write_file(path, content)
+        write_file(path, _content(session))  # has no name here: its tensors are gone before another thread goes on
+
+
+def _content(session: Session) -> dict[str, Any]:
+    return {
+        "format": SESSION_FORMAT,
+        "settings": asdict(session.settings),
+        "events": [asdict(event) for event in session.events],
+        "steps_made": session.steps_made,
+        "prefix": session.prefix,
+        "trainers": {name: state_dict(trainer) for name, trainer in session.trainers.items()},
+    }
 
 
 def read(path: str | Path, *, most_bytes_of_header: int = MOST_BYTES_OF_HEADER) -> dict[str, Any]:

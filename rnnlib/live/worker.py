@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+MOST_SECONDS_AT_THE_END = 10.0  # for a save under way
 MOST_SECONDS_BEFORE_A_FORK = 60.0  # a first step may have to compile its loops
 SECONDS_BETWEEN_INTERRUPTS = 0.2  # how long an interrupt of the kernel waits where a lock cannot be interrupted
 
@@ -253,5 +254,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
 
 @atexit.register
 def _stop_all() -> None:
+    """Python must not end while a thread is inside torch: a worker's own, or one that has a worker settled."""
     for worker in list(_workers.values()):
         worker.stop()
+        worker._settled_by_one.acquire(timeout=MOST_SECONDS_AT_THE_END)  # for good: who wants it next waits for the end

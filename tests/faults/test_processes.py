@@ -49,6 +49,7 @@ threading.Thread(target=lambda: [recordings.save(session, sys.argv[1]) for _ in 
 def test_an_interrupt_at_any_moment_leaves_a_session_that_trains_saves_and_replays(tmp_path: Path) -> None:
     done = run(
         """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background processes ignore interrupts
 chance = random.Random(0)
 session = Session(SMALL, name="interrupted")
 interrupted = 0
