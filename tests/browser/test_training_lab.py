@@ -180,10 +180,9 @@ def test_the_picture_is_read_zoomed_and_asked_for_its_changes(lab: LabInPage) ->
 
     name = lab.plot.first.get_by_role("button", name="validation")
     name.click()
-    assert name.get_attribute("aria-pressed") == "false" or lab.page.wait_until(
-        lambda: name.get_attribute("aria-pressed") == "false"
-    )
+    lab.page.wait_until(lambda: name.get_attribute("aria-pressed") == "false")
     name.click()
+    lab.page.wait_until(lambda: name.get_attribute("aria-pressed") == "true")
 
 
 def test_the_diary_goes_back_to_every_text(lab: LabInPage) -> None:
