@@ -307,7 +307,7 @@ drawing
 
 # %% [markdown]
 # <!-- measured: bench/results.json -->
-# Over D2L's whole run, 500 epochs or 4,000 steps, 86 % of the RNN's steps are clipped, 3 % of an LSTM's and 0.2 % of the GRU's. All of those steps of the RNN are of
+# Over D2L's whole run, 500 epochs or 4,000 steps, 85 % of the RNN's steps are clipped, 3 % of an LSTM's and 0.2 % of the GRU's. All of those steps of the RNN are of
 # one length, the threshold: the learning rate only sets the length of the step. Gates, it turns out, help against gradients that explode as well as against those that vanish.
 #
 # *On a machine with two CPU cores, float32, 2026-11-26.*

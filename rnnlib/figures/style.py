@@ -56,11 +56,13 @@ def style_axes(ax: Axes) -> None:
         axis.label.set(**TEXT)
         axis.offsetText.set(**TEXT)
         axis.labelpad = 4
-    for side, shown in {"bottom": True, "left": True, "top": False, "right": False}.items():
-        options: dict[str, Any] = {side: shown, f"label{side}": shown}
-        ax.tick_params(which="both", **options)
     letters: dict[str, Any] = {"labelsize": 12, "labelcolor": BLACK, "labelfontfamily": TEXT["fontfamily"]}
-    ax.tick_params(which="both", direction="out", color=BLACK, **letters)
+    sides: dict[str, Any] = {
+        f"{what}{side}": side in ("left", "bottom")
+        for side in ("left", "bottom", "right", "top")
+        for what in ("", "label")
+    }
+    ax.tick_params(which="both", direction="out", color=BLACK, **letters, **sides)
     ax.tick_params(which="major", length=3.5, width=0.8, pad=3.5)
     ax.tick_params(which="minor", length=2, width=0.6, pad=3.4)
     ax.grid(False, which="minor")
@@ -124,7 +126,7 @@ class CourseAxes(Axes):
 
     def draw(self, renderer: RendererBase) -> None:
         """As Axes.draw.  Labels of ticks, which may be formulas, are made shortly before they are drawn."""
-        for axis in (self.xaxis, self.yaxis):
+        for axis in (self.xaxis, self.yaxis) if self.axison else ():
             for label in axis.get_ticklabels(which="both"):
                 label.set(**UPRIGHT)
         super().draw(renderer)

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench import steps
+from bench import steps, views
+from rnnlib import widgets
 from rnnlib.models import LanguageModel
+from rnnlib.widgets.knob_view import KnobView
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +31,13 @@ def test_each_row_says_a_number_and_each_step_a_ratio_and_a_share() -> None:
         assert re.fullmatch(r"\d+%", share)
     assert {"import, beyond torch", "first step of a fresh process"} <= {row[0] for row in rows}
     assert all(re.search(r"\d", row[2]) for row in rows)
+
+
+def test_every_view_that_only_its_knobs_move_is_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    views.main(times=2)
+    timed = {line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines()[2:]}
+    exported = [getattr(widgets, name) for name in widgets.__all__]
+    assert timed == {view.__name__ for view in exported if issubclass(view, KnobView)}
 
 
 @pytest.mark.parametrize(("cell", "products_made_twice"), [("rnn", 0), ("gru", 1), ("lstm", 1)])

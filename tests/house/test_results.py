@@ -1,13 +1,24 @@
-"""Numbers in the text come from a run: the table of notebook 05 is that of bench/results.json."""
+"""Numbers in the text come from a run: those of bench/results.json in notebooks 04 and 05."""
 
 import json
 from pathlib import Path
 
 from bench.results import RESULTS, table
 
-SOURCE = Path(__file__).parents[2] / "notebooks" / "src" / "05_concise_implementation.py"
+SOURCES = Path(__file__).parents[2] / "notebooks" / "src"
 
 
 def test_the_table_of_notebook_05_is_what_was_measured() -> None:
     as_text = "\n".join(f"# {line}" for line in table(json.loads(RESULTS.read_text())).splitlines())
-    assert as_text in SOURCE.read_text()
+    assert as_text in (SOURCES / "05_concise_implementation.py").read_text()
+
+
+def test_the_shares_of_clipped_steps_in_notebook_04_are_what_was_measured() -> None:
+    shares = {name: row["clipped_fraction"] for name, row in json.loads(RESULTS.read_text())["rows"].items()}
+    rnn, lstm, gru = (
+        shares[name] for name in ("RNN from scratch, sequential", "LSTM from scratch", "GRU from scratch")
+    )
+    sentence = (
+        f"{100 * rnn:.0f} % of the RNN's steps are clipped, {100 * lstm:.0f} % of an LSTM's and {100 * gru:.1f} % of"
+    )
+    assert sentence in (SOURCES / "04_gradient_problems.py").read_text()
