@@ -43,7 +43,7 @@ def presentation(name: str, tell: Callable[[int, int], None]) -> Iterator[tuple[
     Raises ValueError if `name` names no notebook, RuntimeError if JupyterLab does not start or a cell fails.
     """
     path = path_of(name)
-    made = slides(nbformat.read(path, as_version=4))
+    made = slides(nbformat.read(path, as_version=4), path.stem)
     notebook = deck(made)
     with tempfile.TemporaryDirectory(prefix="slides-", ignore_cleanup_errors=True) as folder:
         home, file = Path(folder), Path(folder) / "notebooks" / path.name

@@ -3,14 +3,15 @@
 python -m tools.slides 02    what is on each slide of notebook 02
 
 A section becomes a few slides under its heading: what its text says first, in at most 60 words; each picture or widget
-alone, without its code; short code with what it prints.  Longer texts, captions, "Try this" and folded answers become
-the speaker's notes.  Exercises, imports, long code and links are on no slide; their code runs all the same.
+alone, without its code; short code with what it prints.  Below the slide of a view that trains is its recorded run
+(tools/films.py).  Longer texts, captions, "Try this" and folded answers become the speaker's notes.  Exercises,
+imports, long code and links are on no slide; their code runs all the same.
 """
 
 import html
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from nbformat import NotebookNode
 
 from tools.budget import count_words, shows_picture
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS, RECORDED = ROOT / "notebooks", ROOT / "docs/teaching/recorded"
 WORDS, LINES_OF_CODE = 60, 12
 WORDS_WITH_CODE, LINES_WITH_TEXT = 35, 11  # what fits on one slide together
 NOT_PRESENTED = re.compile(r"(Exercise|Challenge) \d|Where to read on")
 BLOCK = re.compile(r"```.*?```|\$\$.*?\$\$|<details>.*?</details>|^\|.*?(?=^[^|]|\Z)", re.S | re.M)
 FOLDED = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.S)
+PLAY = "from rnnlib.widgets import RecordedRun\n\nRecordedRun({!r})"
 FOR_THE_SPEAKER = re.compile(r"\*[^*].*[^*]\*\Z|\*\*Try this\.?\*\*|\(\d\) |<details>|\d+ minutes to read", re.S)
 
 
@@ -37,6 +40,7 @@ class Slide:
     code: NotebookNode | None = None
     notes: list[str] = field(default_factory=list)
     hidden: list[NotebookNode] = field(default_factory=list)  # code that runs before it and is not shown
+    film: Path | None = None  # the recorded run of what trains here
 
     @property
     def shows_code(self) -> bool:
@@ -52,27 +56,29 @@ def path_of(name: str) -> Path:
     return found[0]
 
 
-def slides(notebook: NotebookNode) -> list[Slide]:
-    """The slides of a built notebook, in its order."""
+def slides(notebook: NotebookNode, name: str = "") -> list[Slide]:
+    """The slides of a built notebook, in its order.  name: without one no recorded runs are looked for."""
     made: list[Slide] = []
     waiting: list[NotebookNode] = []  # code on no slide, until the next slide comes
     title, presented = "", True
     for cell in notebook.cells:
         if cell.cell_type != "code":
-            if heading := re.match(r"##? (.+)\n*", cell.source):
-                title, presented = heading[1], not NOT_PRESENTED.match(heading[1])
-            if presented:
-                text = cell.source[heading.end() :] if heading else cell.source
-                shown, notes = shown_and_said(text)
-                made += [Slide(title, each) for each in shown or ([""] if heading else [])]
-                if made:
-                    made[-1].notes += notes
+            for part in re.split(r"\n+(?=##? )", cell.source):  # a cell may hold two sections
+                if heading := re.match(r"##? (.+)\n*", part):
+                    title, presented = heading[1], not NOT_PRESENTED.match(heading[1])
+                if presented:
+                    text = part[heading.end() :] if heading else part
+                    shown, notes = shown_and_said(text)
+                    made += [Slide(title, each) for each in shown or ([""] if heading else [])]
+                    if made:
+                        made[-1].notes += notes
         elif not presented or not on_a_slide(cell):
             waiting.append(cell)
         else:
             if not made or not goes_with(made[-1], cell):
                 made.append(Slide(title))
             made[-1].code, made[-1].hidden, waiting = cell, waiting, []
+            made[-1].film = film_of(cell, name)
     made = without_bare_titles(made)
     made[-1].hidden += waiting
     return made
@@ -103,6 +109,12 @@ def goes_with(slide: Slide, cell: NotebookNode) -> bool:
         return False
     lines = len(cell.source.splitlines()) + sum(len(printed(output)) for output in cell.outputs)
     return not shows_picture(cell) and count_words(slide.text) <= WORDS_WITH_CODE and lines <= LINES_WITH_TEXT
+
+
+def film_of(cell: NotebookNode, name: str) -> Path | None:
+    """The recorded run of the view that a cell of a notebook makes: docs/teaching/recorded/NUMBER_VARIABLE.film."""
+    films = sorted(RECORDED.glob(f"{name[:2]}_*.film")) if name else []
+    return next((film for film in films if re.search(rf"^{film.stem[3:]} = ", cell.source, re.M)), None)
 
 
 def printed(output: NotebookNode) -> list[str]:
@@ -182,13 +194,20 @@ def deck(made: list[Slide]) -> NotebookNode:
     cells = []
     for slide in made:
         cells += [code_cell(cell, "skip") for cell in slide.hidden]
-        title = nbformat.v4.new_markdown_cell(f"## {slide.title}\n\n{slide.text}".strip())
-        title.metadata = {"slideshow": {"slide_type": "slide"}, "notes": "\n\n".join(slide.notes)}
-        cells.append(title)
+        cells.append(title_cell(slide.title, slide.text, "slide", slide.notes))
         if slide.code is not None:
             cells.append(code_cell(slide.code, None, folded=not slide.shows_code))
+        if slide.film is not None:
+            cells.append(title_cell(f"{slide.title} (recorded)", "", "subslide"))
+            cells.append(code_cell(nbformat.v4.new_code_cell(PLAY.format(str(slide.film))), None, folded=True))
     kernel = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
     return nbformat.from_dict(nbformat.v4.new_notebook(cells=cells, metadata=kernel))
+
+
+def title_cell(title: str, text: str, slide_type: str, notes: Sequence[str] = ()) -> NotebookNode:
+    cell = nbformat.v4.new_markdown_cell(f"## {title}\n\n{text}".strip())
+    cell.metadata = {"slideshow": {"slide_type": slide_type}, "notes": "\n\n".join(notes)}
+    return cell
 
 
 def code_cell(cell: NotebookNode, slide_type: str | None, folded: bool = False) -> NotebookNode:
@@ -217,6 +236,8 @@ def outline(made: list[Slide]) -> list[str]:
             parts.append(f"{len(slide.code.source.splitlines())} lines of code")
         elif slide.code is not None:
             parts.append("picture")
+        if slide.film is not None:
+            parts.append("its recorded run below")
         lines.append(f"{number:3}  {slide.title}: {', '.join(parts)}")
     return lines
 
@@ -224,4 +245,5 @@ def outline(made: list[Slide]) -> list[str]:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("Name a notebook: python -m tools.slides 02")
-    print(*outline(slides(nbformat.read(path_of(sys.argv[1]), as_version=4))), sep="\n")
+    path = path_of(sys.argv[1])
+    print(*outline(slides(nbformat.read(path, as_version=4), path.stem)), sep="\n")

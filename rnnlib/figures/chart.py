@@ -122,6 +122,16 @@ class Chart(NamedTuple):
     columns: int = 2
 
 
+def panel_from(described: Mapping[str, Any]) -> Panel | Field:
+    """What `asdict` has made of a panel without a handle; a file may have made lists of its tuples."""
+    parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in described.items()}
+    if parts.pop("kind") == "field":
+        return Field(**parts)
+    parts["lines"] = tuple(Line(**{**line, "dash": tuple(line["dash"])}) for line in parts["lines"])
+    parts["levels"] = tuple(Level(**level) for level in parts["levels"])
+    return Panel(**parts)
+
+
 def draw_chart(chart: Chart, *, width: float = 10.4, height: float = 3.1) -> Drawing:
     """The chart as a picture without a background.  width, and height of a row of panels: inches, at 100 dots each."""
     rows = math.ceil(len(chart.panels) / chart.columns)

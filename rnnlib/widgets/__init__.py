@@ -13,6 +13,7 @@ from rnnlib.widgets.next_character import NextCharacter
 from rnnlib.widgets.one_step import OneStep
 from rnnlib.widgets.partitions import Partitions
 from rnnlib.widgets.perplexity import CountedBaselines, PerplexityOfADistribution
+from rnnlib.widgets.recorded_run import RecordedRun
 from rnnlib.widgets.step_through import OneStepBack, UnrolledGraph
 from rnnlib.widgets.step_time import StepTime
 from rnnlib.widgets.training_by_epochs import TrainingByEpochs
@@ -39,6 +40,7 @@ __all__ = [
     "OneStepBack",
     "Partitions",
     "PerplexityOfADistribution",
+    "RecordedRun",
     "TrainingByEpochs",
     "TrainingDiary",
     "TrainingLab",

@@ -1,4 +1,4 @@
-"""Every slide of every notebook, as `make present` shows it, at the sizes of two projectors."""
+"""Every slide of every notebook, and every recorded run below one, as `make present` shows them on two projectors."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ TYPE_IN_PICTURES = 12 / 72 * DOTS_AN_INCH  # pixels of the file: the smallest ty
 FIRST_CELLS = """
 () => jupyterapp.shell.currentWidget.content.widgets
     .map((cell, number) => [cell.model.getMetadata('slideshow')?.slide_type, number])
-    .filter(([type, _]) => type === 'slide').map(([_, number]) => number)"""
+    .filter(([type, _]) => type === 'slide' || type === 'subslide').map(([_, number]) => number)"""
 GO = "number => { jupyterapp.shell.currentWidget.content.activeCellIndex = number; }"
 ON_SCREEN = ".jp-Deck .jp-Cell.jp-deck-mod-visible"
 PICTURES_ARE_THERE = f"""

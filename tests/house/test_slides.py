@@ -83,6 +83,18 @@ def test_a_section_with_a_picture_is_a_question_a_picture_alone_and_what_it_show
     )
 
 
+def test_below_the_slide_of_a_view_that_trains_is_its_recorded_run_if_there_is_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("tools.slides.RECORDED", tmp_path)
+    (tmp_path / "04_race.film").touch()
+    notebook = new_notebook(cells=[new_markdown_cell("## A race"), code("race = MemoryRace()\nrace", PICTURE)])
+    for name, below in (("04_problems", [("subslide", "## A race (recorded)")]), ("05_concise", []), ("", [])):
+        cells = deck(slides(notebook, name)).cells
+        titles = [(cell.metadata.slideshow.slide_type, cell.source) for cell in cells if cell.cell_type != "code"]
+        assert titles == [("slide", "## A race"), *below]
+        assert (f"RecordedRun({str(tmp_path / '04_race.film')!r})" in cells[-1].source) == bool(below)
+    assert outline(slides(notebook, "04_problems")) == ["  1  A race: picture, its recorded run below"]
+
+
 def test_a_long_text_is_cut_after_a_sentence_and_the_question_stays() -> None:
     long = "One sentence of five words. " * 20
     shown, said = shown_and_said(f"{long}\n\n**Predict first.** Which?")

@@ -12,7 +12,7 @@ import torch
 from rnnlib.checks import answers
 from rnnlib.grade.exercises import NOTEBOOKS as EXERCISES
 from tools.answer_key import answer_key
-from tools.slides import path_of
+from tools.slides import path_of, slides
 
 ROOT = Path(__file__).parents[2]
 TEACHING = ROOT / "docs" / "teaching"
@@ -24,8 +24,8 @@ CODE = {"nn.RNN", "detach", "retain_graph=True", "for", "h"}  # what stands in a
 
 def headings(name: str) -> list[str]:
     notebook = nbformat.read(path_of(name), as_version=4)
-    found = [re.match(r"##? (.+)", cell.source) for cell in notebook.cells if cell.cell_type != "code"]
-    return [match[1] for match in found if match]
+    texts = [cell.source for cell in notebook.cells if cell.cell_type != "code"]
+    return [heading for text in texts for heading in re.findall(r"^##? (.+)$", text, re.M)]
 
 
 def knobs() -> set[str]:
@@ -51,6 +51,23 @@ def test_a_plan_names_sections_that_its_notebook_has_in_the_order_of_the_noteboo
     assert not missing, missing
     in_table = [title for title, _, _ in table(plan)]
     assert in_table == sorted(in_table, key=there.index)
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_plan_has_minutes_or_a_dash_for_every_section_that_has_slides(path: Path) -> None:
+    in_table = {title for title, _, _ in table(path.read_text())}
+    notebook = nbformat.read(path_of(path.stem), as_version=4)
+    assert [slide.title for slide in slides(notebook) if slide.title not in in_table] == []
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_plans_numbers_are_those_of_its_notebook(path: Path) -> None:
+    """Wrong answers of an audience may have numbers of their own."""
+    said = re.sub(r"notebook \d\d|\*\*Usually\*\*:.*?(?=\*\*|$)", "", path.read_text().split("\n## ", 1)[1], flags=re.M)
+    cells = nbformat.read(path_of(path.stem), as_version=4).cells
+    there = "\n".join(cell.source for cell in cells)
+    named = set(re.findall(r"(?<![\w.,/])\d[\d,.]*\d(?!\w)", said))
+    assert not {number for number in named if not re.search(rf"(?<![\d.,]){number}(?!\d)", there)}
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
