@@ -82,6 +82,9 @@ bench-gpu: .venv/test-installed
 	$(PYTHON) is %d.%d. Name a newer one: make lab PYTHON=python3.13" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(PIP_INSTALL) --editable '.[lab]'
+	@# An editable installation names this folder by its whole path. Named from within, it may be moved: to a stick, say.
+	$(BIN)/python -c 'import os, sysconfig; site = sysconfig.get_path("purelib"); \
+	open(os.path.join(site, "rnnlib-here.pth"), "w").write(os.path.relpath(".", site) + "\n")'
 	$(BIN)/python -c 'from rnnlib import engine; engine.compile_loops()'
 	touch $@
 

@@ -35,11 +35,12 @@ def course(tmp_path: Path) -> Path:
     return folder
 
 
-def run(course: Path, code: str, powers: bool = True, umask: int = -1) -> str:
+def run(course: Path, code: str, powers: bool = True, umask: int = -1, **variables: str) -> str:
     """What a Python process prints that finds rnnlib in `course` and works in a folder beside it."""
     home = course.parent / "home"
     known = {name: value for name, value in os.environ.items() if not name.startswith(("RNNLIB_", "XDG_", "NUMBA_"))}
     environment = known | {"PYTHONPATH": str(course), "HOME": str(home), "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": ""}
+    environment |= variables
     command = [] if powers or os.geteuid() else WITHOUT_POWERS
     if command and shutil.which("setpriv") is None:
         pytest.skip("root may write everywhere, and there is no setpriv here to take that away")
@@ -71,6 +72,32 @@ def test_it_trains_for_somebody_whose_home_cannot_be_written(course: Path) -> No
     write_protect(course.parent / "home")
     assert run(course, TRAIN, powers=False) == "2\n"
     assert not list((course.parent / "home").iterdir())
+
+
+def test_where_neither_can_be_written_a_folder_that_is_named_keeps_the_machine_code(course: Path) -> None:
+    write_protect(course)
+    write_protect(course.parent / "home")
+    cache = course.parent / "cache"
+    cache.mkdir()
+    assert run(course, TRAIN, powers=False, NUMBA_CACHE_DIR=str(cache)) == "2\n"
+    assert list(cache.rglob("*.nbi"))
+
+
+def test_a_course_that_is_moved_after_its_installation_finds_itself(tmp_path: Path) -> None:
+    """The Makefile's own lines, without what pip does."""
+    course, stick = tmp_path / "course", tmp_path / "a stick" / "课"
+    (course / "rnnlib").mkdir(parents=True)
+    (course / "rnnlib/__init__.py").touch()
+    (course / "rnnlib/engine.py").write_text("def compile_loops(): pass\n")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, course)
+    make = ["make", ".venv/lab-installed", "PIP_INSTALL=true", f"PYTHON={sys.executable}"]
+    subprocess.run(make, cwd=course, check=True, capture_output=True)
+    stick.parent.mkdir()
+    course.rename(stick)
+    code = "import rnnlib; print(rnnlib.__file__)"
+    told = subprocess.run([stick / ".venv/bin/python", "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert Path(told.stdout.strip()) == stick / "rnnlib/__init__.py", told.stderr
 
 
 def test_it_trains_where_every_connection_is_refused(course: Path) -> None:
