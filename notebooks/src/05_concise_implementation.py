@@ -426,7 +426,9 @@ for name, three in scores.items():
 # *Training: perplexity in the last epoch, at so many characters a second. Ours: one run each on 2026-11-26, float32, on two cores (AVX-512) with nothing else to do. Printed: one unnamed GPU. "Then": the test text, in the epoch in which validation was best.*
 #
 # On the printed GPU PyTorch's layers, which hand the whole sequence over at once, are 5 to 13 times as quick as a loop over time in Python. Here it is the other way round, 2 to 3 times: `rnnlib/engine` compiles that loop, for a CPU and for batches of this size.
-#
+# <!-- measured: bench/results.json -->
+
+# %% [markdown]
 # Training perplexities lie near the printed ones. The other columns are what the printed table does not have. After 500 epochs every network that reads in one direction is worse on text it has not read than a blind guess, which has 28. At its best it has 8.4 or more on the test text, and a counted 3-gram 8.0.
 # <!-- measured: bench/results.json -->
 

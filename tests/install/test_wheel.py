@@ -66,10 +66,9 @@ def test_the_wheel_holds_every_file_of_the_library_and_no_other(source: Path, wh
 
 def test_the_ten_lines_of_the_readme_run_from_another_folder(installed: Path, tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert "trainer.run(1500)" in code
-    (tmp_path / "ten_lines.py").write_text(code.replace("trainer.run(1500)", "trainer.run(20)"))
+    (tmp_path / "ten_lines.py").write_text(code)
     perplexity, written = run("ten_lines.py", folder=tmp_path, path=installed).splitlines()
-    assert 4.5 < float(perplexity) < 28
+    assert float(perplexity) == pytest.approx(3.9, abs=0.1)  # 3.85 to 3.95 with five seeds; no seed is set
     assert written.startswith("the lamp keeper ")
 
 
