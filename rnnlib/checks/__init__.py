@@ -7,7 +7,7 @@ have a name.  Its mechanism calls the reader's function (running.py), looks at w
 what it found (verdict.py).  An open exercise is told apart from a wrong one, so that Run All goes on.
 """
 
-from rnnlib.checks.backpropagation import bptt, truncated
+from rnnlib.checks.backpropagation import bptt
 from rnnlib.checks.carrying import missing_detach
 from rnnlib.checks.concise_implementation import model
 from rnnlib.checks.contest import beats_the_ngram
@@ -20,6 +20,7 @@ from rnnlib.checks.lab import remembers, rescues
 from rnnlib.checks.minibatches import sequential_batches
 from rnnlib.checks.repairs import clipped_once, time_stays_time
 from rnnlib.checks.structure import rnn_forward, rnn_step, unrolled_twice
+from rnnlib.checks.truncation import truncated
 from rnnlib.checks.verdict import Verdict
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The missing detach: does a training loop carry values from batch to batch, and no graph?
 
-Before: backpropagation.py.
+Before: truncation.py.
 """
 
 from collections.abc import Iterable
@@ -165,8 +165,9 @@ missing_detach = Exercise(
     name="missing_detach",
     statement=(
         "train(model, batches, state) -> the mean cross-entropy of each batch in a list, and the last state.  Each "
-        "loss is backpropagated; each batch begins with the values of the state that the one before left, and with no "
-        "graph.  Weights stay as they are.  For a GRU a state is (h,), for an LSTM (h, c)."
+        "loss is backpropagated, with `retain_graph` or without; each batch begins with the values of the state that "
+        "the one before left, and with no graph.  Weights stay as they are.  For a GRU a state is (h,), for an LSTM "
+        "(h, c)."
     ),
     cases=_layers,
     results=["the losses (N)", "the gradients of W_hh (N)", "h of the last state", "c of the last state"],

@@ -30,6 +30,10 @@ def _tokens_and_state() -> list[Case]:
 def _computed(make_model: Callable[[int, int], Any], V: int, H: int, tokens: Tensor, state: Tensor) -> Any:
     """What a reader's model of these sizes gives with weights that are drawn here."""
     model = make_model(V, H)
+    if not isinstance(model, nn.Module):
+        raise Wrong(
+            f"with vocab_size = {V} and hidden_size = {H} it makes a {type(model).__name__}; expected a Module."
+        )
     layers = getattr(model, "rnn", None), getattr(model, "output", None)
     if layers[0] is ... or layers[1] is ...:
         return ...
@@ -46,6 +50,8 @@ def _computed(make_model: Callable[[int, int], Any], V: int, H: int, tokens: Ten
 
 def _mistake_in_rnn(rnn: Any, V: int, H: int) -> str | None:
     asked = "this exercise is for torch.nn.RNN(vocab_size, hidden_size)"
+    if rnn is None:
+        return f"the model has no self.rnn; {asked}."
     if isinstance(rnn, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
         return f"self.rnn is an {type(rnn).__name__}, which takes a single step; {asked}, which takes all T."
     if not isinstance(rnn, nn.RNN) or rnn.nonlinearity != "tanh":
@@ -54,20 +60,23 @@ def _mistake_in_rnn(rnn: Any, V: int, H: int) -> str | None:
         return "the layer has batch_first=True: it takes time for batch, and tokens here are (T, B)."
     if rnn.num_layers != 1 or rnn.bidirectional:
         return f"self.rnn has more than one layer or reads both ways; {asked}."
-    if (rnn.input_size, rnn.hidden_size) != (V, H):
-        sizes = f"torch.nn.RNN({rnn.input_size}, {rnn.hidden_size})"
-        return f"asked for vocab_size = {V} and hidden_size = {H}, self.rnn is {sizes}; {asked}."
-    return None
+    return _other_than(rnn, nn.RNN(V, H), "self.rnn", asked, V, H)
 
 
 def _mistake_in_output(output: Any, V: int, H: int) -> str | None:
+    asked = "expected torch.nn.Linear(hidden_size, vocab_size)"
+    if output is None:
+        return f"the model has no self.output; {asked}."
     if not isinstance(output, nn.Linear):
-        return f"self.output is a {type(output).__name__}; expected torch.nn.Linear(hidden_size, vocab_size)."
-    if (output.in_features, output.out_features) != (H, V):
-        sizes = f"torch.nn.Linear({output.in_features}, {output.out_features})"
-        expected = f"torch.nn.Linear(hidden_size, vocab_size) = torch.nn.Linear({H}, {V})"
-        return f"asked for vocab_size = {V} and hidden_size = {H}, self.output is {sizes}; expected {expected}."
-    return None
+        return f"self.output is a {type(output).__name__}; {asked}."
+    return _other_than(output, nn.Linear(H, V), "self.output", asked, V, H)
+
+
+def _other_than(layer: nn.Module, wanted: nn.Module, name: str, asked: str, V: int, H: int) -> str | None:
+    """What is said of a layer that was made with other sizes or options than the one that was asked for, or None."""
+    if repr(layer) == repr(wanted):
+        return None
+    return f"asked for vocab_size = {V} and hidden_size = {H}, {name} is {layer}; {asked}, that is {wanted}."
 
 
 def _forward(way: Callable[[Any, Tensor, Tensor], Any]) -> type[MyModel]:
@@ -117,6 +126,12 @@ model = Exercise(
         ),
         "the logits of every step sum to 1: a softmax was applied, which cross_entropy will apply again.": _after(
             lambda o, new, old: (o.softmax(-1), new)
+        ),
+        "a softmax went along B, the middle axis; the logits are returned as they are, without one.": _after(
+            lambda o, new, old: (o.softmax(1), new)
+        ),
+        "the logits are made of the last state alone, (1, B, V); they are made of the hidden states of all T steps.": (
+            _after(lambda o, new, old: (o[-1:], new))
         ),
         "a log_softmax was applied, which cross_entropy applies itself: return the logits as they are.": _after(
             lambda o, new, old: (o.log_softmax(-1), new)

@@ -14,6 +14,7 @@ from rnnlib.baselines import NGram, best_ngram
 from rnnlib.checks import answers
 from rnnlib.checks.running import run
 from rnnlib.checks.verdict import Verdict, verdict
+from rnnlib.live.experiments import Experiment
 from rnnlib.models import Model
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer, evaluate, perplexity
@@ -51,7 +52,7 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
     Only what the trainer did itself counts: its network starts with no more knowledge than how often each letter comes,
     and what it knows in the end is what its own curve says that it has learned.
     """
-    if trainer is None or trainer is ...:
+    if trainer is ...:
         return Verdict("open", f"train a network for at most {step_budget} steps and hand its trainer in.")
     praise = ""
 
@@ -62,11 +63,12 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
         praise = f"{said} after {trainer.steps_made} steps; the 4-gram has {line:.2f}, {best_counted(corpus)}."
         mistake = _mistake_in_training(trainer, corpus, step_budget, reached)
         if mistake is None and reached >= line:
-            mistake = f"{said}; the counted 4-gram has {line:.2f}. Lower is better."
+            how = _how_trained(trainer, corpus, step_budget)
+            mistake = f"{said}; the counted 4-gram has {line:.2f}. Lower is better. {how}"
         return mistake or _mistake_in_history(trainer, corpus)
 
     if not isinstance(trainer, Trainer):
-        mistake: str | None = f"hand in a Trainer of a network for this text; this is a {type(trainer).__name__}."
+        mistake: str | None = f"hand in a Trainer of a network for this text; {_what_it_is(trainer)}"
     else:
         outcome = run(look, seconds=15.0)
         mistake = outcome.returned
@@ -77,6 +79,30 @@ def beats_the_ngram(trainer: Any, corpus: Corpus, *, step_budget: int) -> Verdic
         "gets further in few steps than SGD. Watch the validation curve: where it turns up, the network memorises."
     )
     return verdict("beats_the_ngram", mistake, praise=praise, hint=hint, answer=answers.my_training)
+
+
+def _what_it_is(handed_in: Any) -> str:
+    """Of what is no trainer."""
+    if handed_in is None:
+        return "this is None, which `trainer.run(steps)` returns: give the trainer a name first, then let it run."
+    if isinstance(handed_in, Experiment):
+        return 'this is a session; its trainer is `session.trainers["main"]`.'
+    if isinstance(getattr(handed_in, "session", None), Experiment):
+        return 'this is a lab; its trainer is `lab.session.trainers["main"]`.'
+    if isinstance(handed_in, torch.nn.Module):
+        return "this is a network: hand in what trained it."
+    return f"this is a {type(handed_in).__name__}."
+
+
+def _how_trained(trainer: Trainer, corpus: Corpus, step_budget: int) -> str:
+    """By what a network has become what it is, and whether that was much."""
+    rate, name = trainer.knobs.learning_rate, trainer.optimizer.name
+    said = f"It made {trainer.steps_made} of {step_budget} steps with {name}, the last at learning rate {rate:g}."
+    if _last_loss(trainer) < _entropy(corpus.train):
+        return said
+    return (
+        f"{said} It has learned no more than how often each letter comes: its steps are too few, too long or too short."
+    )
 
 
 def _mistake_in_training(trainer: Trainer, corpus: Corpus, step_budget: int, reached: float) -> str | None:
@@ -106,13 +132,19 @@ def _mistake_in_history(trainer: Trainer, corpus: Corpus) -> str | None:
             f"its first loss is {losses[0]:.2f}, below that of somebody who knows how often each letter comes "
             f"({_entropy(corpus.train):.2f}): it was trained before. Every step of a network counts."
         )
-    last, now = float(np.mean(losses[-max(1, len(losses) // 10) :])), _loss_where_it_trained(trainer)
+    last, now = _last_loss(trainer), _loss_where_it_trained(trainer)
     if now < last - JUMP:
         return (
             f"on its training text it has a loss of {now:.2f}, and its curve ends at {last:.2f}: "
             "these are not the weights that its steps gave."
         )
     return None
+
+
+def _last_loss(trainer: Trainer) -> float:
+    """The mean over the last tenth of its curve."""
+    losses = trainer.history.columns()["loss"]
+    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 
 def _loss_where_it_trained(trainer: Trainer) -> float:

@@ -103,6 +103,8 @@ lstm_step = Exercise(
         "h is not used: each gate is x_in + h @ W_hh.": lambda x, s, W: _lstm(x, (0 * s[0], s[1]), W),
         "x_in is not used: each gate is x_in + h @ W_hh.": lambda x, s, W: _lstm(0 * x, s, W),
         "W_hh is transposed.": lambda x, s, W: _lstm(x, s, W.mT),
+        "W_hh stands before h; states are rows, which stand before: `h @ W_hh`.": lambda x, s, W: W @ s[0],
+        "a matrix product of two (B, H): gates multiply entry by entry, `*`.": lambda x, s, W: s[0] @ s[1],
         "only h was returned; the state is the pair (h, c).": lambda *a: _lstm(*a)[0],
         "the state returned has the old c in it.": lambda x, s, W: (_lstm(x, s, W)[0], s[1]),
         "the state returned has the old h in it.": lambda x, s, W: (s[0], _lstm(x, s, W)[1]),
@@ -185,6 +187,9 @@ gru_step = Exercise(
         "the old state is gone: (1 - z) * n + z * h.": _gru_with(mix=lambda z, n, h: (1 - z) * n),
         "the candidate is added whole; only the share 1 - z of it comes in.": _gru_with(mix=lambda z, n, h: n + z * h),
         "the candidate was subtracted; it is added.": _gru_with(mix=lambda z, n, h: z * h - (1 - z) * n),
+        "a bracket is missing around 1 - z: (1 - z) * n + z * h.": _gru_with(mix=lambda z, n, h: 1 - z * n + z * h),
+        "W_hh stands before h; states are rows, which stand before: `h @ W_hh`.": lambda x, h, W: W @ h,
+        "a matrix product of two (B, H): gates multiply entry by entry, `*`.": lambda x, h, W: h @ h,
         "h is not used in the gates: each is x_in + h @ W_hh.": lambda x, h, W: _gru(
             x, h, torch.stack([0 * W[0], 0 * W[1], W[2]])
         ),

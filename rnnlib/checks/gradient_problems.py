@@ -34,12 +34,20 @@ def _gradients() -> list[Case]:
 
 
 def _changed(function: Function, gradients: list[Tensor], threshold: float) -> Any:
-    """The gradients after a function has worked on them in place."""
+    """The gradients after a function has worked on them in place.
+
+    Each has a gradient of its own, which nobody should change: PyTorch's functions for clipping do.
+    """
+    for gradient in gradients:
+        gradient.grad = torch.full_like(gradient, 1e6)
     before, same_tensors = [gradient.clone() for gradient in gradients], list(gradients)
     returned = function(gradients, threshold)
-    if returned is ...:
-        return ...
     untouched = all(torch.equal(a, b) for a, b in zip(before, same_tensors, strict=True))
+    if any(gradient.grad is None or (gradient.grad != 1e6).any() for gradient in same_tensors):
+        raise Wrong(
+            "the `.grad` of the tensors was changed, as PyTorch's `clip_grad_norm_` and `clip_grad_value_` do with a "
+            "model's parameters; here the tensors in the list are the gradients themselves."
+        )
     if len(gradients) != len(before) or any(a is not b for a, b in zip(gradients, same_tensors, strict=True)):
         raise Wrong(
             "a new tensor was put into the list, and the old one, which the optimizer reads, is as it was: change the "
@@ -94,7 +102,7 @@ clip_by_norm = Exercise(
     answer=answers.clip_by_norm,
     mistakes={
         "the gradients are as they were: change them in place (`g *= ...`); `g = g * ...` makes a new tensor, which is "
-        "lost.": lambda g, c: None,
+        "lost.": _each(lambda g, c: g),
         "each tensor was clipped alone, so the direction changes; one norm, of all together.": _scaled(
             lambda one, g, c: min(1.0, c / float(one.norm()))
         ),
@@ -123,6 +131,10 @@ clip_by_norm = Exercise(
         ),
         "this is the largest component; the norm is the root of the sum of squares.": _scaled(
             lambda one, g, c: min(1.0, c / max(float(each.abs().max()) for each in g))
+        ),
+        "divided upside down: norm / threshold; it is threshold / norm.": _scaled(lambda one, g, c: norm_of(g) / c),
+        "only the first tensor was shortened: does `return` stand inside the loop?": lambda g, c: g[0].mul_(
+            min(1.0, c / norm_of(g))
         ),
         "the norm was taken anew after the first tensor had been shortened; take it once, before.": _norm_taken_anew,
         "the squares were averaged; they are added.": _scaled(
@@ -153,7 +165,7 @@ clip_by_value = Exercise(
     answer=answers.clip_by_value,
     mistakes={
         "the gradients are as they were: change them in place; `clamp` makes a new tensor, which is lost, and `clamp_` "
-        "does not.": lambda g, c: None,
+        "does not.": _each(lambda g, c: g),
         "only large positive components were clipped.": _each(lambda g, c: g.clamp(max=c)),
         "only large negative components were clipped.": _each(lambda g, c: g.clamp(min=-c)),
         "the signs are lost: clip to [-threshold, threshold].": _each(lambda g, c: g.abs().clamp(max=c)),
@@ -169,6 +181,11 @@ clip_by_value = Exercise(
         "each tensor was scaled so that its largest component fits; only what is too large changes.": _scaled(
             lambda one, g, c: min(1.0, c / float(one.abs().max()))
         ),
+        "all that is below the threshold became -threshold; that is for what is below -threshold.": _each(
+            lambda g, c: torch.where(g >= c, c, -c)
+        ),
+        "the bounds have changed places: `clamp(-threshold, threshold)`.": _each(lambda g, c: g.clamp(c, -c)),
+        "only the first tensor was clipped: does `return` stand inside the loop?": lambda g, c: g[0].clamp_(-c, c),
         "all components became plus or minus the threshold; only what is too large changes.": _each(
             lambda g, c: c * g.sign()
         ),

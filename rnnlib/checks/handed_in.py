@@ -3,6 +3,7 @@
 Before: session_file.py.  Next: comparing.py says where two networks' numbers differ.
 """
 
+import os
 import time
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -24,10 +25,11 @@ from rnnlib.live.sweeps import has_diverged
 
 STEPS_BETWEEN_LOOKS = 10  # at the clock
 ROUNDING = 1e-7
+MOST_NAMED = 5  # of the files in a folder
 
 
 def handed_in(
-    path: str | Path | EllipsisType | None,
+    path: str | Path | EllipsisType,
     *,
     settings: Settings | None = None,
     step_budget: int = 5000,
@@ -42,12 +44,11 @@ def handed_in(
     such differences may have grown is measured with a twin whose weights differ by 2 in 10,000,000.  What is further
     away was changed, and where they have grown beyond 1 % nothing can be said.
     """
-    if path is None or path is ...:
+    if path is ...:
         return Verdict("open", "save a session and put the path of its file here.")
     mistake, praise = None, ""
     try:
-        if not isinstance(path, str | PathLike):
-            raise Wrong(f"put the path of a session's file here, a text in quotes; this is a {type(path).__name__}.")
+        _raise_if_no_file(path)
         content = read(path, settings=settings, step_budget=step_budget)
         again = _Again(content, time.monotonic() + seconds, seconds)
         replayed = again.trained()
@@ -68,6 +69,22 @@ def handed_in(
     return verdict("handed_in", mistake, praise=praise, hint=hint)
 
 
+def _raise_if_no_file(path: Any) -> None:
+    """Raises Wrong for what was handed in instead of the path of a file."""
+    asked = "put the path of a session's file here, a text in quotes"
+    if isinstance(path, Experiment) or isinstance(getattr(path, "session", None), Experiment):
+        saving = 'the lab\'s Save button or `recordings.save(session, "saved/mine.session")` writes one'
+        raise Wrong(f"{asked}; this is the {type(path).__name__} itself: {saving}.")
+    if path is None:
+        raise Wrong(f"{asked}; this is None, which `recordings.save(session, path)` returns.")
+    if not isinstance(path, str | PathLike):
+        raise Wrong(f"{asked}; this is a {type(path).__name__}.")
+    if os.path.isdir(path):
+        inside = sorted(each.name for each in Path(path).glob("*.session"))[:MOST_NAMED]
+        there = f"in it are {', '.join(inside)}" if inside else "there is no session file in it"
+        raise Wrong(f"{path} is a folder; put the path of one file here: {there}.")
+
+
 @dataclass
 class _Again:
     """Trains what a file records, until its time is over."""
@@ -82,7 +99,7 @@ class _Again:
         Raises Wrong for what cannot be.
         """
         experiment = Experiment(replace(Settings(**self.content["settings"]), device="cpu"))
-        progress = Progress("training it again", self.content["steps_made"])
+        progress = Progress("training a twin" if nudged else "training it again", self.content["steps_made"])
         if nudged:
             _nudge(experiment)
         for saved in (Event(**event) for event in self.content["events"]):

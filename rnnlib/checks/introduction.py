@@ -4,7 +4,7 @@ Before: exercise.py.  Next: minibatches.py.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib.checks import answers
@@ -97,6 +97,15 @@ perplexity = Exercise(
         ),
         "logits were taken for logarithms of probabilities; they need a log_softmax, which cross_entropy applies.": (
             lambda o, y: (-o.gather(2, y[..., None]).mean()).exp()
+        ),
+        "nll_loss was given logits; it takes log_softmax of them, which cross_entropy applies itself.": lambda o, y: (
+            o.gather(2, y[..., None]).mean().exp()
+        ),
+        "`p[targets]` takes time steps, not tokens: `p.gather(-1, targets[..., None])` takes each target's own.": (
+            lambda o, y: (-o.log_softmax(-1)[y].mean()).exp()
+        ),
+        "the loss was given its tensors where it is made: `CrossEntropyLoss()(logits, targets)`.": lambda o, y: (
+            nn.CrossEntropyLoss(o, y)
         ),
     },
     praise="the exponential of the mean cross-entropy, for every shape.",
@@ -191,6 +200,12 @@ smoothed_bigram = Exercise(
             _counts(x, V) + 1
         ).log(),
         "a softmax of counts is no share of them: divide each row by its sum.": lambda x, V: _counts(x, V).softmax(1),
+        "nothing was counted: all is as it began. (In a Counter equal tensors differ: use `.tolist()`.)": lambda x, V: (
+            torch.full((V, V), 1 / V)
+        ),
+        "only the first pair was counted: does `return` stand inside the loop?": lambda x, V: _row_by_row(
+            _counts(x[:2], V) + 1
+        ),
     },
     praise="every row is a distribution, and nothing is impossible.",
     hint=(

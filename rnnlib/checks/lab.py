@@ -9,12 +9,14 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
 
 from rnnlib import engine
 from rnnlib.checks import answers
+from rnnlib.checks.exercise import does_nothing, no_function
 from rnnlib.checks.progress import Progress
 from rnnlib.checks.running import run
 from rnnlib.checks.verdict import Verdict, verdict
@@ -40,15 +42,17 @@ def rescues(
 
     Saved: after `steps` steps its mean training perplexity over the last tenth of them is below `perplexity_below`.
     """
+    to_do = Verdict("open", "turn one knob, with one call of session.set; this cell then trains and looks.")
+    if does_nothing(my_rescue):
+        return to_do
     sick = replace(sick, device="cpu")
-    session = Session(sick, name="rescue")
+    session = WatchedSession(sick, name="rescue")
     praise = ""
     try:
         outcome = run(lambda: _turned(my_rescue, session), seconds=SECONDS)
-        untouched = session.steps_made == 0 and not session.events and session.settings == sick and session.alive
-        if outcome.open or (untouched and not outcome.problem):
-            return Verdict("open", "turn one knob, with one call of session.set; this cell then trains and looks.")
-        mistake = outcome.problem or _mistake_in_turning(session, sick)
+        if outcome.open:
+            return to_do
+        mistake = no_function(my_rescue, answers.my_rescue) or outcome.problem or _mistake_in_turning(session, sick)
         events = list(session.events)
     finally:
         session.stop()
@@ -63,13 +67,30 @@ def rescues(
     return verdict("rescues", mistake, praise=praise, hint=hint, answer=answers.my_rescue, printed=outcome.printed)
 
 
+class WatchedSession(Session):
+    """A session that remembers which knobs were to be turned, and which attributes it had to begin with."""
+
+    def __init__(self, settings: Settings, *, name: str):
+        self.asked = dict[str, Any]()
+        super().__init__(settings, name=name)
+        self.had = set(vars(self)) | {"had"}
+
+    def set(self, **changes: Any) -> None:
+        """As a session does."""
+        super().set(**changes)
+        self.asked.update(changes)
+
+
 def _turned(my_rescue: Callable[[Session], object], session: Session) -> None:
     my_rescue(session)
     session.pause()
     session.wait(SECONDS)
 
 
-def _mistake_in_turning(session: Session, sick: Settings) -> str | None:
+_AS_IN = "knobs are turned by a call, as in `session.set(learning_rate=7.0)`"
+
+
+def _mistake_in_turning(session: WatchedSession, sick: Settings) -> str | None:
     """The first thing that a rescue should not have done, or None."""
     if session.settings != sick:
         return "session.reset begins another run; a rescue turns one knob of this one."
@@ -77,7 +98,16 @@ def _mistake_in_turning(session: Session, sick: Settings) -> str | None:
         return "it ended the session; turn a knob, and this check trains."
     if session.steps_made > 0:
         return f"it trained {session.steps_made} steps itself; turn a knob, and this check trains."
+    if added := sorted(set(vars(session)) - session.had):
+        return f"`session.{added[0]} = ...` gives the object a new attribute, and turns no knob: {_AS_IN}."
     knobs = [event.knob for event in session.events]
+    if not knobs and session.asked:
+        knob, value = next(iter(session.asked.items()))
+        return f"{knob} was {value!r} already, so nothing has changed."
+    if not knobs and any(getattr(session.trainers[MAIN].knobs, name) != getattr(sick, name) for name in RESCUING_KNOBS):
+        return f"the trainer's knobs were changed behind the session's back, which records nothing of it: {_AS_IN}."
+    if not knobs:
+        return f"no knob was turned: {_AS_IN}."
     if len(knobs) > 1:
         return f"it changed {len(knobs)} knobs ({', '.join(knobs)}); one is enough."
     if knobs[0] not in RESCUING_KNOBS:
@@ -117,10 +147,6 @@ def _mistake_in_outcome(event: Event, sick: Settings, steps: int, perplexity_bel
 TRAININGS, NEEDED = 5, 3
 
 
-class _NotStarted(Exception):
-    """The first weights are as they were."""
-
-
 class _NotAllowed(Exception):
     """What was done to the layer instead, in one sentence."""
 
@@ -131,6 +157,9 @@ def remembers(my_start: Callable[[nn.RNN], object], *, delay: int = 30, steps: i
     Solved: at some test within `steps` steps less than 1 % of 256 fresh sequences are wrong, and not before the first.
     One training may be lucky, so NEEDED of TRAININGS, with other first weights and sequences, have to be solved.
     """
+    to_do = Verdict("open", "change the first weights of rnn in place; this cell then trains and looks.")
+    if does_nothing(my_start):
+        return to_do
     task, printed, solved = TASKS["temporal order"], "", list[int]()
     last = list[float]()
     progress = Progress("training", TRAININGS * steps)
@@ -142,7 +171,7 @@ def remembers(my_start: Callable[[nn.RNN], object], *, delay: int = 30, steps: i
                 for test in learn("RNN", task, delay, seed=seed, prepare=prepared):
                     if test.step == 0 and test.error < 0.5:
                         wrong = f"only {test.error:.0%} of the sequences are wrong before the first step"
-                        raise _NotAllowed(f"{wrong}: it was trained before.")
+                        raise _NotAllowed(f"{wrong}, and guessing leaves 75%: these weights were trained before.")
                     progress(seed * steps + test.step)
                     if test.error < task.solved_below:
                         solved.append(test.step)
@@ -150,8 +179,8 @@ def remembers(my_start: Callable[[nn.RNN], object], *, delay: int = 30, steps: i
                         last.append(test.error)
                         break
                 printed = printed or prepared.printed
-    except _NotStarted:
-        return Verdict("open", "change the first weights of rnn in place; this cell then trains and looks.")
+    except NotImplementedError:
+        return to_do
     except _NotAllowed as found:
         mistake = str(found)
     progress.end()
@@ -189,8 +218,8 @@ class _Prepared:
         outcome = run(lambda: _started(self.my_start, theirs))
         self.printed = outcome.printed
         if outcome.open:
-            raise _NotStarted
-        mistake = outcome.problem or _mistake_in_layer(rnn, theirs)
+            raise NotImplementedError
+        mistake = no_function(self.my_start, answers.my_start) or outcome.problem or _mistake_in_layer(rnn, theirs)
         if mistake:
             raise _NotAllowed(mistake)
         for name, weight in rnn.named_parameters():
@@ -203,17 +232,21 @@ def _started(my_start: Callable[[nn.RNN], object], rnn: nn.RNNBase) -> None:
 
 
 def _mistake_in_layer(before: nn.RNNBase, after: nn.RNNBase) -> str | None:
-    """What was done to a layer that is not a change of its first weights, or None.  Raises _NotStarted for nothing."""
+    """What was done to a layer that is not a change of its first weights, or None."""
     if (after.mode, after.num_layers, after.hidden_size) != (before.mode, before.num_layers, before.hidden_size):
         return "the layer was made another one (its nonlinearity or its sizes); only its first weights are yours."
-    same = True
     for name, weight in before.named_parameters():
         theirs = getattr(after, name, None)
         if not isinstance(theirs, torch.Tensor) or theirs.shape != weight.shape:
             return f"rnn.{name} is no tensor {tuple(weight.shape)} any more; change it in place."
         if not torch.isfinite(theirs).all():
             return "some of the weights are not finite."
-        same = same and torch.equal(theirs, weight)
-    if same:
-        raise _NotStarted
-    return None
+    weights = dict(before.named_parameters())
+    if any(not torch.equal(getattr(after, name), weight) for name, weight in weights.items()):
+        return None
+    if added := sorted(set(vars(after)) - set(vars(before))):
+        return f"`rnn.{added[0]} = ...` gives the layer a new attribute; its weights are {', '.join(weights)}."
+    return (
+        "the weights of rnn are as they were: change them in place (`rnn.weight_hh_l0.copy_(...)`); another layer is "
+        "lost, and so is a new tensor that is returned."
+    )

@@ -37,14 +37,15 @@ def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> An
         raise Wrong(f"it returned {type(batches).__name__}; expected a list of pairs (inputs, targets).")
     if isinstance(batches, tuple) and len(batches) == 2 and all(isinstance(all_, Tensor) for all_ in batches):
         raise Wrong(
-            "it returned all inputs and all targets; expected a pair (inputs, targets) for each batch, in a list."
+            "it returned one pair of tensors; expected a list, with a pair (inputs, targets) for each batch. Does "
+            "`return` stand inside the loop, or were all batches put together?"
         )
     pairs = list(islice(batches, MOST_PARTS))
     if not pairs:
         raise Wrong("it gave no batch at all.")
     for number, pair in enumerate(pairs):
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
-            raise Wrong(f"batch {number} is no pair of tensors; expected (inputs, targets).")
+            raise Wrong(f"batch {number} is a {type(pair).__name__}; expected a pair of tensors, (inputs, targets).")
         for name, part in zip(("inputs", "targets"), pair, strict=True):
             if part.shape != pairs[0][0].shape:
                 shapes = f"{tuple(part.shape)}; the inputs of batch 0 have {tuple(pairs[0][0].shape)}"
@@ -109,6 +110,18 @@ sequential_batches = Exercise(
         "the batches are (B, T); here time comes first: (T, B).": lambda x, B, T: [
             (x.T, y.T) for x, y in _wrong_cut()(x, B, T)
         ],
+        "the batches are (B, T), as in D2L; here time comes first: (T, B).": lambda x, B, T: [
+            (rows[:, s : s + T], nexts[:, s : s + T])
+            for length in [(len(x) - 1) // B]
+            for rows, nexts in [(x[: B * length].view(B, length), x[1 : B * length + 1].view(B, length))]
+            for s in range(0, length // T * T, T)
+        ],
+        "all inputs stand in one list and all targets in another; make pairs: `list(zip(inputs, targets))`.": (
+            lambda x, B, T: [tuple(parts) for parts in zip(*_wrong_cut()(x, B, T), strict=True)]
+        ),
+        "n tokens have n - 1 targets: there are (n - 1) // (B T) batches, not n // (B T).": lambda x, B, T: (
+            _wrong_cut()(x, B, T) if len(x) % (B * T) else [(x[1:].view(B, -1), x)]
+        ),
         "neighbours in the text lie side by side in a batch; in time they must lie below each other.": lambda x, B, T: (
             _cut(x, B, T, to_batches=lambda tokens, number: tokens.view(number, T, B))
         ),

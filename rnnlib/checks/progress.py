@@ -1,4 +1,4 @@
-"""How far a check is that takes its time: one line that is written over, and gone in the end."""
+"""How far a check is that takes its time: one line that is written over, and says in the end how far it came."""
 
 import time
 
@@ -10,17 +10,22 @@ class Progress:
 
     def __init__(self, doing: str, of: int):
         """doing: as in "training"; of: how many steps there are."""
-        self.doing, self.of, self._written = doing, of, 0
+        self.doing, self.of, self._done, self._longest = doing, of, 0, 0
         self._next = time.monotonic() + self.FIRST_AFTER
 
     def __call__(self, done: int) -> None:
         """So many steps are done."""
+        self._done = done
         if time.monotonic() >= self._next:
-            line = f"{self.doing}: step {done} of {self.of}"
-            print(f"\r{line}", end="", flush=True)
-            self._written, self._next = max(self._written, len(line)), time.monotonic() + self.THEN_EVERY
+            self._write()
+            self._next = time.monotonic() + self.THEN_EVERY
 
     def end(self) -> None:
-        """Leave an empty line."""
-        if self._written:
-            print(f"\r{' ' * self._written}\r", end="", flush=True)
+        """Leave a line that says how far it came; nothing, where nothing was written."""
+        if self._longest:
+            self._write("\n")
+
+    def _write(self, end: str = "") -> None:
+        line = f"{self.doing}: step {self._done} of {self.of}"
+        self._longest = max(self._longest, len(line))
+        print(f"\r{line:{self._longest}}", end=end, flush=True)

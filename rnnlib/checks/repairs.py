@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnlib.checks import answers
@@ -38,8 +38,7 @@ def _moved(
     """The weights after a step."""
     before, once = [weight.clone() for weight in weights], _Once(weights)
     try:
-        if train(once, lambda number: gradients[number].clone(), learning_rate, threshold) is ...:
-            return ...
+        train(once, lambda number: gradients[number].clone(), learning_rate, threshold)
     except TypeError as error:
         if "len()" in str(error):
             raise Wrong("`parameters` is a generator, which has no length: make a list of it first.") from None
@@ -55,8 +54,8 @@ def _moved(
                 "Make a list of it first."
             )
         raise Wrong(
-            "no weight has changed: `parameter = parameter - ...` makes a new tensor, which is lost; "
-            "`parameter -= ...` changes it in place."
+            "no weight has changed: `parameter = parameter - ...` makes a new tensor, which is lost, also where it is "
+            "returned; `parameter -= ...` changes it in place."
         )
     return tuple(weights)
 
@@ -104,6 +103,13 @@ def _sum_of_norms(parameters: Any, gradients_of: Function, learning_rate: float,
         weight -= learning_rate * scale * gradient
 
 
+def _by_norm_of_weights(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
+    weights = list(parameters)
+    scale = min(1.0, threshold / norm_of(weights))
+    for number, weight in enumerate(weights):
+        weight -= learning_rate * scale * gradients_of(number)
+
+
 def _first_alone(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
     weights = list(parameters)
     norm = norm_of([gradients_of(number) for number in range(len(weights))])
@@ -142,6 +148,7 @@ clipped_once = Exercise(
         "this clips by value; here all gradients are shortened by one factor.": _by_value,
         "the norms of the gradients were added up; the norm of all is the root of all squares.": _sum_of_norms,
         "each gradient was clipped alone; one norm, of all together.": _each_alone,
+        "the norm is that of the parameters; it is the gradients that are clipped, by theirs.": _by_norm_of_weights,
         "only the first parameter has moved.": _first_alone,
     },
     praise="a generator can be gone through once; a list as often as you like.",
@@ -163,7 +170,9 @@ def _loss_and_gradient(function: Function, logits: Tensor, targets: Tensor) -> A
     if not isinstance(loss, Tensor):
         return loss
     if not loss.requires_grad:
-        raise Wrong("the loss is cut off from the logits (`detach`, `no_grad`, `.item()`): nothing could be learned.")
+        raise Wrong(
+            "the loss is cut off from the logits (`argmax`, `detach`, `no_grad`, `.item()`): nothing could be learned."
+        )
     return loss, *torch.autograd.grad(loss, logits)
 
 
@@ -207,6 +216,12 @@ time_stays_time = Exercise(
         "a softmax was applied before cross_entropy, which applies its own.": lambda o, y: _loss(o.softmax(-1), y.T),
         "the sign is wrong: a loss is to fall.": lambda o, y: -_loss(o, y.T),
         "this is the perplexity; the loss is its logarithm.": lambda o, y: _loss(o, y.T).exp(),
+        "nll_loss was given logits; it takes log_softmax of them, which cross_entropy applies itself.": lambda o, y: (
+            F.nll_loss(o.flatten(0, 1), y.T.flatten())
+        ),
+        "the loss was given its tensors where it is made: `CrossEntropyLoss()(logits, targets)`.": lambda o, y: (
+            nn.CrossEntropyLoss(o, y)
+        ),
         "the time axis of one of them was turned round.": lambda o, y: _loss(o.flip(0), y.T),
     },
     praise="logits[t, b] is compared with targets[b, t].",

@@ -1,53 +1,29 @@
 """Runs a reader's function so that nothing it does goes further: for a limited time, and whatever it raises.
 
-Comes first in checks/.  Next: seeing.py.
+Before: exceptions.py.  Next: seeing.py.
 """
 
 import contextlib
 import ctypes
 import io
-import linecache
 import signal
 import sys
-import sysconfig
-import textwrap
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
 import torch
 
 from rnnlib import engine
+from rnnlib.checks.exceptions import help_with, line_of, words_of
 
 SECONDS = 10.0  # for all calls of one check; the first use of torch.optim alone takes some
 SECONDS_BETWEEN_RINGS = 0.05
-MOST_PRINTED, LONGEST_MESSAGE, LONGEST_LINE = 10_000, 300, 80
-NOT_THE_READERS = (
-    str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen",
-)  # fmt: skip
-EXPLANATIONS = {
-    "shapes cannot be multiplied": "Look at the order of the two factors: the inner sizes must be the same.",
-    "must match the size of tensor": "Two tensors of these shapes cannot be combined entry by entry.",
-    "does not require grad and does not have a grad_fn": (
-        "Nothing leads from the loss to the weights: something was detached, or computed without gradients."
-    ),
-    "backward through the graph a second time": (
-        "A way back frees the graph that it goes through: add up the losses first, and go back once."
-    ),
-    "modified by an inplace operation": "The way back needs a tensor that was overwritten: make a new one instead.",
-    "leaf Variable that requires grad": "A weight cannot be changed in place while its graph is recorded.",
-    "Expected target size": (
-        "`cross_entropy` takes the second axis for the V tokens: flatten logits to (T B, V) and targets to (T B)."
-    ),
-    "Expected hidden size": "The layer reads (T, B, V): have time and batch changed places?",
-    "Can't call numpy() on Tensor that requires grad": "Stay with torch, so that the gradient can be found.",
-}
+MOST_PRINTED = 10_000
 
 
 class OutOfTime(BaseException):
@@ -63,6 +39,7 @@ class Outcome:
     """What became of a reader's function: what it returned, or a sentence on why it did not; and what it printed.
 
     called: whether a line of the reader's was reached.  open: whether it says itself that it is still to be written.
+    raised: the exception in its own words, by which one can be told to be the same as another.
     """
 
     returned: Any = None
@@ -70,6 +47,7 @@ class Outcome:
     printed: str = ""
     called: bool = True
     open: bool = False
+    raised: str = ""
 
 
 def run(work: Callable[[], Any], *, seconds: float | None = None) -> Outcome:
@@ -88,14 +66,14 @@ def run(work: Callable[[], Any], *, seconds: float | None = None) -> Outcome:
                 outcome = _outcome_of(error, limit)
     except BaseException as error:  # it came while the line above was at work
         outcome = _outcome_of(error, limit)
-    return Outcome(outcome.returned, outcome.problem, printed.getvalue(), outcome.called, outcome.open)
+    return replace(outcome, printed=printed.getvalue())
 
 
 # -------------------------------------------------------------------------------- what was raised
 
 
 def _outcome_of(error: BaseException, seconds: float) -> Outcome:
-    line = _line_of(error)
+    line = line_of(error)
     if isinstance(error, Wrong):
         return Outcome(problem=str(error))
     if isinstance(error, OutOfTime):
@@ -108,30 +86,8 @@ def _outcome_of(error: BaseException, seconds: float) -> Outcome:
         return Outcome(problem=f"it called itself without an end{line}.")
     if isinstance(error, NotImplementedError) and "`raise NotImplementedError" in line:
         return Outcome(problem=f"it raises NotImplementedError{line}", called=bool(line), open=True)
-    message = _message_of(error)
-    explanation = next((f" {said}" for part, said in EXPLANATIONS.items() if part in message), "")
-    told = f": {message.rstrip('.')}" if message else ""
-    return Outcome(problem=f"it raised {type(error).__name__}{told}{line}.{explanation}", called=bool(line))
-
-
-def _message_of(error: BaseException) -> str:
-    """The first line of what an exception says; nothing, if it cannot say it."""
-    try:
-        lines = str(error).strip().splitlines()
-    except BaseException:
-        return ""
-    return textwrap.shorten(lines[0], LONGEST_MESSAGE, placeholder=" ...") if lines else ""
-
-
-def _line_of(error: BaseException) -> str:
-    """Where in the reader's own code an exception came from, as words to put behind it."""
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
-        file = frame.f_code.co_filename
-        if not file.startswith(NOT_THE_READERS):
-            line = linecache.getline(file, number).strip()
-            quoted = f": `{line}`" if line and "`" not in line and len(line) <= LONGEST_LINE else ""
-            return f" (line {number}{quoted})"
-    return ""
+    raised = words_of(error)
+    return Outcome(problem=f"it raised {raised}{line}.{help_with(error)}", called=bool(line), raised=raised)
 
 
 # -------------------------------------------------------------------------------- around the call

@@ -30,6 +30,7 @@ def _drawn(*first: int, number: int = 1) -> list[Case]:
     return cases
 
 
+NOTHING_REMEMBERED = "the state h is not used: nothing is remembered."
 # A step that is wrong is wrong in all three exercises.
 OF_A_STEP: dict[str, Function] = {
     "the tanh is missing: this is the sum before it.": lambda x, h, W, U, b: x @ W + h @ U + b,
@@ -38,7 +39,7 @@ OF_A_STEP: dict[str, Function] = {
         torch.tanh(x @ W + h @ U) + b
     ),
     "W_hh is transposed; with states as rows the product is h @ W_hh.": lambda x, h, W, U, b: step(x, h, W, U.T, b),
-    "the state h is not used: nothing is remembered.": lambda x, h, W, U, b: step(x, 0 * h, W, U, b),
+    NOTHING_REMEMBERED: lambda x, h, W, U, b: step(x, 0 * h, W, U, b),
     "the input x is not used: nothing is read.": lambda x, h, W, U, b: step(0 * x, h, W, U, b),
     "the state was added as it is; it is multiplied by W_hh first.": lambda x, h, W, U, b: torch.tanh(x @ W + h + b),
     "the tanh was taken of each part; it is one tanh, of the sum.": lambda x, h, W, U, b: (
@@ -53,6 +54,15 @@ OF_A_STEP: dict[str, Function] = {
     "only the part of the state went through the tanh; it is one tanh, of the sum.": lambda x, h, W, U, b: (
         x @ W + torch.tanh(h @ U + b)
     ),
+    "the tanh was taken of each part, b_h too; it is one tanh, of the sum.": lambda x, h, W, U, b: (
+        torch.tanh(x @ W) + torch.tanh(h @ U) + torch.tanh(b)
+    ),
+    "only b_h went through the tanh: put brackets around the whole sum.": lambda x, h, W, U, b: (
+        x @ W + h @ U + b.tanh()
+    ),
+    "x and h were put side by side in another order than W_xh and W_hh.": lambda x, h, W, U, b: torch.tanh(
+        torch.cat([h, x], 1) @ torch.cat([W, U]) + b
+    ),
     "the tanh was taken twice.": lambda *a: torch.tanh(step(*a)),
     "this is a sigmoid; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.sigmoid(x @ W + h @ U + b),
     "this is a ReLU; the cell of this notebook has a tanh.": lambda x, h, W, U, b: torch.relu(x @ W + h @ U + b),
@@ -61,6 +71,12 @@ OF_A_STEP: dict[str, Function] = {
     ),
     "the old state was added to the new one; the new one replaces it.": lambda x, h, *w: h + step(x, h, *w),
     "the bias was subtracted; it is added.": lambda x, h, W, U, b: step(x, h, W, U, -b),
+}
+
+ROWS = "inputs and states are rows, which stand before the weights: `x @ W_xh`, `h @ W_hh`."
+SWAPPED: dict[str, Function] = {  # these raise
+    f"W_xh stands before x; {ROWS}": lambda x, h, W, U, b: W @ x,
+    f"W_hh stands before h; {ROWS}": lambda x, h, W, U, b: U @ h,
 }
 
 rnn_step = Exercise(
@@ -72,7 +88,7 @@ rnn_step = Exercise(
     cases=_drawn,
     results=["the state (B, H)"],
     answer=answers.rnn_step,
-    mistakes=OF_A_STEP,
+    mistakes=OF_A_STEP | SWAPPED,
     praise="one time step, for any batch size, vocabulary and number of hidden units.",
     hint="Two matrix products, `x @ W_xh` and `h @ W_hh`, and `b_h`; then one `torch.tanh` of their sum.",
 )
@@ -126,6 +142,13 @@ rnn_forward = Exercise(
         "it ends after the first step: does `return` stand inside the loop?": lambda xs, *a: right(xs[:1], *a),
         "the last step is missing: T inputs, T steps.": lambda xs, *a: right(xs[:-1], *a),
         "the first input was not read: T inputs, T steps.": lambda xs, *a: right(xs[1:], *a),
+        "the loop begins with step 1; the first one is step 0: `range(len(xs))`.": lambda xs, h, *w: (
+            torch.cat([0 * h[None], right(xs[1:], h, *w)[0]]),
+            right(xs[1:], h, *w)[1],
+        ),
+        "every step read all of xs; step t reads xs[t].": lambda xs, h, *w: _with(step)(
+            xs.expand(len(xs), *xs.shape), h, *w
+        ),
         "every step read the first input; step t reads xs[t].": lambda xs, *a: right(xs[:1].expand_as(xs), *a),
         "the states are h_0 to h_{T-1}: keep each state after its step, not before.": _one_early,
         "the states are h_0 to h_T; the one that came in is none of them.": lambda xs, h, *w: (
@@ -156,7 +179,10 @@ rnn_forward = Exercise(
         "only one thing was returned; expected the states and the last one.": lambda *a: right(*a)[0],
         "the two are returned in the wrong order: first all states, then the last one.": lambda *a: right(*a)[::-1],
         "the sequence was read from its end.": lambda xs, h, *w: right(xs.flip(0), h, *w),
-        **{said: _with(wrong) for said, wrong in OF_A_STEP.items()},
+        "the loop goes through the rows of the batch; the first axis is time: `for x in xs`.": lambda xs, h, *w: right(
+            xs.transpose(0, 1), h, *w
+        ),
+        **{said: _with(wrong) for said, wrong in (OF_A_STEP | SWAPPED).items()},
     },
     praise="T steps from the state given, and the state to go on with.",
     hint=(
@@ -168,9 +194,8 @@ rnn_forward = Exercise(
 # -------------------------------------------------------------------------------- unrolled twice
 
 
-def _twice(wrong_step: Function) -> Function:
-    """Both steps wrong in the same way."""
-    return lambda x_1, x_2, h, *w: wrong_step(x_2, wrong_step(x_1, h, *w), *w)
+def _twice(inner: Function = step, outer: Function = step) -> Function:
+    return lambda x_1, x_2, h, *w: outer(x_2, inner(x_1, h, *w), *w)
 
 
 twice = answers.unrolled_twice
@@ -185,14 +210,6 @@ unrolled_twice = Exercise(
     answer=twice,
     mistakes={
         "x_1 and x_2 are swapped: the inner step reads x_1.": lambda x_1, x_2, *rest: twice(x_2, x_1, *rest),
-        "the inner tanh is missing.": lambda x_1, x_2, h, W, U, b: step(x_2, x_1 @ W + h @ U + b, W, U, b),
-        "the outer tanh is missing.": lambda x_1, x_2, h, W, U, b: x_2 @ W + step(x_1, h, W, U, b) @ U + b,
-        "the inner step has no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: step(
-            x_2, step(x_1, h, W, U, 0 * b), W, U, b
-        ),
-        "the outer step has no b_h; every step has it.": lambda x_1, x_2, h, W, U, b: step(
-            x_2, step(x_1, h, W, U, b), W, U, 0 * b
-        ),
         "a bracket: the inner tanh must end before `@ W_hh`, which multiplies all of it.": (
             lambda x_1, x_2, h, W, U, b: torch.tanh(x_2 @ W + torch.tanh((x_1 @ W + h @ U + b) @ U) + b)
         ),
@@ -202,23 +219,21 @@ unrolled_twice = Exercise(
         "a bracket: the inner tanh ends before its b_h, so that W_hh multiplies b_h alone.": (
             lambda x_1, x_2, h, W, U, b: torch.tanh(x_2 @ W + torch.tanh(x_1 @ W + h @ U) + b @ U + b)
         ),
-        "a bracket: the outer tanh ends before its b_h.": lambda x_1, x_2, h, W, U, b: (
-            torch.tanh(x_2 @ W + step(x_1, h, W, U, b) @ U) + b
-        ),
         "this is h_1; go one step further.": lambda x_1, x_2, h, *w: step(x_1, h, *w),
         "the outer step begins with h_0; it must begin with h_1.": lambda x_1, x_2, h, *w: step(x_2, h, *w),
         "both steps read x_2; the inner one reads x_1.": lambda x_1, x_2, h, *w: twice(x_2, x_2, h, *w),
         "both steps read x_1; the outer one reads x_2.": lambda x_1, x_2, h, *w: twice(x_1, x_1, h, *w),
-        "the outer step does not read x_2.": lambda x_1, x_2, h, *w: twice(x_1, 0 * x_2, h, *w),
-        "h_0 is not used: the first step begins with it.": lambda x_1, x_2, h, *w: twice(x_1, x_2, 0 * h, *w),
-        "h_1 was not multiplied by W_hh on its way into the second step.": lambda x_1, x_2, h, W, U, b: torch.tanh(
-            x_2 @ W + step(x_1, h, W, U, b) + b
-        ),
         "h_1 was returned, too; h_2 alone is asked for.": lambda x_1, x_2, h, *w: (
             step(x_1, h, *w),
             twice(x_1, x_2, h, *w),
         ),
-        **{said: _twice(wrong) for said, wrong in OF_A_STEP.items()},
+        **{said: _twice(wrong, wrong) for said, wrong in (OF_A_STEP | SWAPPED).items()},
+        **{f"in the inner step: {said}": _twice(inner=wrong) for said, wrong in OF_A_STEP.items()},
+        **{
+            f"in the outer step: {said}": _twice(outer=wrong)
+            for said, wrong in OF_A_STEP.items()
+            if said != NOTHING_REMEMBERED
+        },  # with it, what the inner step does is lost
     },
     praise="the same three weights, twice.",
     hint=(

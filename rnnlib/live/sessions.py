@@ -7,7 +7,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rnnlib.arguments import plain
@@ -24,11 +24,11 @@ from rnnlib.live.experiments import (
 )
 from rnnlib.live.fields import raise_if_wrong, word
 from rnnlib.live.pace import Pace
-from rnnlib.live.settings import Event, Settings, has_other_tokens
+from rnnlib.live.settings import KNOBS, Event, Settings, has_other_tokens
 from rnnlib.live.worker import Command, Worker
 from rnnlib.sampling import check_prefix
 from rnnlib.text import Corpus
-from rnnlib.training import Knobs, Trainer
+from rnnlib.training import Trainer
 
 MAX_STEPS = 1_000_000  # a session that is not paused must end
 MAX_EVALUATION_SHARE = 1 / 100  # of the time
@@ -150,12 +150,8 @@ class Session(Experiment):
 
         Takes effect before the next step.  Raises ValueError, in one sentence, for an invalid value; nothing changes.
         """
-        knob_names = {field.name for field in fields(Knobs)}
-        unknown = changes.keys() - knob_names - {"hidden_size", "cell", "optimizer"}
-        if unknown:
-            raise ValueError(
-                f"there is no knob {unknown.pop()!r}; the knobs are {sorted(knob_names)}, hidden_size, cell, optimizer."
-            )
+        if unknown := changes.keys() - KNOBS.keys():
+            raise ValueError(f"there is no knob {unknown.pop()!r}; the knobs are {', '.join(KNOBS)}.")
         wanted = replace(self.settings, **changes)  # plain numbers, which are allowed
         for knob in changes:
             self.worker.do(change_of(knob, getattr(wanted, knob)))

@@ -185,7 +185,7 @@ BATCHES: list[Case] = [
         "a pair (inputs, targets)",
     ),
     (lambda x, B, T: [(x - 500, y) for x, y in batches(x, B, T)], "entry [0, 0, 0] of the inputs (batch 0, step 0"),
-    (lambda x, B, T: [(x, y - 500) for x, y in batches(x, B, T)], "the inputs are right. Right shape, wrong values: e"),
+    (lambda x, B, T: [(x, y - 500) for x, y in batches(x, B, T)], "the inputs are right; right shape, wrong values: e"),
     (lambda x, B, T: batches_with_rows_of(x, B, T, (len(x) - 1) // (B * T) * T + 1), "entry [0, 0, 1] of the inputs"),
 ]
 
@@ -221,7 +221,7 @@ STEP: list[Case] = [
     (lambda *a: list(step(*a)), "it returned 3 things; expected one tensor, the state (B, H): `torch.stack`"),
     (lambda *a: (a[1], step(*a)), "it returned 2 things; expected one: the state (B, H)."),
     (
-        lambda x, h, W_xh, W_hh, b_h: 2 * step(x, h, W_xh, W_hh, b_h),
+        lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh, b_h) ** 2,
         "wrong values: entry [0, 0] of the state (sequence 0, unit 0; counted from 0)",
     ),
     (
@@ -316,7 +316,7 @@ FORWARD: list[Case] = [
     (lambda xs, h, *w: forward_of_steps(xs, h, w, [0] * len(xs)), "every step read the first input"),
     (forward_with(lambda x, h, W, U, b: torch.tanh(x @ W + h @ U) + b), "the bias was added after the tanh"),
     (forward_with(lambda x, h, W, U, b: torch.relu(x @ W + h @ U + b)), "this is a ReLU"),
-    (lambda xs, h, *w: (list(forward(xs, h, *w)[0]), forward(xs, h, *w)[1]), "`torch.stack` makes one tensor"),
+    (lambda xs, h, *w: (list(forward(xs, h, *w)[0]), forward(xs, h, *w)[1]), "`torch.stack` makes one of several"),
     (
         lambda xs, h, *w: forward(torch.cat([xs[:2], 2 * xs[2:]]), h, *w),
         "of the steps 0 to 3, steps 0 and 1 are right; ",
@@ -347,25 +347,34 @@ def test_mistakes_in_forward_are_named(wrong: Callable, named: str) -> None:
 
 TWICE: list[Case] = [
     (lambda x1, x2, h, *w: step(x1, step(x2, h, *w), *w), "x_1 and x_2 are swapped"),
-    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + (x1 @ W + h @ U + b) @ U + b), "the inner tanh is missing"),
-    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) @ U + b), "the inner step has no b_h"),
+    (
+        lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + (x1 @ W + h @ U + b) @ U + b),
+        "in the inner step: the tanh is missing",
+    ),
+    (
+        lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) @ U + b),
+        "in the inner step: the bias b_h is missing",
+    ),
     (lambda x1, x2, h, W, U, b: x2 @ W + (x1 @ W + h @ U + b) @ U + b, "the tanh is missing: this is the sum"),
     (
         lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh((x1 @ W + h @ U + b) @ U) + b),
         "must end before `@ W_h",
     ),
     (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U + b @ U) + b), "multiplies b_h alone, i"),
-    (lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) + b @ U + b), "ends before its b_h, so"),
+    (
+        lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + torch.tanh(x1 @ W + h @ U) + b @ U + b),
+        "ends before its b_h, so",
+    ),
     (
         lambda x1, x2, h, W, U, b: torch.tanh(x2 @ W + step(x1, h, W, U, b) @ U) + b,
-        "the outer tanh ends before its b_h",
+        "in the outer step: the bias was added after the tanh",
     ),
     (lambda x1, x2, h, *w: (step(x1, h, *w), step(x2, step(x1, h, *w), *w)), "h_1 was returned, too"),
-    (lambda x1, x2, h, W, U, b: torch.tanh(step(x1, h, W, U, b) @ U + b), "the outer step does not read x_2"),
+    (lambda x1, x2, h, W, U, b: torch.tanh(step(x1, h, W, U, b) @ U + b), "in the outer step: the input x is not used"),
     (lambda x1, x2, h, *w: step(x1, h, *w), "this is h_1"),
     (lambda x1, x2, h, *w: step(x2, h, *w), "the outer step begins with h_0"),
     (lambda x1, x2, h, *w: step(x2, step(x2, h, *w), *w), "both steps read x_2"),
-    (lambda x1, x2, h, *w: 2 * step(x2, step(x1, h, *w), *w), "wrong values: h_2[0, 0]"),
+    (lambda x1, x2, h, *w: step(x2, step(x1, h, *w), *w) ** 2, "wrong values: h_2[0, 0]"),
 ]
 
 
@@ -638,7 +647,7 @@ TRUNCATED: list[Case] = [
     ),
     (lambda *a: truncated(*a, reduce=torch.mean), "this is the mean over the steps"),
     (lambda *a: -truncated(*a), "the sign is wrong"),
-    (lambda *a: 2 * truncated(*a), "wrong values: dL/dW_hh[0, 0]"),
+    (lambda *a: truncated(*a) ** 2, "wrong values: dL/dW_hh[0, 0]"),
 ]
 
 

@@ -60,7 +60,7 @@ NORM: list[Case] = [
     (lambda g, c: scale_all(g, c / total(g)), "divided by the sum of squares"),
     (lambda g, c: scale_all(g, c / sum(float(one.norm()) for one in g)), "the norms of the tensors were added"),
     (lost, "the gradients are as they were"),
-    (lambda g, c: scale_all(g, 0.1), "of the first gradient"),
+    (lambda g, c: scale_all(g, 0.1), "the first gradient is right but for a factor: each number is 0.7926 times"),
 ]
 
 

@@ -1,6 +1,7 @@
 """Checks: the right answer passes, every known mistake is named, an unknown one is shown its first difference."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from torch.nn import functional as F
 from rnnlib import checks
 from rnnlib.baselines import best_ngram
 from rnnlib.checks import contest
+from rnnlib.live.sessions import Session
+from rnnlib.live.settings import Settings
 from rnnlib.models import LanguageModel, RNNModel
 from rnnlib.text import Corpus, SequentialBatches
 from rnnlib.training import Knobs, Trainer
@@ -80,7 +83,7 @@ class BatchFirst(RightModel):
 class Unrelated(RightModel):
     def forward(self, tokens, state):
         logits, state = super().forward(tokens, state)
-        return 2 * logits, state
+        return logits.exp(), state
 
 
 class Open(nn.Module):
@@ -114,7 +117,7 @@ def test_the_right_model_passes() -> None:
             Unrelated,
             "right shape, wrong values: entry [0, 0, 0] of the logits (step 0, sequence 0, token 0; counted from 0) is",
         ),
-        (lambda vocab_size: None, "it raised TypeError"),
+        (lambda vocab_size: RightModel(vocab_size, 5), "it raised TypeError"),
     ],
 )
 def test_mistakes_in_the_model_are_named(wrong, named: str) -> None:
@@ -254,4 +257,38 @@ class TestContest:
         assert "test text was among the training text" in verdict.message
 
     def test_nothing_handed_in_is_open(self, story: Corpus) -> None:
-        assert checks.beats_the_ngram(None, story, step_budget=10).result == "open"
+        assert checks.beats_the_ngram(..., story, step_budget=10).result == "open"
+
+    def test_what_was_handed_in_instead_of_a_trainer_is_told_with_the_way_to_one(self, story: Corpus) -> None:
+        def told(thing: object) -> str:
+            verdict = checks.beats_the_ngram(thing, story, step_budget=10)
+            assert verdict.result == "wrong"
+            return verdict.message
+
+        session = Session(Settings(hidden_size=8, device="cpu"), name="no trainer")
+        try:
+            assert 'this is a session; its trainer is `session.trainers["main"]`.' in told(session)
+            assert 'this is a lab; its trainer is `lab.session.trainers["main"]`.' in told(
+                SimpleNamespace(session=session)
+            )
+        finally:
+            session.stop()
+        assert "this is None, which `trainer.run(steps)` returns" in told(None)
+        assert "this is a network: hand in what trained it" in told(self.trained(story, story.train, 1).model)
+        assert "this is a type." in told(Trainer)
+
+    def test_a_network_that_loses_is_told_how_it_was_trained(self, story: Corpus) -> None:
+        model = LanguageModel("gru", vocab_size=5, hidden_size=32, generator=torch.Generator().manual_seed(0))
+        batches = SequentialBatches(story.train, batch_size=8, num_steps=20)
+        trainer = Trainer(model, batches, optimizer="adam", knobs=Knobs(1.0))
+        trainer.run(30)
+        message = checks.beats_the_ngram(trainer, story, step_budget=50).message
+        assert "It made 30 of 50 steps with adam, the last at learning rate 1." in message
+        assert (
+            "It has learned no more than how often each letter comes: its steps are too few, too long or too" in message
+        )
+
+    def test_a_network_that_has_learned_something_is_not_told_that_it_has_learned_nothing(self, story: Corpus) -> None:
+        message = checks.beats_the_ngram(self.trained(story, story.train, 40), story, step_budget=60).message
+        assert "It made 40 of 60 steps with adam, the last at learning rate 0.01." in message
+        assert "no more than" not in message

@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -55,8 +56,32 @@ class TestRescue:
             (lambda session: session.run(5), "it trained 5 steps itself"),
             (lambda session: session.stop(), "it ended the session"),
             (lambda session: session.set(learning_rate=-1), "it raised ValueError: the learning rate must be"),
-            (lambda session: session.set(momentum=0.9), "it raised ValueError: there is no knob 'momentum'"),
+            (
+                lambda session: session.set(momentum=0.9),
+                "there is no knob 'momentum'; the knobs are learning_rate, clip_threshold, clip_by, hidden_size",
+            ),
             (lambda session: sys.exit(), "it called exit"),
+            (lambda session: session.set(learning_rate=16.0), "learning_rate was 16.0 already, so nothing has changed"),
+            (lambda session: session.set(clip_threshold=math.inf), "clip_threshold was inf already"),
+            (
+                lambda session: setattr(session, "learning_rate", 1.0),
+                "`session.learning_rate = ...` gives the object a",
+            ),
+            (
+                lambda session: setattr(session.settings, "learning_rate", 1.0),
+                "Settings say how something began and stay as they are; knobs are turned with `set`",
+            ),
+            (
+                lambda session: session.trainers["main"].set(learning_rate=1.0),
+                "the trainer's knobs were changed behind",
+            ),
+            (lambda session: str(1.0), "no knob was turned: knobs are turned by a call, as in `session.set(learning_r"),
+            (lambda session: session.set, "no knob was turned"),
+            (lambda session: session.set("learning_rate", 1.0), "What is given to it has a name: `name=value`."),
+            (lambda session: session.fork(), "fork makes it another network"),
+            (lambda session: session.set(learning_rate="1"), "the learning rate must be a number above 0; it is '1'"),
+            (None, "hand in the function itself; this is something else, a NoneType"),
+            (Session, "this is a class; a function is asked for, `def Session(session):`"),
         ],
     )
     def test_what_does_not_rescue_is_named(self, wrong, named: str) -> None:
@@ -75,8 +100,25 @@ class TestRescue:
         assert "it crawls" in self.check(trained_elsewhere).message
 
     def test_turning_nothing_is_open(self) -> None:
-        assert self.check(lambda session: ...).result == "open"
-        assert self.check(lambda session: session.set(learning_rate=16.0)).result == "open"
+        for empty in (..., lambda session: ..., lambda session: None):
+            assert self.check(empty).result == "open"
+
+    def test_a_stub_that_raises_is_open(self) -> None:
+        def to_be_written(thing: object) -> None:
+            raise NotImplementedError
+
+        assert self.check(to_be_written).result == checks.remembers(to_be_written).result == "open"
+
+    @pytest.mark.parametrize(
+        "rescue",
+        [
+            lambda session: session.set(clip_threshold=torch.tensor(0.1)),
+            lambda session: session.set(learning_rate=1),
+            lambda session: [session.set(learning_rate=rate) for rate in (2.0, 1.0)],
+        ],
+    )
+    def test_other_ways_to_turn_one_knob_rescue(self, rescue) -> None:
+        assert self.check(rescue).result == "passed"
 
     def test_the_check_leaves_no_thread(self) -> None:
         self.check(lambda session: session.set(clip_threshold=0.1))
@@ -116,7 +158,19 @@ class TestMemory:
             (lambda rnn: setattr(rnn, "mode", "RNN_RELU"), "the layer was made another one (its nonlinearity"),
             (lambda rnn: rnn.weight_hh_l0.fill_(math.nan), "some of the weights are not finite"),
             (lambda rnn: delattr(rnn, "weight_hh_l0"), "rnn.weight_hh_l0 is no tensor (32, 32) any more"),
-            (lambda rnn: rnn.weight, "it raised AttributeError: 'RNN' object has no attribute 'weight'"),
+            (lambda rnn: rnn.weight_hh, "'RNN' object has no attribute 'weight_hh' (line "),
+            (lambda rnn: nn.init.orthogonal_(rnn.weight_hh), "Is `weight_hh_l0` meant?"),
+            (
+                lambda rnn: setattr(rnn, "weight_hh", torch.eye(32)),
+                "`rnn.weight_hh = ...` gives the layer a new attribute",
+            ),
+            (lambda rnn: setattr(rnn, "weight_hh_l0", torch.eye(32)), "A weight of a layer is changed in place"),
+            (lambda rnn: setattr(rnn.weight_hh_l0, "data", torch.eye(6)), "is no tensor (32, 32) any more"),
+            (lambda rnn: nn.init.orthogonal_(torch.empty(32, 32)), "a new tensor that is returned"),
+            (lambda rnn: nn.init.orthogonal_(nn.RNN(6, 32).weight_hh_l0), "another layer is lost"),
+            (lambda rnn: nn.init.orthogonal_(rnn.weight_hh_l0.clone()), "the weights of rnn are as they were"),
+            (lambda rnn: print(rnn), "the weights of rnn are as they were"),
+            (None, "hand in the function itself"),
             (lambda rnn: sys.exit(), "it called exit"),
         ],
     )
@@ -125,7 +179,19 @@ class TestMemory:
         assert verdict.result == "wrong" and named in verdict.message, verdict
 
     def test_changing_nothing_is_open(self) -> None:
-        assert checks.remembers(lambda rnn: ...).result == "open"
+        for empty in (..., lambda rnn: ..., lambda rnn: None):
+            assert checks.remembers(empty).result == "open"
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            lambda rnn: setattr(rnn.weight_hh_l0, "data", torch.linalg.qr(torch.randn(32, 32))[0]),
+            lambda rnn: rnn.weight_hh_l0.copy_(torch.linalg.qr(rnn.weight_hh_l0)[0]),
+            lambda rnn: setattr(rnn, "weight_hh_l0", nn.Parameter(nn.init.orthogonal_(torch.empty(32, 32)))),
+        ],
+    )
+    def test_other_ways_to_a_rotation_pass(self, start: Callable[[nn.RNN], object]) -> None:
+        assert checks.remembers(start).result == "passed"
 
 
 # --------------------------------------------------------------------------------- a session handed in
@@ -410,11 +476,34 @@ def test_a_damaged_file_is_named(changed, keep: int) -> None:
 
 def test_what_is_no_path_is_told_in_a_sentence() -> None:
     assert "this is a int" in checks.handed_in(5).message and "this is a list" in checks.handed_in([1]).message
+    assert "this is None, which `recordings.save(session, path)` returns" in checks.handed_in(None).message
+
+
+def test_a_session_a_lab_or_a_trainer_itself_is_told_how_to_become_a_file() -> None:
+    session = Session(Settings(**SMALL), name="no file")
+    try:
+        saving = 'the lab\'s Save button or `recordings.save(session, "saved/mine.session")` writes one'
+        assert f"this is the Session itself: {saving}." in checks.handed_in(session).message
+        assert (
+            f"this is the SimpleNamespace itself: {saving}."
+            in checks.handed_in(SimpleNamespace(session=session)).message
+        )
+        assert "this is a Trainer" in checks.handed_in(session.trainers["main"]).message
+    finally:
+        session.stop()
+
+
+def test_a_folder_is_told_with_the_sessions_in_it(changed, tmp_path) -> None:
+    changed(lambda content: None)
+    assert f"{tmp_path} is a folder; put the path of one file here: in it are" in checks.handed_in(tmp_path).message
+    assert "changed.session" in checks.handed_in(str(tmp_path)).message
+    (tmp_path / "empty").mkdir()
+    assert "there is no session file in it" in checks.handed_in(tmp_path / "empty").message
 
 
 def test_a_missing_file_is_named_and_none_at_all_is_open(tmp_path) -> None:
     assert "there is no file" in checks.handed_in(tmp_path / "nowhere.session").message
-    assert checks.handed_in(None).result == "open" and checks.handed_in(...).result == "open"
+    assert checks.handed_in(...).result == "open"
 
 
 @pytest.mark.parametrize("knobs", [{"learning_rate": 1.0}, {"learning_rate": 16.0, "clip_threshold": math.inf}])

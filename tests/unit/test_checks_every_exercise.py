@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from readers_answers import RIGHT, UNRELATED
+from students_answers import ALSO_RIGHT, WRONG, answer
 from torch import nn
 
 from rnnlib import checks
 from rnnlib.checks import Exercise, running
+from rnnlib.checks.seeing import difference, see
 
 EXERCISES = {name: check for name in checks.__all__ if isinstance(check := getattr(checks, name), Exercise)}
 MISTAKES = [(name, said) for name, exercise in EXERCISES.items() for said in exercise.mistakes]
@@ -37,10 +39,30 @@ def test_other_right_answers_pass(name: str, number: int) -> None:
     assert verdict.result == "passed", verdict
 
 
+@pytest.mark.parametrize(("name", "code"), [(name, code) for name, codes in ALSO_RIGHT.items() for code in codes])
+def test_whatever_satisfies_the_statement_passes(name: str, code: str) -> None:
+    verdict = EXERCISES[name](answer(name, code))
+    assert verdict.result == "passed", verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"), [(name, *wrong) for name, answers in WRONG.items() for wrong in answers]
+)
+def test_students_are_told_what_is_wrong(name: str, code: str, said: str) -> None:
+    verdict = EXERCISES[name](answer(name, code))
+    assert verdict.result == "wrong" and said in verdict.message, verdict
+
+
+def test_each_exercise_has_ten_wrong_answers_and_six_right_ones() -> None:
+    for name in EXERCISES:
+        assert len(WRONG[name]) >= 10 and len(RIGHT[name]) + len(ALSO_RIGHT[name]) >= 6, name
+
+
 @pytest.mark.parametrize(("name", "said"), MISTAKES)
 def test_every_mistake_is_told_by_its_own_sentence(name: str, said: str) -> None:
     verdict = EXERCISES[name](EXERCISES[name].mistakes[said])
-    assert (verdict.result, verdict.message) == ("wrong", said)
+    assert verdict.result == "wrong"
+    assert verdict.message == said or ("it raised" in verdict.message and f" Perhaps {said}" in verdict.message)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -88,7 +110,7 @@ async def waits(*arguments):
 
 
 HOSTILE = {
-    "None": lambda *a: None,
+    "None": lambda *a: str(a)[:0] or None,
     "NumPy": lambda *a: np.zeros((3, 4)),
     "list of numbers": lambda *a: [[1.0, 2.0], [3.0]],
     "list of tensors": lambda *a: [torch.zeros(3), torch.ones(3)],
@@ -179,17 +201,97 @@ def test_what_is_told_of_the_usual_ones() -> None:
     told = {what: checks.rnn_step(HOSTILE[what]).message for what in HOSTILE}
     assert told["None"] == "it returned None; is `return` missing?"
     assert "NumPy array" in told["NumPy"] and "it returned 2 things; expected one: " in told["list of tensors"]
-    assert "numbers in lists" in told["list of numbers"]
+    assert "a list of numbers; return the tensor itself" in told["list of numbers"]
     assert told["exception"].startswith("it raised ValueError: this is wrong (line ")
     assert "`raise error`" in told["exception"] and "is nan; expected" in told["not a number"]
     assert "called as rnn_step(x, h, W_xh, W_hh, b_h)" in told["wrong number of arguments"]
 
 
+def test_what_printed_and_returned_nothing_is_told_so() -> None:
+    assert "`print` shows a value, and `return` hands it over" in checks.rnn_step(lambda *a: print(a[0])).message
+
+
+def stub(*arguments):
+    """To be written."""
+    ...
+
+
+@pytest.mark.parametrize("empty", [..., stub, lambda *a: None, lambda *a: ..., lambda *a: (..., ...)])
+@pytest.mark.parametrize("name", EXERCISES)
+def test_what_does_nothing_is_still_open(name: str, empty) -> None:
+    assert EXERCISES[name](empty).result == "open"
+
+
+@pytest.mark.parametrize(
+    ("thing", "said"),
+    [
+        (torch.zeros(2), "hand in the function itself; this is something else, a Tensor"),
+        (None, "hand in the function itself; this is something else, a NoneType"),
+        (Subclass, "this is a class; a function is asked for, `def Subclass(x, h, W_xh, W_hh, b_h):`"),
+        (lambda x: x, "It is called as rnn_step(x, h, W_xh, W_hh, b_h)."),
+    ],
+)
+def test_what_is_handed_in_is_a_function_that_takes_its_arguments(thing, said: str) -> None:
+    assert said in checks.rnn_step(thing).message
+
+
+def test_a_model_that_was_made_is_no_class() -> None:
+    assert "hand in the class itself, `RNN`" in checks.model(nn.RNN(2, 3)).message
+
+
+def test_parameters_in_another_order_are_told() -> None:
+    def my_step(h, x, W_xh, W_hh, b_h):
+        return torch.zeros_like(x)
+
+    said = "Its parameters stand in another order. It is called as my_step(x, h, W_xh, W_hh, b_h)."
+    assert said in checks.rnn_step(my_step).message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda h: h.T, "the state is right but for the order of the axes: (H, B); expected (B, H) = (3, 4)."),
+        (lambda h: h[None], "the state is right but for the shape: (1, 3, 4); expected (B, H) = (3, 4)."),
+        (lambda h: h[1:], "right but for the first sequence, which is missing: there are 2; expected (B, H) = (3, 4)."),
+        (lambda h: h[:-1], "right but for the last sequence, which is missing"),
+        (lambda h: torch.cat([h, h]), "the state has the shape (6, 4)"),
+        (lambda h: torch.cat([h, h[:1]]), "right but for the last sequence, which is one too many: there are 4"),
+        (lambda h: torch.cat([h[:1], h]), "right but for the first sequence, which is one too many: there are 4"),
+        (lambda h: h.flip(0), "right but for the direction: the last sequence comes first"),
+        (lambda h: torch.cat([h[:1] * 0, h[:-1]]), "what is found for sequence 1 is expected for sequence 0"),
+        (lambda h: torch.cat([h[1:], h[:1] * 0]), "what is found for sequence 0 is expected for sequence 1"),
+        (lambda h: -h, "the state is right but for the sign."),
+        (lambda h: h / 7, "right but for a factor: each number is 0.1429 times the one expected"),
+        (lambda h: h.double().round(decimals=3), "right but for rounding to 3 digits"),
+        (lambda h: h + 1, "right shape, wrong values: entry [0, 0] of the state"),
+    ],
+)
+def test_what_was_done_to_the_right_numbers_is_told(change, said: str) -> None:
+    assert said in checks.rnn_step(lambda *a: change(checks.rnn_step.answer(*a))).message
+
+
+def test_right_things_in_the_wrong_order_are_told() -> None:
+    found = difference(see((torch.ones(2), torch.zeros(2))), see((torch.zeros(2), torch.ones(2))), ["a (B)", "b (B)"])
+    assert found == "all that it returned is right, but in the wrong order; expected a (B), b (B)."
+
+
+def test_the_right_one_of_several_things_is_told() -> None:
+    verdict = checks.rnn_step(lambda *a: (a[1], checks.rnn_step.answer(*a)))
+    assert "it returned 2 things; expected one: the state (B, H). Number 2 of them is right" in verdict.message
+
+
+def test_a_sentence_is_no_other_mistake_that_is_right_where_the_answer_is_not() -> None:
+    def of_floats(tokens, batch_size, num_steps):
+        return [(x.float(), y.float()) for x, y in checks.sequential_batches.answer(tokens, batch_size, num_steps)]
+
+    assert "the inputs must hold torch.int64" in checks.sequential_batches(of_floats).message
+
+
 def test_not_implemented_is_open() -> None:
-    def stub(*arguments):
+    def to_be_written(*arguments):
         raise NotImplementedError
 
-    assert checks.rnn_step(stub).result == "open"
+    assert checks.rnn_step(to_be_written).result == "open"
 
 
 # ----------------------------------------------------------------------------------- what stays as it was
@@ -222,6 +324,6 @@ def test_what_is_printed_without_an_end_is_cut() -> None:
 
 
 def test_a_second_try_is_counted_and_helped() -> None:
-    first, second = (checks.gru_step(lambda *a: None) for _ in range(2))
+    first, second = (checks.gru_step(lambda *a: "nothing") for _ in range(2))
     assert repr(first).startswith("Not right yet: ") and repr(second).startswith("Not right yet (try 2): ")
     assert not first.hint and second.hint
