@@ -56,7 +56,7 @@ gpu-tests: .venv/test-installed
 # run side by side: OpenMP's threads spin while they wait, and four on two cores took 20 times as long as two.
 # tools.stored_numbers compares what is stored, outputs and numbers in the texts, with what it runs anyway.
 notebook-tests: .venv/test-installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -p tools.stored_numbers --nbval-lax --nbval-cell-timeout=120 notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -p tools.stored_numbers --nbval-lax --nbval-cell-timeout=600 notebooks/*.ipynb
 
 browser-tests: .venv/test-installed
 	$(BIN)/pytest tests/browser --ignore=tests/browser/test_slides.py

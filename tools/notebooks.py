@@ -9,6 +9,7 @@ of what is said of runs.  stored_numbers.py is for pytest: it compares a stored 
 
 import argparse
 import hashlib
+import re
 import sys
 import time
 from collections import Counter
@@ -45,6 +46,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# How far a check was that took longer than a second: whether it did is a matter of the machine.
+PROGRESS = re.compile(r"^[^\n]*: step \d+ of \d+ *\n", re.MULTILINE)
 # Without the widgets' state, which is not stored, a widget's view shows an error; its image and its text do not.
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -90,6 +93,8 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     for number, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = number
         for output in cell.outputs:
+            if "text" in output:
+                output.text = PROGRESS.sub("", output.text)
             output.get("data", {}).pop(WIDGET_VIEW, None)
             if output.output_type == "execute_result":
                 output.execution_count = number

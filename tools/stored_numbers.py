@@ -14,7 +14,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbCell, NbCellError
 
-from tools.notebooks import built_from, from_source
+from tools.notebooks import PROGRESS, built_from, from_source
 from tools.text_cells import agree, code_that_prints, fields, filled_in, printed_values
 
 IGNORED = "nbval-ignore-output"
@@ -39,9 +39,10 @@ def printed(item: IPyNbCell) -> list[tuple[str, str]]:
 
 
 def plain_text(outputs: list[NotebookNode]) -> str:
-    """All that is printed, and the results' plain texts."""
+    """All that is printed, but for progress, and the results' plain texts."""
     return "\n".join(
-        output["text"] if "text" in output else output.get("data", {}).get("text/plain", "") for output in outputs
+        PROGRESS.sub("", output["text"]) if "text" in output else output.get("data", {}).get("text/plain", "")
+        for output in outputs
     )
 
 
