@@ -10,9 +10,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import jupytext
 import pytest
+import torch
 from a_class import a_class, unexpected, write
 
 from rnnlib.grade import exercises, inside, notebooks, sessions, table
@@ -99,6 +101,31 @@ def test_a_check_that_was_replaced_is_read_from_its_file_again(monkeypatch: pyte
     monkeypatch.setattr(checks, "rnn_step", print)
     try:
         assert inside.fresh_checks().rnn_step is not print
+    finally:
+        sys.modules.update(kept)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_cells_for_nbgrader_and_otter_let_pass_what_is_right_and_say_what_is_wrong(
+    number: int, monkeypatch
+) -> None:
+    docs = (Path(__file__).parents[2] / "docs/grading.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", docs, re.S)[number]
+    monkeypatch.setitem(sys.modules, "otter", ModuleType("otter"))
+    monkeypatch.setitem(sys.modules, "otter.test_files", otter := ModuleType("otter.test_files"))
+    otter.test_case = lambda points: lambda test: test  # type: ignore[attr-defined]
+    kept = {name: module for name, module in sys.modules.items() if name.startswith("rnnlib.checks")}
+
+    def grade(my_step) -> None:
+        names = {"my_step": my_step}
+        exec(code, names)
+        if number == 1:
+            names["test_the_check_passes"](my_step)
+
+    try:
+        grade(lambda x, h, W_xh, W_hh, b_h: torch.tanh(x @ W_xh + h @ W_hh + b_h))
+        with pytest.raises(AssertionError, match=r"Not right yet: the bias b_h is missing\."):
+            grade(lambda x, h, W_xh, W_hh, b_h: torch.tanh(x @ W_xh + h @ W_hh))
     finally:
         sys.modules.update(kept)
 
