@@ -26,7 +26,22 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 class _Files(IndexDataCacheFile):
-    """Machine code after its checksum."""
+    """Machine code after its checksum, and with what it was compiled for.
+
+    Two processes that compile at once may give one name to two functions, and the index tells of one of them.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        super().save(key, (self._source_stamp, key, data))
+
+    def load(self, key: Any) -> Any:
+        kept = super().load(key)
+        if kept is None:
+            return None
+        *compiled_for, data = kept
+        if compiled_for != [self._source_stamp, key]:
+            raise ValueError(f"{self._index_name} tells of other machine code")
+        return data
 
     def _save_data(self, name: str, data: Any) -> None:
         code = self._dump(data)

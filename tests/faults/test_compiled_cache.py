@@ -83,6 +83,17 @@ def test_what_is_damaged_is_compiled_anew_and_kept(tmp_path: Path, kind: str, da
     assert call(tmp_path) == "10.0 1"
 
 
+OTHER_TYPES = "import numpy as np\nfrom loop import add_up\nadd_up(np.arange(5, dtype=np.int64))\n"
+
+
+def test_machine_code_of_other_types_is_not_believed_whatever_the_index_tells(tmp_path: Path) -> None:
+    assert call(tmp_path, OTHER_TYPES) == "10.0 0"
+    ints, floats = kept(tmp_path, "nbc")
+    floats.write_bytes(ints.read_bytes())  # as two processes do that compile at once
+    assert call(tmp_path) == "10.0 0"
+    assert call(tmp_path) == "10.0 1"
+
+
 def test_a_folder_in_the_way_of_the_cache_is_no_obstacle(tmp_path: Path) -> None:
     call(tmp_path)
     for path in (*kept(tmp_path, "nbi"), *kept(tmp_path, "nbc")):
