@@ -12,6 +12,11 @@ JOINERS = "\u200c\u200d"  # of no width, inside words of Persian, Hindi and othe
 LARGEST_VOCABULARY = 10_000
 KINDS_OF_TOKENS = ("letters", "characters", "words")
 NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+UNSPACED = (  # scripts without spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+LONGEST_MEAN_WORD, CHARACTERS_LOOKED_AT = 4.5, 100_000  # letters, without marks
 
 
 def letters_only(text: str) -> str:
@@ -43,10 +48,28 @@ def check_sizes(max_vocab_size: int, max_train_tokens: int | None) -> None:
 
 
 def kept_of(text: str, tokens: str, form: str) -> str:
-    """What of a text in a normal form becomes tokens, in that form.  Raises ValueError for another kind of tokens."""
+    """What of a text in a normal form becomes tokens, in that form.
+
+    Raises ValueError for another kind of tokens, and for words of a text that has no spaces between them.
+    """
     if tokens not in KINDS_OF_TOKENS:
         raise ValueError(f"tokens must be one of {', '.join(KINDS_OF_TOKENS)}; they are {tokens!r}.")
-    return text if tokens == "characters" else normal(letters_only(text), form)
+    kept = text if tokens == "characters" else normal(letters_only(text), form)
+    if tokens == "words":
+        _check_has_spaces(kept)
+    return kept
+
+
+def _check_has_spaces(letters: str) -> None:
+    """Raises ValueError where the scripts that need no spaces prevail, and what stands between two is no word."""
+    beginning = letters[:CHARACTERS_LOOKED_AT]
+    pieces = re.findall(f"[{UNSPACED}]+", beginning)
+    length = sum(unicodedata.category(sign)[0] == "L" for piece in pieces for sign in piece)
+    if length > LONGEST_MEAN_WORD * len(pieces) and length > len(beginning) / 2:
+        raise ValueError(
+            f'this text has no spaces between its words: one of them would be {pieces[0][:20]!r}. Use tokens="letters" '
+            'or "characters", or put spaces between the words.'
+        )
 
 
 def normal(text: str, form: str) -> str:

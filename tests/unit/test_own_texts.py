@@ -104,6 +104,39 @@ def test_rare_words_are_unknown_and_their_share_is_said(tmp_path: Path) -> None:
     assert corpus.vocab.encode("star sun").tolist() == [0, 2]
 
 
+UNSPACED = {
+    "chinese": TEXTS["chinese"],
+    "a poem of five signs a line": "床前明月光，疑是地上霜。举头望明月，低头思故乡。\n",
+    "japanese": "灯台守がランプに火をともし、海は静かだった。\n",
+    "thai": "ผู้ดูแลประภาคารจุดตะเกียง ทะเลสงบ\n",
+    "khmer": "អ្នកយាមប៉មភ្លើងបានអុជចង្កៀង សមុទ្រស្ងប់\n",
+}
+
+
+@pytest.mark.parametrize("text", UNSPACED.values(), ids=UNSPACED.keys())
+def test_words_of_a_text_without_spaces_between_them_are_refused_with_advice(text: str, tmp_path: Path) -> None:
+    path = file_of(tmp_path, text)
+    with pytest.raises(ValueError, match="this text has no spaces between its words: one of them would be") as refused:
+        load_corpus(path, tokens="words")
+    assert 'Use tokens="letters" or "characters"' in str(refused.value) and "\n" not in str(refused.value)
+    assert len(load_corpus(path).vocab) > 5
+
+
+SPACED = {
+    "chinese": "灯塔 的 守护者 点亮 了 灯 ， 海面 很 平静 。\n",
+    "thai": "ผู้ ดูแล ประภาคาร จุด ตะเกียง ทะเล สงบ\n",
+    "chinese in english": "the keeper (灯塔的守护者点亮了灯) lit the lamp, and the sea was calm\n",
+    "korean": TEXTS["korean"],
+    "long words": "Donaudampfschifffahrtsgesellschaftskapitän Rindfleischetikettierungsgesetz\n",
+}
+
+
+@pytest.mark.parametrize("text", SPACED.values(), ids=SPACED.keys())
+def test_words_are_taken_wherever_there_are_spaces_between_them(text: str, tmp_path: Path) -> None:
+    words = letters_only(text).split()
+    assert load_corpus(file_of(tmp_path, text, times=50), tokens="words").vocab.tokens[1:] == sorted(set(words))
+
+
 @given(st.lists(st.sampled_from(["ab", "c", "dé", "漢"]), min_size=1, max_size=60), st.integers(2, 6))
 def test_the_vocabulary_holds_what_comes_most_often(words: list[str], most: int) -> None:
     vocab = Vocab(" ".join(words), words=True, max_size=most)

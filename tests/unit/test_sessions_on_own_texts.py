@@ -21,10 +21,13 @@ from rnnlib.widgets import TrainingLab
 SMALL = {"hidden_size": 8, "batch_size": 2, "num_steps": 5, "device": "cpu"}
 
 
-@pytest.mark.parametrize("tokens", ["letters", "characters", "words"])
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_a_session_on_any_text_is_trained_saved_and_goes_on(text: str, tokens: str, tmp_path: Path) -> None:
-    path = file_of(tmp_path, text, times=60)
+HOW = [(name, tokens) for name in TEXTS for tokens in ("letters", "characters", "words")]
+HOW.remove(("chinese", "words"))  # there are no spaces
+
+
+@pytest.mark.parametrize(("name", "tokens"), HOW)
+def test_a_session_on_any_text_is_trained_saved_and_goes_on(name: str, tokens: str, tmp_path: Path) -> None:
+    path = file_of(tmp_path, TEXTS[name], times=60)
     session = Session(Settings(text=str(path), tokens=tokens, **SMALL))
     session.run(3)
     recordings.save(session, tmp_path / "a.session")
