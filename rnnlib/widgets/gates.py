@@ -18,6 +18,7 @@ from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import choice, int_slider
+from rnnlib.widgets.reading import told_unknown
 
 COLUMNS = 60
 GATES: dict[type[GRU] | type[LSTM], dict[str, int]] = {
@@ -30,11 +31,12 @@ class Gates(KnobView):
     """A text shaded by one gate of one unit, and below it the same gate of all units."""
 
     def __init__(self, models: Sequence[LanguageModel], vocab: Vocab, text: str):
-        """models: GRUs and LSTMs with as many units each.  text: characters of the vocabulary, some 180 fill the view.
+        """models: GRUs and LSTMs with as many units each.  text: some 180 characters fill the view.
 
+        Characters that are not in the vocabulary are told.
         values: by the name of a gate, as the buttons have it, (n, H).
         """
-        self._reads, self.values = text, dict[str, np.ndarray]()
+        self._reads, self._unknown, self.values = text, told_unknown(text, vocab), dict[str, np.ndarray]()
         for model in models:
             self.values |= _gates_of(model, vocab, text)
         self.gate = choice("Gate", list(self.values))
@@ -60,7 +62,7 @@ class Gates(KnobView):
         """How far open the gate is, in this unit and in all."""
         values = result[:, self.unit.value]
         return (
-            f"{self.gate.value}, unit {self.unit.value}: {values.mean():.2f} on average, from "
+            f"{self._unknown}{self.gate.value}, unit {self.unit.value}: {values.mean():.2f} on average, from "
             f"{values.min():.2f} to {values.max():.2f}. Over all units {result.mean():.2f} on average; "
             f"{(result > 0.9).mean():.0%} of all values are above 0.9."
         )

@@ -15,6 +15,7 @@ from rnnlib.text import Vocab
 from rnnlib.topics.projection import main_plane
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import int_slider
+from rnnlib.widgets.reading import told_unknown
 
 COLUMNS, STRETCH, FEWEST_OCCURRENCES = 60, 50, 5
 
@@ -23,10 +24,10 @@ class HiddenStates(KnobView):
     """The text shaded by one unit; below, where the whole state is in the plane, and the unit over time."""
 
     def __init__(self, model: LanguageModel, vocab: Vocab, text: str):
-        """text: at least two characters of the vocabulary; some 300 fill the view."""
+        """text: at least two characters; some 300 fill the view.  Those not in the vocabulary are told."""
         if len(text) < 2:
             raise ValueError(f"the text must have at least two characters; it has {len(text)}.")
-        self._reads = text
+        self._reads, self._unknown = text, told_unknown(text, vocab)
         tokens = vocab.encode(text)[:, None].to(model.device)
         with torch.no_grad():
             hidden, _ = model.hidden_states(tokens, model.initial_state(1))
@@ -76,6 +77,6 @@ class HiddenStates(KnobView):
         low = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:3])
         now = result[self.position.value]
         return (
-            f"Unit {self.unit.value}, on average over these {len(self._reads)} characters: highest after {high}; "
-            f"lowest after {low}. At character {self.position.value} it is {now:+.2f}."
+            f"{self._unknown}Unit {self.unit.value}, on average over these {len(self._reads)} characters: "
+            f"highest after {high}; lowest after {low}. At character {self.position.value} it is {now:+.2f}."
         )

@@ -12,6 +12,8 @@ import torch
 from rnnlib.baselines import NGram
 from rnnlib.figures.perplexity import ngram_curves, surprise_bars
 from rnnlib.figures.style import Drawing, panels
+from rnnlib.live.sessions import first_words
+from rnnlib.sampling import check_prefix
 from rnnlib.text import Corpus
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import int_slider, option_slider
@@ -74,8 +76,13 @@ class Baseline(NamedTuple):
 class CountedBaselines(KnobView):
     """Validation perplexity of counted n-grams, for every order and amount of text, and what such a model writes."""
 
-    def __init__(self, corpus: Corpus, *, prefix: str = "the lamp"):
-        self._corpus, self._prefix = corpus, prefix
+    def __init__(self, corpus: Corpus, *, prefix: str | None = None):
+        """prefix: what the texts begin with; by default the text's first two words.
+
+        Raises ValueError for a prefix that is empty or has tokens not in the vocabulary.
+        """
+        self._corpus, self._prefix = corpus, first_words(corpus) if prefix is None else prefix
+        check_prefix(self._prefix, corpus.vocab)
         total = len(corpus.train)
         self._amounts = [round(total / 2**halvings) for halvings in reversed(range(8))]
         V = len(corpus.vocab)

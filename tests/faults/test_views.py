@@ -113,3 +113,26 @@ def test_signs_of_mathtext_in_a_text_are_shown_as_they_are(tmp_path) -> None:
     view = widgets.NextCharacter(model, corpus.vocab, "$_$")
     assert view.png.startswith(b"\x89PNG")
     assert widgets.HiddenStates(model, corpus.vocab, r"$\frac{1}$").png.startswith(b"\x89PNG")
+
+
+# --------------------------------------------------------------------------- what a vocabulary does not have
+
+
+def test_hidden_states_and_gates_say_which_letters_of_a_text_they_cannot_read(story: Corpus) -> None:
+    said = "3 of the 9 characters are not in the vocabulary and are read as <unk>: 'T' 'L' '!'. "
+    for name in ("hidden states", "gates"):
+        model = network(story, 0.1, "gru")
+        views = {"hidden states": widgets.HiddenStates, "gates": lambda model, *others: widgets.Gates([model], *others)}
+        assert views[name](model, story.vocab, "The Lamp!").text.startswith(said)
+        assert "<unk>" not in views[name](model, story.vocab, "the lamp").text
+
+
+def test_a_prefix_that_a_vocabulary_does_not_have_is_told_and_by_default_one_is_chosen_that_it_has(tmp_path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("Смотритель маяка зажёг лампу; море было спокойно. " * 60)
+    corpus = load_corpus(path)
+    assert "It writes: смотритель маяка" in widgets.CountedBaselines(corpus).text
+    with pytest.raises(ValueError, match="the prefix 'the lamp' has characters the network never saw"):
+        widgets.CountedBaselines(corpus, prefix="the lamp")
+    with pytest.raises(ValueError, match="the prefix 'Маяка' has characters the network never saw: 'М'"):
+        widgets.NextCharacter(network(corpus, 0.1), corpus.vocab, "Маяка")
