@@ -140,6 +140,10 @@ class Change(Command):
     knob: str
     new: Any = None
 
+    def act(self, owner: Experiment) -> None:
+        """Apply it."""
+        owner.apply(self)
+
     def make(self, experiment: Experiment) -> Any:
         """Make the change and return the value that it replaces."""
         raise NotImplementedError

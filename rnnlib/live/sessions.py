@@ -16,7 +16,6 @@ from rnnlib.live.evaluations import Evaluation, evaluate
 from rnnlib.live.experiments import (
     FORK,
     MAIN,
-    Change,
     Experiment,
     change_of,
     check_fork_name,
@@ -44,6 +43,10 @@ class Evaluate(Command):
     def replaces(self, waiting: Command) -> bool:
         """One evaluation of a moment is enough."""
         return isinstance(waiting, Evaluate)
+
+    def act(self, owner: "Session") -> None:
+        """Evaluate."""
+        owner._evaluate()
 
 
 class Look(Command):
@@ -237,10 +240,7 @@ class Session(Experiment):
         return None if ends else max(0.0, self._step_due - time.monotonic())
 
     def _obey(self, command: Command) -> None:
-        if isinstance(command, Change):
-            self.apply(command)
-        elif isinstance(command, Evaluate):
-            self._evaluate()
+        command.act(self)
         self.on_change()
 
     def _rest(self) -> None:

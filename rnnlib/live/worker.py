@@ -1,20 +1,19 @@
 """The one background thread: it takes turns, obeys commands between two of them, and ends with its owner.
 
-Comes before everything that is live.  Next: pace.py, settings.py.
+Before: registry.py.  Next: pace.py, settings.py.
 """
 
-import atexit
 import math
-import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from rnnlib.live.registry import Lock, fork_under_way, workers
 
 MOST_SECONDS_AT_THE_END = 10.0  # for a save under way
-MOST_SECONDS_BEFORE_A_FORK = 60.0  # a first step may have to compile its loops
 SECONDS_BETWEEN_INTERRUPTS = 0.2  # how long an interrupt of the kernel waits where a lock cannot be interrupted
 
 
@@ -24,6 +23,9 @@ class Command:
     def replaces(self, waiting: "Command") -> bool:
         """Whether the last command that still waits is out of date with this one."""
         return False
+
+    def act(self, owner: Any) -> None:
+        """Do what was asked for to who owns the worker."""
 
 
 class Worker:
@@ -60,8 +62,8 @@ class Worker:
         self._acting = threading.RLock()  # nobody forks meanwhile
         self._settled_by: threading.Thread | None = None
         self._goes_on = False  # after it was settled
-        earlier = _workers.get(name)
-        _workers[name] = self
+        earlier = workers.get(name)
+        workers[name] = self
         if earlier is not None:
             earlier.stop()
 
@@ -138,12 +140,28 @@ class Worker:
             self._commands.clear()
             self._condition.notify_all()
             nobody_tells = was_alive and not self._busy
-        if _workers.get(self.name) is self:
-            del _workers[self.name]
+        if workers.get(self.name) is self:
+            del workers[self.name]
         if nobody_tells:
             self._try(self._at_rest)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+
+    # ----------------------------------------------------------------------- what the process does
+
+    @property
+    def locks(self) -> tuple[Lock, ...]:
+        """As Registered.locks."""
+        return self._acting, self._condition
+
+    def begin_anew_in_a_child(self) -> None:
+        """As Registered.begin_anew_in_a_child."""
+        self._thread, self._busy, self.running = None, False, False
+
+    def end_with_the_process(self) -> None:
+        """As Registered.end_with_the_process: neither its own thread is inside torch, nor one that has it settled."""
+        self.stop()
+        self._settled_by_one.acquire(timeout=MOST_SECONDS_AT_THE_END)  # for good: who wants it next waits for the end
 
     # -------------------------------------------------------------------------- the background thread
 
@@ -170,8 +188,6 @@ class Worker:
     def _work(self) -> None:
         while self._busy:
             while self._has_work():
-                with _fork_under_way:  # it comes before another action
-                    pass
                 self._try(self._work_once)
             was_alive = self.alive
             self._try(self._at_rest)
@@ -203,6 +219,8 @@ class Worker:
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
+            with fork_under_way:  # it comes before another action
+                pass
             with self._acting:
                 action()
         except BaseException as error:  # a thread must not die silently: `wait` raises it, a view shows it
@@ -215,46 +233,3 @@ class Worker:
                 self._condition.wait(SECONDS_BETWEEN_INTERRUPTS)
                 if time.monotonic() > ends:
                     raise TimeoutError(f"{self.name} was still at work after {timeout:g} seconds.")
-
-
-_workers: weakref.WeakValueDictionary[str, Worker] = weakref.WeakValueDictionary()
-_fork_under_way = threading.RLock()
-_held_for_a_fork = threading.local()
-
-
-def _hold_all() -> None:
-    """Wait, before a fork, until every worker is between two actions: a child has no other threads, but their locks.
-
-    Inside an action a thread may hold one of Python's imports or Numba's compiler.
-    """
-    _fork_under_way.acquire()
-    _held_for_a_fork.locks = [_fork_under_way]
-    for worker in list(_workers.values()):
-        for lock in (worker._acting, worker._condition):
-            if lock.acquire(timeout=MOST_SECONDS_BEFORE_A_FORK):
-                _held_for_a_fork.locks.append(lock)
-
-
-def _let_go() -> None:
-    while _held_for_a_fork.locks:
-        _held_for_a_fork.locks.pop().release()
-
-
-def _begin_anew_in_a_child() -> None:
-    """Threads are not copied: there is none to wait for."""
-    for worker in list(_workers.values()):
-        worker._thread, worker._busy, worker.running = None, False, False
-    _let_go()
-    _workers.clear()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(before=_hold_all, after_in_parent=_let_go, after_in_child=_begin_anew_in_a_child)
-
-
-@atexit.register
-def _stop_all() -> None:
-    """Python must not end while a thread is inside torch: a worker's own, or one that has a worker settled."""
-    for worker in list(_workers.values()):
-        worker.stop()
-        worker._settled_by_one.acquire(timeout=MOST_SECONDS_AT_THE_END)  # for good: who wants it next waits for the end

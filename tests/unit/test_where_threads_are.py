@@ -34,7 +34,7 @@ def test_only_the_worker_the_engines_pool_and_a_checks_clock_make_threads() -> N
     }
     assert found == {
         ("live/worker.py", "Thread"),
-        ("live/worker.py", "atexit"),
+        ("live/registry.py", "atexit"),
         ("engine/threads.py", "ThreadPoolExecutor"),
         ("checks/running.py", "Thread"),  # a clock, where a signal cannot be had; it ends with the check
     }
