@@ -69,7 +69,7 @@ def _content(session: Session) -> dict[str, Any]:
     return {
         "format": SESSION_FORMAT,
         "settings": asdict(session.settings),
-        "events": [asdict(event) for event in session.events],
+        "events": [event._asdict() for event in session.events],
         "steps_made": session.steps_made,
         "prefix": session.prefix,
         "trainers": {name: state_dict(trainer) for name, trainer in session.trainers.items()},

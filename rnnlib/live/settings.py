@@ -5,7 +5,7 @@ Before: training.py.  Next: experiments.py.
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -88,8 +88,7 @@ SETTINGS: dict[str, Check] = KNOBS | {  # what each of them may be, in a file to
 }
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):  # there may be many
     """A change: before step `step` + 1, `knob` went from `old` to `new`."""
 
     step: int

@@ -35,9 +35,10 @@ class LabChart:
         self.diary = Diary()
         self._session = session
         self._corpus: Corpus | None = None
-        self._events_shown: tuple[float, list[Event]] | None = None
+        self._events: list[Event] | None = None  # those of the session, of which so many are shown:
+        self._events_shown = 0
         self._marks: list[Mark] = []
-        self._thresholds = np.empty((0, 2), np.float32)
+        self._threshold_curve, self._thresholds = Curves(), np.empty((0, 2), np.float32)
         self._evaluations: list[Evaluation] = []
         self._evaluated: dict[str, Points] = {}
         self._cells: tuple[tuple[str, ...], str] = ((), "")
@@ -47,10 +48,10 @@ class LabChart:
     def chart(self, thresholds: tuple[float, ...]) -> Chart:
         """What is known of the session now; it may go on meanwhile.  thresholds: the places of its handle."""
         session = self._session
-        trainers, events = dict(session.trainers), list(session.events)
+        trainers = dict(session.trainers)
         curves = {name: long_history_of(trainer.history).curves() for name, trainer in trainers.items()}
         main = curves.pop(MAIN)
-        self._update_events(events)
+        self._update_events(session.events)
         self._update_evaluations(list(session.evaluations))
         series = {
             "training": _perplexities(main["loss"]),
@@ -64,11 +65,26 @@ class LabChart:
         return Chart(self._panels_for(tuple(curves), thresholds), series, self._marks, last_step)
 
     def _update_events(self, events: list[Event]) -> None:
-        at_first = self._session.settings.clip_threshold
-        if (at_first, events) != self._events_shown:
-            self._events_shown, self._thresholds = (at_first, events), _thresholds(at_first, events)
-            made = [event for event in events[-MOST_MARKS:] if event.knob != "resumed"]
-            self._marks = [Mark(each.step, name_of(each), sentence_of(each)) for each in made]
+        """The list grows while the session goes on; after a reset it is another one."""
+        if events is not self._events:
+            self._events, self._events_shown, self._marks, self._threshold_curve = events, 0, [], Curves()
+            self._add_thresholds([(0, self._session.settings.clip_threshold)])
+        new = events[self._events_shown :]
+        if new:
+            self._events_shown += len(new)
+            self._add_thresholds([(event.step, event.new) for event in new if event.knob == "clip_threshold"])
+            made = [event for event in new[-MOST_MARKS:] if event.knob != "resumed"]
+            marks = [Mark(each.step, name_of(each), sentence_of(each)) for each in made]
+            self._marks = [*self._marks, *marks][-MOST_MARKS:]
+
+    def _add_thresholds(self, changes: list[tuple[int, float]]) -> None:
+        """Where the threshold changed, and to what; not a number where there is none.  The last one is always kept."""
+        if changes:
+            finite = [value if math.isfinite(value) else math.nan for _, value in changes]
+            self._threshold_curve.extend([step for step, _ in changes], [finite])
+            kept, now = self._threshold_curve.points[0], np.array([[changes[-1][0], finite[-1]]], np.float32)
+            is_kept = np.array_equal(kept[-1:], now, equal_nan=True)
+            self._thresholds = kept if is_kept else np.concatenate([kept, now])
 
     def _update_evaluations(self, evaluations: list[Evaluation]) -> None:
         if evaluations == self._evaluations:  # the same objects
@@ -182,11 +198,3 @@ def _lags(evaluation: Evaluation) -> Points:
     """|dL_T/dh_{T-k}| against k."""
     norms = evaluation.norms_over_lags
     return np.column_stack([np.arange(len(norms)), norms]).astype(np.float32)
-
-
-def _thresholds(at_first: float, events: list[Event]) -> Points:
-    """Where the threshold changed, and to what; not a number where there is none."""
-    steps = [0, *(event.step for event in events if event.knob == "clip_threshold")]
-    values = [at_first, *(event.new for event in events if event.knob == "clip_threshold")]
-    finite = [value if math.isfinite(value) else math.nan for value in values]
-    return np.column_stack([steps, finite]).astype(np.float32)

@@ -5,6 +5,7 @@ Before: session_view.py, lab_chart.py, lab_knobs.py.
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -29,6 +30,7 @@ from rnnlib.widgets.session_view import SessionView
 
 SAVED = Path("saved")
 SIZES = ("normal", "compact", "lecture")
+MOST_MOVES = 1000  # that can be taken back
 ONE_MOVE = 1.0  # seconds: a slider that is dragged makes many changes, which are undone together
 
 
@@ -48,7 +50,7 @@ class TrainingLab(SessionView):
     ):
         super().__init__(session or Session(Settings(**settings), name=name, prefix=prefix))
         self.knobs, self._lab_chart = LabKnobs(self.session), LabChart(self.session)
-        self._moves: list[tuple[float, str, Any]] = []  # when, which knob, and what it was before
+        self._moves = deque[tuple[float, str, Any]](maxlen=MOST_MOVES)  # when, which knob, and what it was before
         self._showing = False  # whether knobs are moved to show a value, and not to change it
         self._make_controls()
         self._observe_knobs()
@@ -74,10 +76,12 @@ class TrainingLab(SessionView):
         )
         self.fork_name = widgets.Text(placeholder="name of the fork", layout={"width": "125px"})
         self.saved = widgets.Dropdown(options=saved_sessions(), layout={"width": "140px"})
+        self.its_text = widgets.Text(placeholder="its text, if yours", layout={"width": "120px"})
         self.size = widgets.Dropdown(options=SIZES, layout={"width": "95px"})
         self.fork_name.tooltip, self.saved.tooltip, self.size.tooltip = "Name of the fork", "Saved session", "Size"
+        self.its_text.tooltip = "The file of the saved session's text, where that is your own: text=..."
         fork, save, open_ = buttons[5:]
-        self._controls = row(*buttons[:5], fork, self.fork_name, save, open_, self.saved, self.size)
+        self._controls = row(*buttons[:5], fork, self.fork_name, save, open_, self.saved, self.its_text, self.size)
         self.size.observe(lambda change: self._resize(change.old, change.new), "value")
 
     def _observe_knobs(self) -> None:
@@ -180,15 +184,18 @@ class TrainingLab(SessionView):
         self.fork_name.value = ""
 
     def _save(self) -> None:
-        path = SAVED / f"{self.session.name}-{datetime.now():%Y%m%d-%H%M%S}.session"
+        path = SAVED / f"{self.session.name}-{datetime.now():%Y%m%d-%H%M%S-%f}.session"
         recordings.save(self.session, path)
-        self.saved.options = saved_sessions()
+        self.saved.options, self.saved.value = saved_sessions(), path.name
         self.message = f"Saved to {path}; recordings.replay(path) repeats it, Open continues it."
 
     def _open(self) -> None:
         if self.saved.value is None:
-            raise ValueError("there is no saved session in the folder saved/; Save writes one.")
-        self.session = recordings.load(SAVED / self.saved.value, name=self.session.name)
+            self.saved.options = saved_sessions()  # another notebook may have written some
+            there_are = "choose one of the saved sessions beside." if self.saved.options else ""
+            raise ValueError(there_are or "there is no saved session in the folder saved/; Save writes one.")
+        text = self.its_text.value.strip() or None
+        self.session = recordings.load(SAVED / self.saved.value, name=self.session.name, text=text)
         self._lab_chart = LabChart(self.session)
         self._show_session()
         self.follow()

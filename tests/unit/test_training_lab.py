@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from factories import pixels, wait_until
 
 from rnnlib.figures.perplexity import thin_out
 from rnnlib.figures.style import panels, plain_log_axis
-from rnnlib.live import recordings
+from rnnlib.live import experiments, recordings
+from rnnlib.live.curves import MOST_POINTS
 from rnnlib.live.experiments import MAIN
 from rnnlib.live.presets import PRESETS
 from rnnlib.live.settings import Event
-from rnnlib.widgets import TrainingLab
+from rnnlib.widgets import TrainingLab, training_lab
 from rnnlib.widgets.event_words import name_of, sentence_of
 from rnnlib.widgets.lab_knobs import CLIP_THRESHOLDS
 
@@ -282,7 +284,7 @@ def test_what_was_saved_replays_and_opens(lab: TrainingLab, monkeypatch, tmp_pat
     lab.buttons["Reset"].click()
     lab.knobs.learning_rate.value, lab.knobs.hidden_size.value = 2.0, 32
     earlier = lab.session
-    lab.saved.value = saved.name
+    assert lab.saved.value == saved.name
     lab.buttons["Open"].click()
     assert lab.session.steps_made == 5 and not earlier.alive and lab.knobs.hidden_size.value == 16
     assert lab.knobs.learning_rate.value == 0.5 and len(lab.compute().series["training"]) == 5
@@ -291,6 +293,47 @@ def test_what_was_saved_replays_and_opens(lab: TrainingLab, monkeypatch, tmp_pat
     beside = TrainingLab(session=recordings.load(saved, name="beside"))
     assert beside.session.steps_made == 5 and beside.knobs.hidden_size.value == 16
     beside.stop()
+
+
+def test_a_session_over_a_readers_own_text_opens_where_the_reader_says_which_file_that_is(
+    lab: TrainingLab, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.txt").write_text("the lamp burns low and the sea is calm " * 60)
+    own = TrainingLab(name="own", **{**SMALL, "text": "own.txt", "max_train_tokens": None})
+    own.session.run(4)
+    own.buttons["Save"].click()
+    own.stop()
+    monkeypatch.setattr(experiments, "_texts_opened_here", set())  # as in another kernel
+    lab.buttons["Open"].click()
+    assert lab.news == "choose one of the saved sessions beside."
+    (lab.saved.value,) = lab.saved.options
+    lab.buttons["Open"].click()
+    assert "which is not opened because a file says so; name it: text=" in lab.news and lab.session.steps_made == 0
+    Path("own.txt").rename("moved.txt")
+    lab.its_text.value = "moved.txt"
+    lab.buttons["Open"].click()
+    assert lab.session.steps_made == 4 and lab.knobs.text.value == "moved.txt" and lab.session.name == "test lab"
+
+
+def test_two_labs_that_save_at_one_moment_write_two_files(lab: TrainingLab, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        lab.buttons["Save"].click()
+    assert len(training_lab.saved_sessions()) == 3
+
+
+def test_a_picture_after_many_changes_costs_what_it_cost_after_few(lab: TrainingLab) -> None:
+    changes = np.random.default_rng(0).uniform(0.1, 2, 100_000)
+    events = [Event(step, "clip_threshold", 1.0, float(new)) for step, new in enumerate(changes)]
+    chart = lab.compute()
+    for first in range(0, len(events), 1000):
+        lab.session.events.extend(events[first : first + 1000])
+        chart = lab.compute()
+    thresholds = chart.series["threshold"]
+    assert len(thresholds) <= MOST_POINTS + 3 and len(chart.marks) == 200
+    np.testing.assert_array_equal(thresholds[-1], np.float32([len(events) - 1, changes[-1]]))
+    assert thresholds[:, 1].max() == np.float32(changes.max()) and chart.marks[-1].step == len(events) - 1
 
 
 def test_running_the_cell_again_leaves_no_thread_of_the_first_lab(lab: TrainingLab) -> None:
