@@ -10,10 +10,11 @@ export default {
       URL.revokeObjectURL(picture.src);
       picture.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
     };
-    const placeOf = event => {
-      const scale = picture.naturalWidth / picture.clientWidth;
-      return model.get("places").findIndex(
-        ([x, y]) => Math.hypot(x - event.offsetX * scale, y - event.offsetY * scale) <= RADIUS);
+    const placeOf = event => {               // there may be room beside it, or above and below: object-fit: contain
+      const { naturalWidth: width, naturalHeight: height, clientWidth: across, clientHeight: down } = picture;
+      const scale = Math.max(width / across, height / down);
+      const at = [event.offsetX * scale - (across * scale - width) / 2, event.offsetY * scale - (down * scale - height) / 2];
+      return model.get("places").findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) <= RADIUS);
     };
     picture.addEventListener("mousemove", event => {
       picture.style.cursor = placeOf(event) < 0 ? "default" : "pointer";
