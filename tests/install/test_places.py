@@ -74,6 +74,27 @@ def test_it_trains_for_somebody_whose_home_cannot_be_written(course: Path) -> No
     assert not list((course.parent / "home").iterdir())
 
 
+COMPILED = "from rnnlib.engine import loops; print(sum(loops.rnn_backward.stats.cache_hits.values()))"
+
+
+@pytest.mark.parametrize("home_can_be_written", [True, False])
+def test_who_cannot_write_to_the_course_finds_what_its_owner_has_compiled(
+    course: Path, home_can_be_written: bool
+) -> None:
+    assert run(course, TRAIN + COMPILED) == "2\n0\n"
+    write_protect(course)
+    if not home_can_be_written:
+        write_protect(course.parent / "home")
+    assert run(course, TRAIN + COMPILED, powers=False) == "2\n1\n"
+    assert not list((course.parent / "home").rglob("*.nbi"))
+
+
+def test_where_nothing_can_be_written_it_trains_all_the_same(course: Path) -> None:
+    write_protect(course)
+    write_protect(course.parent / "home")
+    assert run(course, TRAIN, powers=False) == "2\n"
+
+
 def test_where_neither_can_be_written_a_folder_that_is_named_keeps_the_machine_code(course: Path) -> None:
     write_protect(course)
     write_protect(course.parent / "home")
