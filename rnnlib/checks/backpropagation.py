@@ -100,6 +100,7 @@ bptt = Exercise(
             slope=lambda before, after: 1 - before**2
         ),
         "tanh' is 1 - h**2; this is 1 - h.": _with(slope=lambda before, after: 1 - after),
+        "a bracket: tanh' is 1 - h**2; this is (1 - h)**2.": _with(slope=lambda before, after: (1 - after) ** 2),
         "the slope is that of a sigmoid, h (1 - h); that of tanh is 1 - h**2.": _with(
             slope=lambda before, after: after * (1 - after)
         ),

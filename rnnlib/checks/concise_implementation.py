@@ -136,6 +136,15 @@ model = Exercise(
         "a log_softmax was applied, which cross_entropy applies itself: return the logits as they are.": _after(
             lambda o, new, old: (o.log_softmax(-1), new)
         ),
+        "the numbers of the likeliest tokens were returned (argmax); the logits of all V are asked for.": _after(
+            lambda o, new, old: (o.argmax(-1), new)
+        ),
+        "all hidden states were returned for the state, which is the second thing that the layer gives.": _forward(
+            lambda model, one_hot, state: (
+                model.output(model.rnn(one_hot, state)[0]),
+                model.rnn(one_hot, state)[0],
+            )
+        ),
         "a tanh was applied to the logits; nothing comes after self.output.": _after(
             lambda o, new, old: (o.tanh(), new)
         ),

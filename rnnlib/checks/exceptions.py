@@ -49,7 +49,7 @@ EXPLANATIONS = {  # what an exception's message contains -> what a reader may do
         "`cross_entropy` takes the second axis for the V tokens: flatten logits to (T B, V) and targets to (T B)."
     ),
     "Expected hidden size": "The layer reads (T, B, V): have time and batch changed places?",
-    "hx should also be": "A layer reads one-hot inputs (T, B, V) and a state (1, B, H): has one of them lost an axis?",
+    "should also be": "A layer reads one-hot inputs (T, B, V) and a state (1, B, H): has one of them lost an axis?",
     "equal to input_size": "The last axis is the vocabulary's: `one_hot` needs its size, or takes the largest token's.",
     "match weight dtype": "`one_hot` gives whole numbers: `.float()` makes others of them.",
     "must be Tensor, not tuple": "A layer like `nn.RNN` returns two things: `hidden, state = self.rnn(...)`.",
@@ -69,7 +69,19 @@ EXPLANATIONS = {  # what an exception's message contains -> what a reader may do
     "view size is not compatible": "What was transposed lies in another order: `.reshape` copies where `.view` cannot.",
     "is invalid for input of size": "The new shape has another number of entries than the old one.",
     "Dimension out of range": "There are fewer axes; they are counted from 0, and -1 is the last.",
-    "takes 1 positional argument but": "What is given to it has a name: `name=value`.",
+    "set() takes 1 positional argument": "What is given to it has a name: `set(name=value)`.",
+    "__init__() takes 1 positional argument": "A layer is made first and then called: `torch.nn.Tanh()(x)`.",
+    "and 'function'": "A function is called with brackets behind its name.",
+    "invalid combination of arguments": "It takes other things than what it was given: a tensor, perhaps, not a list.",
+    "target dtype to be Long": "Targets are the whole numbers of tokens, as they came.",
+    "'generator' object has no attribute": "A generator can only be gone through: make a list of it first.",
+    "not implemented for 'Long'": "Whole numbers came where others are needed: have two arguments changed places?",
+    "target with class probabilities": "`cross_entropy` takes the numbers of the tokens, not one-hot ones.",
+    "For 1D input": "Logits keep their last axis, the vocabulary's: `logits.flatten(0, 1)`.",
+    "1D tensors expected": "`dot` is for two vectors; the matrix product is `@`.",
+    "Expected 1-D argument": "`outer` is for two vectors; the matrix product is `@`.",
+    "expanded size of the tensor": "What is put in must have the shape of the place where it is put.",
+    "name 'np' is not defined": "NumPy is not imported, and torch has all that is needed here.",
     "object is not callable": "Round brackets call a function; square ones take an entry: `h[t]`.",
     "cannot assign 'torch": "A weight of a layer is changed in place: `weight.copy_(...)`, `weight.fill_(...)`.",
     "cannot assign to field": "Settings say how something began and stay as they are; knobs are turned with `set`.",
@@ -126,3 +138,5 @@ def _readers_lines(error: BaseException) -> Iterator[tuple[FrameType, int]]:
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
         if not frame.f_code.co_filename.startswith(NOT_THE_READERS):
             yield frame, number
+    if error.__context__ is not None:  # it came while another one was on its way
+        yield from _readers_lines(error.__context__)

@@ -8,20 +8,26 @@ import dis
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rnnlib.checks.differing import difference
 from rnnlib.checks.exceptions import words_of
 from rnnlib.checks.running import Outcome, run
-from rnnlib.checks.seeing import RETURNED_NONE, Seen, difference, see
+from rnnlib.checks.seeing import RETURNED_NONE, Seen, see
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, verdict
 
 Function = Callable[..., Any]
 Case = tuple[str, tuple[Any, ...]]
 PRINTED = "it printed something and returned None; `print` shows a value, and `return` hands it over."
+BEHIND_RETURN = (
+    "it returned None: that is what stands behind `return`, as `.grad` of a tensor that has got no gradient, or what a "
+    "method gives that changes its object, as `append`."
+)
 NOTHING = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_CONST", "RETURN_VALUE"}  # what such a body consists of
 
 
@@ -115,8 +121,9 @@ class Exercise:
                 return named or self._in_case(number, cases, differs + _other_order(function, self.answer))
         if outcome.raised.startswith("TypeError") and not outcome.called:
             return f"{outcome.problem} {_how_called(function, self.answer)}"
-        if outcome.problem == RETURNED_NONE and outcome.printed:
-            return self._in_case(len(found), cases, PRINTED)
+        if outcome.problem == RETURNED_NONE:
+            why = PRINTED if outcome.printed else BEHIND_RETURN if _returns_something(function) else RETURNED_NONE
+            return self._in_case(len(found), cases, why)
         if outcome.raised:
             return self._why_it_raised(function, cases, found, outcome)
         if outcome.problem:
@@ -172,6 +179,15 @@ def does_nothing(function: Any) -> bool:
     instructions = list(dis.get_instructions(function))
     constants = [one.argval for one in instructions if one.opname in ("LOAD_CONST", "RETURN_CONST")]
     return {one.opname for one in instructions} <= NOTHING and all(one is None or _is_to_do(one) for one in constants)
+
+
+def _returns_something(function: Any) -> bool:
+    """Whether something that is no constant stands behind a `return`."""
+    instructions = list(dis.get_instructions(function)) if isinstance(function, FunctionType) else []
+    return any(
+        (before.opname, one.opname) != ("LOAD_CONST", "RETURN_VALUE") and one.opname == "RETURN_VALUE"
+        for before, one in pairwise(instructions)
+    )
 
 
 def _is_to_do(returned: Any) -> bool:

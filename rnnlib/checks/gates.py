@@ -80,6 +80,11 @@ lstm_step = Exercise(
         "the candidate has a sigmoid and then a tanh; it is a tanh alone.": _lstm_with(
             candidate=lambda a: sigmoid(a).tanh()
         ),
+        "the candidate has no tanh.": _lstm_with(candidate=_shown_as_it_is),
+        "a bracket: h is sigmoid(o) * tanh(c), not the sigmoid of the product.": lambda x, s, W: (
+            sigmoid((x[3] + s[0] @ W[3]) * tanh(_lstm(x, s, W)[1])),
+            _lstm(x, s, W)[1],
+        ),
         "all was multiplied; what is kept and what is new are added: c = f * c + i * g.": _lstm_with(
             add=lambda c, i, f, g: f * c * i * g
         ),
@@ -144,6 +149,11 @@ def _reset_on_all(x_in: Tensor, h: Tensor, W_hh: Tensor) -> Tensor:
     return (1 - z) * tanh(r * (x_in[2] + h @ W_hh[2])) + z * h
 
 
+def _reset_on_input(x_in: Tensor, h: Tensor, W_hh: Tensor) -> Tensor:
+    r, z = sigmoid(x_in[0] + h @ W_hh[0]), sigmoid(x_in[1] + h @ W_hh[1])
+    return (1 - z) * tanh(r * x_in[2] + h @ W_hh[2]) + z * h
+
+
 def _outside_the_tanh(x_in: Tensor, h: Tensor, W_hh: Tensor) -> Tensor:
     r, z = sigmoid(x_in[0] + h @ W_hh[0]), sigmoid(x_in[1] + h @ W_hh[1])
     return (1 - z) * (tanh(x_in[2]) + r * (h @ W_hh[2])) + z * h
@@ -176,6 +186,8 @@ gru_step = Exercise(
             reset=lambda r, h, W: (1 - r) * (h @ W)
         ),
         "the reset gate multiplies the input as well; it multiplies h @ W_hn alone.": _reset_on_all,
+        "the reset gate multiplies the input; it multiplies h @ W_hn.": _reset_on_input,
+        "W_hn is transposed.": lambda x, h, W: _gru(x, h, torch.stack([W[0], W[1], W[2].T])),
         "the reset gate was added; it multiplies.": _gru_with(reset=lambda r, h, W: r + h @ W),
         "the candidate has a sigmoid; it is a tanh.": _gru_with(candidate=sigmoid),
         "the gates have a tanh; a gate is a sigmoid, between 0 and 1.": _gru_with(gate=tanh),

@@ -29,7 +29,7 @@ def _gradients() -> list[Case]:
         ("a single tensor", (draw((5,)), 0.5)),
         ("very long gradients", (draw((2, 3), (2,), size=1e4), 0.25)),
         ("gradients a little below the threshold", ([torch.ones(4)], 3.0)),
-        ("one long tensor and a short one", ([*draw((4,)), *draw((4,), size=0.05)], 0.4)),
+        ("a short tensor and a long one", ([*draw((4,), size=0.05), *draw((4,))], 0.4)),
     ]
 
 
@@ -120,6 +120,15 @@ clip_by_norm = Exercise(
         "the norms of the tensors were added; their squares add, and the root comes last.": _scaled(
             lambda one, g, c: min(1.0, c / sum(float(each.norm()) for each in g))
         ),
+        "the largest of the tensors' norms decides; it is one norm, of all together.": _scaled(
+            lambda one, g, c: min(1.0, c / max(float(each.norm()) for each in g))
+        ),
+        "the components were added up before they were squared; each is squared first.": _scaled(
+            lambda one, g, c: min(1.0, c / sum(float(each.sum()) ** 2 for each in g) ** 0.5)
+        ),
+        "`** 1 / 2` is the half of the square; the root is `** 0.5` or `.sqrt()`.": _scaled(
+            lambda one, g, c: min(1.0, c / (norm_of(g) ** 2 / 2))
+        ),
         "the norm of the first tensor alone decides; it is one norm, of all together.": _scaled(
             lambda one, g, c: min(1.0, c / norm_of(g[:1]))
         ),
@@ -183,6 +192,9 @@ clip_by_value = Exercise(
         ),
         "all that is below the threshold became -threshold; that is for what is below -threshold.": _each(
             lambda g, c: torch.where(g >= c, c, -c)
+        ),
+        "the first number that clamp takes is the lower bound: `clamp(-threshold, threshold)`.": _each(
+            lambda g, c: g.clamp(c)
         ),
         "the bounds have changed places: `clamp(-threshold, threshold)`.": _each(lambda g, c: g.clamp(c, -c)),
         "only the first tensor was clipped: does `return` stand inside the loop?": lambda g, c: g[0].clamp_(-c, c),

@@ -45,6 +45,7 @@ perplexity = Exercise(
         "the losses were added up; perplexity is the exponential of their mean.": lambda o, y: (
             _losses(o, y).sum().exp()
         ),
+        "this is the logarithm of the loss; perplexity is its exponential.": lambda o, y: _losses(o, y).mean().log(),
         "this is the mean of the exponentials; perplexity is the exponential of the mean.": lambda o, y: (
             _losses(o, y).exp().mean()
         ),
@@ -199,6 +200,12 @@ smoothed_bigram = Exercise(
         "these are logarithms of probabilities; return the probabilities.": lambda x, V: _row_by_row(
             _counts(x, V) + 1
         ).log(),
+        "each row was divided by its length, the root of its squares; divide it by its sum.": lambda x, V: F.normalize(
+            _counts(x, V) + 1, dim=1
+        ),
+        "all rows are one and the same list, as in `[[1] * V] * V`; `[[1] * V for _ in range(V)]` makes V of them.": (
+            lambda x, V: _row_by_row((_counts(x, V).sum(0) + 1).repeat(V, 1))
+        ),
         "a softmax of counts is no share of them: divide each row by its sum.": lambda x, V: _counts(x, V).softmax(1),
         "nothing was counted: all is as it began. (In a Counter equal tensors differ: use `.tolist()`.)": lambda x, V: (
             torch.full((V, V), 1 / V)

@@ -18,7 +18,7 @@ from rnnlib.checks.running import Wrong
 # ------------------------------------------------------------------------------- a generator, once
 
 
-class _Once(Iterator[Tensor]):
+class generator(Iterator[Tensor]):  # noqa: N801  its name is in what Python says of it
     """Can be gone through once, as a generator.  ends: how often somebody came to its end."""
 
     def __init__(self, weights: list[Tensor]):
@@ -36,7 +36,7 @@ def _moved(
     train: Function, weights: list[Tensor], gradients: list[Tensor], learning_rate: float, threshold: float
 ) -> Any:
     """The weights after a step."""
-    before, once = [weight.clone() for weight in weights], _Once(weights)
+    before, once = [weight.clone() for weight in weights], generator(weights)
     try:
         train(once, lambda number: gradients[number].clone(), learning_rate, threshold)
     except TypeError as error:
@@ -103,6 +103,13 @@ def _sum_of_norms(parameters: Any, gradients_of: Function, learning_rate: float,
         weight -= learning_rate * scale * gradient
 
 
+def _norm_so_far(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
+    gradients: list[Tensor] = []
+    for number, weight in enumerate(parameters):
+        gradients.append(gradients_of(number))
+        weight -= learning_rate * min(1.0, threshold / norm_of(gradients)) * gradients[-1]
+
+
 def _by_norm_of_weights(parameters: Any, gradients_of: Function, learning_rate: float, threshold: float) -> None:
     weights = list(parameters)
     scale = min(1.0, threshold / norm_of(weights))
@@ -149,6 +156,7 @@ clipped_once = Exercise(
         "the norms of the gradients were added up; the norm of all is the root of all squares.": _sum_of_norms,
         "each gradient was clipped alone; one norm, of all together.": _each_alone,
         "the norm is that of the parameters; it is the gradients that are clipped, by theirs.": _by_norm_of_weights,
+        "the norm of the gradients so far decides; first the norm of all, then the steps.": _norm_so_far,
         "only the first parameter has moved.": _first_alone,
     },
     praise="a generator can be gone through once; a list as often as you like.",
@@ -167,6 +175,8 @@ def _loss_and_gradient(function: Function, logits: Tensor, targets: Tensor) -> A
         raise Wrong("it returned a number, and a number has no gradient; return the tensor, without `.item()`.")
     if isinstance(loss, Tensor) and loss.shape != ():
         raise Wrong(f"it returned a tensor of the shape {tuple(loss.shape)}; expected the mean of all losses, ().")
+    if isinstance(loss, tuple | list):
+        raise Wrong(f"it returned {len(loss)} things; expected one, the loss, a tensor ().")
     if not isinstance(loss, Tensor):
         return loss
     if not loss.requires_grad:
@@ -209,6 +219,7 @@ time_stays_time = Exercise(
         ),
         "both were transposed, so that they differ again: one is enough.": lambda o, y: _loss(o.transpose(0, 1), y.T),
         "only the last step counts.": lambda o, y: _loss(o[-1], y[:, -1]),
+        "only the first row of the batch counts.": lambda o, y: _loss(o[:, :1], y.T[:, :1]),
         "only the first step counts.": lambda o, y: _loss(o[0], y[:, 0]),
         "the losses were added up; expected their mean.": lambda o, y: _loss(o, y.T, reduction="sum"),
         "the losses were added over time; expected their mean.": lambda o, y: len(o) * _loss(o, y.T),

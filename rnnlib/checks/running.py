@@ -64,8 +64,8 @@ def run(work: Callable[[], Any], *, seconds: float | None = None) -> Outcome:
                 outcome = Outcome(work())
             except BaseException as error:
                 outcome = _outcome_of(error, limit)
-    except BaseException as error:  # it came while the line above was at work
-        outcome = _outcome_of(error, limit)
+    except BaseException as error:  # it came while one of the lines above was at work
+        outcome = outcome if outcome.problem else _outcome_of(error, limit)
     return replace(outcome, printed=printed.getvalue())
 
 

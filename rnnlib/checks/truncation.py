@@ -90,6 +90,9 @@ truncated = Exercise(
             lambda T, k: ()
         ),
         "the state is set to zero at a cut; only its gradient is to go: detach it.": _cutting(cut=torch.zeros_like),
+        "the state is set to zero at step 0 and at every cut; it begins with h, and is detached at a cut.": _cutting(
+            lambda T, k: range(0, T, k), cut=torch.zeros_like
+        ),
         "the state is detached at every step.": _cutting(lambda T, k: range(T)),
         "the cuts come one step late: after k + 1 steps, not k.": _cutting(lambda T, k: range(k + 1, T, k + 1)),
         "the cuts come one step late: before steps k + 1, 2k + 1 and so on.": _cutting(

@@ -1,6 +1,6 @@
 """What a check says, and how much help it gives with it.
 
-Before: seeing.py.  Next: exercise.py.
+Before: differing.py.  Next: exercise.py.
 """
 
 import html

@@ -120,6 +120,57 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         y = tokens[1 : batch_size * length + 1].view(batch_size, length).T
         print(list(zip(x.split(num_steps), y.split(num_steps))))
         """, "it printed something and returned None; `print` shows a"),
+        ("""
+        batches = []
+        for i in range(0, len(tokens), batch_size * num_steps):
+            x = tokens[i : i + batch_size * num_steps].view(batch_size, num_steps).T
+            y = tokens[i + 1 : i + 1 + batch_size * num_steps].view(batch_size, num_steps).T
+            batches.append((x, y))
+        return batches
+        """, "The new shape has another number of entries than the old one."),
+        ("""
+        n = (len(tokens) - 1) // (batch_size * num_steps)
+        x = tokens[:-1].view(n, num_steps, batch_size)
+        return [(x[i], x[i] + 1) for i in range(n)]
+        """, "The new shape has another number of entries than the old one."),
+        ("""
+        n = (len(tokens) - 1) // (batch_size * num_steps)
+        used = n * batch_size * num_steps
+        x = tokens[:used].reshape(n, num_steps, batch_size)
+        y = tokens[1:used+1].reshape(n, num_steps, batch_size)
+        return x, y
+        """, "it returned one pair of tensors; expected a list, with a pair"),
+        ("""
+        length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps
+        x = tokens[: batch_size * length].view(batch_size, length).T
+        return [(x[i:i+num_steps], x[i+1:i+num_steps+1]) for i in range(0, length, num_steps)]
+        """, "the targets of batch 1 have the shape (3, 3); the inputs of"),
+        ("""
+        length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps
+        x = tokens[: batch_size * length].view(batch_size, length).T
+        y = tokens[1 : batch_size * length + 1].view(batch_size, length).T
+        return [(x[i:i+num_steps], y[i:i+num_steps].flatten()) for i in range(0, length, num_steps)]
+        """, "the targets of batch 0 have the shape (12,); the inputs of"),
+        ("""
+        length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps
+        x = tokens[: batch_size * length].view(batch_size, length).T
+        y = tokens[1 : batch_size * length + 1].view(batch_size, length).T
+        return [{"inputs": x[i:i+num_steps], "targets": y[i:i+num_steps]} for i in range(0, length, num_steps)]
+        """, "batch 0 is a dict; expected a pair of tensors, (inputs,"),
+        ("""
+        return torch.utils.data.DataLoader(tokens, batch_size=batch_size)
+        """, "it returned DataLoader; expected a list of pairs (inputs,"),
+        ("""
+        length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps
+        x = tokens[: batch_size * length].view(batch_size, length).T
+        y = tokens[1 : batch_size * length + 1].view(batch_size, length).T
+        return [(x[i:i+num_steps].tolist(), y[i:i+num_steps].tolist()) for i in range(0, length, num_steps)]
+        """, "batch 0 is a tuple; expected a pair of tensors, (inputs,"),
+        ("""
+        length = len(tokens) // batch_size
+        x = tokens[: batch_size * length].view(batch_size, length).T
+        return [(x[i:i+num_steps], x[i+1:i+1+num_steps]) for i in range(0, length - 1, num_steps)]
+        """, "the inputs of batch 2 have the shape (2, 3); the inputs of"),
     ],
     "perplexity": [
         ("""
@@ -171,6 +222,62 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("""
         return round(torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).exp().item(), 2)
         """, "the perplexity is right but for rounding to 2 digits behind"),
+        ("""
+        return (
+            torch.nn.functional.cross_entropy(
+                logits.view(-1, logits.shape[2]), targets.view(-1), reduction="sum"
+            ).exp()
+            / targets.numel()
+        )
+        """, "the perplexity is 6.625e+05; expected 2.927."),
+        ("""
+        return math.exp(torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()))
+        """, "Is `import math` missing?"),
+        ("""
+        return torch.exp(torch.nn.functional.cross_entropy(targets.flatten(), logits.flatten(0, 1)))
+        """, "Whole numbers came where others are needed: have two"),
+        ("""
+        return torch.exp(
+            torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1), torch.nn.functional.one_hot(targets).flatten(0, 1)
+            )
+        )
+        """, "`cross_entropy` takes the numbers of the tokens, not one-hot"),
+        ("""
+        return torch.log(torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()))
+        """, "this is the logarithm of the loss; perplexity is its"),
+        ("""
+        p = logits.argmax(-1)
+        return (p == targets).float().mean()
+        """, "the perplexity is 0.4667; expected 2.927."),
+        ("""
+        return (logits / logits.sum(-1, keepdim=True)).gather(2, targets[..., None]).log().mean().neg().exp()
+        """, "the perplexity is nan; expected 2.927."),
+        ("""
+        loss = 0
+        for t in range(len(targets)):
+            loss += torch.nn.functional.cross_entropy(logits[t], targets[t])
+        return torch.exp(loss)
+        """, "the sum of the losses was divided by B alone; there are T B"),
+        ("""
+        loss = 0
+        for t in range(len(targets)):
+            loss = torch.nn.functional.cross_entropy(logits[t], targets[t])
+        return torch.exp(loss)
+        """, "only the last time step was looked at; all T count."),
+        ("""
+        return torch.exp(
+            torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        )
+        """, "the perplexity has the shape (15,); expected ()."),
+        ("""
+        return torch.exp(
+            torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduce=False).mean()
+        ).long()
+        """, "the perplexity holds torch.int64; expected torch.float64"),
+        ("""
+        return torch.exp(torch.nn.functional.cross_entropy(logits.flatten(), targets.flatten()))
+        """, "Logits keep their last axis, the vocabulary's:"),
     ],
     "smoothed_bigram": [
         ("""
@@ -241,6 +348,77 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             counts[a, b] += 1
         return 100 * counts / counts.sum(1, keepdim=True)
         """, "the table is right but for a factor: each number is 100 times"),
+        ("""
+        counts = torch.zeros(vocab_size, vocab_size)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] += 1
+        return counts + 1 / counts.sum(1, keepdim=True) + vocab_size
+        """, "right shape, wrong values: entry [0, 0] of the table (token"),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] += 1
+        return counts / counts.sum(keepdim=True)
+        """, "It takes other things than what it was given: a tensor,"),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] + 1
+        return counts / counts.sum(1, keepdim=True)
+        """, "nothing was counted: all is as it began. (In a Counter equal"),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for i in range(0, len(tokens) - 1, 2):
+            counts[tokens[i], tokens[i + 1]] += 1
+        return counts / counts.sum(1, keepdim=True)
+        """, "every other pair was left out: a token ends one pair and"),
+        ("""
+        counts = torch.ones(vocab_size + 1, vocab_size + 1)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] += 1
+        return counts / counts.sum(1, keepdim=True)
+        """, "the table has the shape (6, 6); expected (V, V) = (5, 5)."),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for a in tokens:
+            for b in tokens:
+                counts[a, b] += 1
+        return counts / counts.sum(1, keepdim=True)
+        """, "right shape, wrong values: entry [0, 0] of the table (token"),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] += 1
+        for row in counts:
+            row /= row.sum()
+        """, "it returned None; is `return` missing?"),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] += 1
+        for row in counts:
+            row = row / row.sum()
+        return counts
+        """, "these are counts; each row divided by its sum gives"),
+        ("""
+        counts = torch.ones(vocab_size, vocab_size)
+        for a, b in zip(tokens, tokens[1:]):
+            counts[a, b] += 1
+        return torch.nn.functional.normalize(counts, dim=1)
+        """, "each row was divided by its length, the root of its squares;"),
+        ("""
+        counts = [[1] * vocab_size] * vocab_size
+        for a, b in zip(tokens.tolist(), tokens.tolist()[1:]):
+            counts[a][b] += 1
+        counts = torch.tensor(counts)
+        return counts / counts.sum(1, keepdim=True)
+        """, "all rows are one and the same list, as in `[[1] * V] * V`;"),
+        ("""
+        counts = [[1] * vocab_size for _ in range(vocab_size)]
+        for a, b in zip(tokens.tolist(), tokens.tolist()[1:]):
+            counts[a][b] += 1
+        return [[c / sum(row) for c in row] for row in counts]
+        """, "it returned lists of numbers; expected a tensor:"),
     ],
     "rnn_step": [
         ("return tanh(x @ W_xh + h @ W_hh + b_h)", "Is `torch.tanh` meant?"),
@@ -299,6 +477,48 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("""
         return torch.sigmoid(x @ W_xh + h @ W_hh + b_h).tanh()
         """, "right shape, wrong values: entry [0, 0] of the state"),
+        ("""
+        return torch.tanh(x @ W_xh + h @ W_hh + b_h).numpy()
+        """, "it returned a NumPy array; expected a tensor, as its inputs"),
+        ("""
+        return torch.tanh(x @ W_xh + h @ W_hh + b_h).sum(0)
+        """, "the state is right but for the axis B: this is the sum along"),
+        ("""
+        return torch.tanh(x @ W_xh + h @ W_hh + b_h)[0]
+        """, "the state is right but for the axis B: this is the first"),
+        ("""
+        h = x @ W_xh + h @ W_hh + b_h
+        torch.tanh(h)
+        return h
+        """, "the tanh is missing: this is the sum before it."),
+        ("""
+        return torch.tanh(x @ W_xh.T + h @ W_hh.T + b_h)
+        """, "Look at the order of the two factors: the inner sizes must be"),
+        ("""
+        return [torch.tanh(x @ W_xh + h @ W_hh + b_h)]
+        """, "it returned a tuple or list with one thing in it; return the"),
+        ("""
+        return torch.tanh(h @ W_xh + x @ W_hh + b_h)
+        """, "Look at the order of the two factors: the inner sizes must be"),
+        ("return torch.tanh(x @ W_xh + b_h) @ W_hh + h", "right shape, wrong values: entry [0, 0] of the state"),
+        ("return np.tanh(x @ W_xh + h @ W_hh + b_h)", "NumPy is not imported, and torch has all that is needed here."),
+        ("""
+        return torch.tanh(x @ W_xh + h @ W_hh + b_h, dim=1)
+        """, "it raised TypeError: tanh() got an unexpected keyword"),
+        ("return torch.Tanh(x @ W_xh + h @ W_hh + b_h)", "Is `tanh` meant?"),
+        ("""
+        return torch.nn.Tanh(x @ W_xh + h @ W_hh + b_h)
+        """, "A layer is made first and then called: `torch.nn.Tanh()(x)`."),
+        ("return torch.nn.Tanh()", "it returned something to be called (Tanh); call it, and"),
+        ("return torch.tanh(x.dot(W_xh) + h.dot(W_hh) + b_h)", "`dot` is for two vectors; the matrix product is `@`."),
+        ("""
+        return torch.softmax(x @ W_xh + h @ W_hh + b_h, dim=1)
+        """, "right shape, wrong values: entry [0, 0] of the state"),
+        ("""
+        yield torch.tanh(x @ W_xh + h @ W_hh + b_h)
+        """, "it returned a generator: is `yield` where `return` is meant?"),
+        ("return torch.tanh(x @ W_xh + h @ W_hh + 2 * b_h)", "right shape, wrong values: entry [0, 0] of the state"),
+        ("return (1 - torch.tanh(x @ W_xh + h @ W_hh + b_h))", "right shape, wrong values: entry [0, 0] of the state"),
     ],
     "unrolled_twice": [
         ("""
@@ -345,6 +565,39 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("""
         return lambda: torch.tanh(x_2 @ W_xh + torch.tanh(x_1 @ W_xh + h_0 @ W_hh + b_h) @ W_hh + b_h)
         """, "it returned something to be called (function); call it, and"),
+        ("""
+        h_1 = torch.tanh(x_1 @ W_xh + h_0 @ W_hh + b_h)
+        return h_1 @ W_hh + x_2 @ W_xh + b_h
+        """, "in the outer step: the tanh is missing: this is the sum"),
+        ("""
+        return torch.tanh(x_2 @ W_xh + torch.tanh(x_1 @ W_xh + h_0 @ W_hh + b_h) + b_h)
+        """, "in the outer step: the state was added as it is; it is"),
+        ("""
+        return torch.tanh(torch.tanh(x_1 @ W_xh + x_2 @ W_xh + h_0 @ W_hh + b_h))
+        """, "right shape, wrong values: h_2[0, 0] (sequence 0, unit 0;"),
+        ("""
+        return torch.tanh(x_2 @ W_xh + torch.tanh(x_1 @ W_xh + h_0 @ W_hh.T + b_h) @ W_hh + b_h)
+        """, "in the inner step: W_hh is transposed; with states as rows"),
+        ("""
+        return torch.tanh(x_2 @ W_xh + W_hh @ torch.tanh(x_1 @ W_xh + h_0 @ W_hh + b_h) + b_h)
+        """, "Perhaps W_hh stands before h; inputs and states are rows,"),
+        ("""
+        for x in [x_2, x_1]:
+            h_0 = torch.tanh(x @ W_xh + h_0 @ W_hh + b_h)
+        return h_0
+        """, "x_1 and x_2 are swapped: the inner step reads x_1."),
+        ("""
+        for x in [x_1, x_2]:
+            h = torch.tanh(x @ W_xh + h_0 @ W_hh + b_h)
+        return h
+        """, "the outer step begins with h_0; it must begin with h_1."),
+        ("""
+        return torch.stack([x_1, x_2]) @ W_xh + h_0 @ W_hh + b_h
+        """, "h_2 has the shape (2, 3, 4); expected (B, H) = (3, 4)."),
+        ("""
+        return torch.tanh(x_2 @ W_xh + torch.sigmoid(x_1 @ W_xh + h_0 @ W_hh + b_h) @ W_hh + b_h)
+        """, "in the inner step: this is a sigmoid; the cell of this"),
+        ("return my_h_2(x_2, x_1, h_0, W_xh, W_hh, b_h)", "it called itself without an end (line 2)."),
     ],
     "rnn_forward": [
         ("""
@@ -445,6 +698,94 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         states.append(h)
         return torch.stack(states), h
         """, "only the last state was kept: `append` belongs into the loop."),
+        ("""
+        rnn = torch.nn.RNN(5, 4)
+        return rnn(xs, h)
+        """, "A layer reads one-hot inputs (T, B, V) and a state (1, B, H):"),
+        ("""
+        states = []
+        for x in xs:
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states = states.append(h)
+        return torch.stack(states), h
+        """, "Something is None here: what a function without `return`"),
+        ("""
+        states = torch.empty(0)
+        for x in xs:
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states = torch.cat([states, h])
+        return states, h
+        """, "the states hang together in one long tensor (T B, H):"),
+        ("""
+        states = []
+        for x in xs:
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states.append(h)
+        return torch.stack(states), states
+        """, "the last state (B, H) is a list of 4; expected one tensor:"),
+        ("""
+        states = []
+        for x in xs:
+            h = my_step(x, h)
+            states.append(h)
+        return torch.stack(states), h
+        """, "it raised NameError: name 'my_step' is not defined"),
+        ("""
+        states = torch.zeros(xs.shape)
+        for t in range(len(xs)):
+            h = torch.tanh(xs[t] @ W_xh + h @ W_hh + b_h)
+            states[t] = h
+        return states, h
+        """, "What is put in must have the shape of the place where it is"),
+        ("""
+        states = []
+        for x in xs:
+            h.copy_(torch.tanh(x @ W_xh + h @ W_hh + b_h))
+            states.append(h)
+        return torch.stack(states), h
+        """, "all states are the last one: one tensor was kept T times and"),
+        ("""
+        states = []
+        for x in xs:
+            h.copy_(torch.tanh(x @ W_xh + h @ W_hh + b_h))
+            states.append(h.clone())
+        return torch.stack(states), h
+        """, "the values are right, but it changed its argument h in place,"),
+        ("""
+        states = []
+        for x in reversed(xs):
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states.append(h)
+        return torch.stack(states), h
+        """, "the sequence was read from its end."),
+        ("""
+        states = []
+        for x in xs.flip(0):
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states.append(h)
+        return torch.stack(states).flip(0), h
+        """, "right shape, wrong values: entry [0, 0, 0] of the states"),
+        ("""
+        states = {}
+        for t, x in enumerate(xs):
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states[t] = h
+        return states, h
+        """, "the states (T, B, H) are a dict; expected numbers, or a"),
+        ("""
+        states = []
+        for x in xs:
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states.append(h)
+        return torch.stack(states), h[None]
+        """, "the states are right; the last state is right but for the"),
+        ("""
+        states = []
+        for x in xs:
+            h = torch.tanh(x @ W_xh + h @ W_hh + b_h)
+            states.append(h)
+        return torch.stack(states).mean(0), h
+        """, "the states are right but for the axis T: this is the mean"),
     ],
     "bptt": [
         ("""
@@ -579,6 +920,105 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             later = da @ W_hh.T
         return dh, dW_hh
         """, "Perhaps two (B, H) were multiplied by `@`: `h[t].T @ da` for"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(h), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            dW_hh += h[t].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "dh is right but for the last step, which is one too many:"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(1, len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t] ** 2)
+            dW_hh += h[t - 1].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "right shape, wrong values: of the steps 0 to 4, step 4 is"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            later = da @ W_hh.T
+            dW_hh += h[t].T @ later
+        return dh, dW_hh
+        """, "dh is right; right shape, wrong values: dW_hh[0, 0] (unit 0,"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * 1 - h[t + 1] ** 2
+            dW_hh += h[t].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "right shape, wrong values: of the steps 0 to 4, step 4 is"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1]) ** 2
+            dW_hh += h[t].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "a bracket: tanh' is 1 - h**2; this is (1 - h)**2."),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            later = direct[t] + later
+            da = later * (1 - h[t + 1] ** 2)
+            dW_hh += h[t].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "dh is zero everywhere: nothing was put there; expected other"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            dW_hh += torch.outer(h[t], da)
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "`outer` is for two vectors; the matrix product is `@`."),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            dW_hh += h[t].T @ da
+        return dh, dW_hh
+        """, "nothing comes from the step after: these are the direct terms"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            dW_hh += h[t].T @ da
+            later = da * W_hh.T
+        return dh, dW_hh
+        """, "`*` and `+` work entry by entry, on equal shapes; the matrix"),
+        ("""
+        dh, dW_hh, later = direct, torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] += later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            dW_hh += h[t].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "the values are right, but it changed its argument direct in"),
+        ("""
+        dh, dW_hh, later = torch.zeros_like(direct), torch.zeros_like(W_hh), 0
+        for t in reversed(range(len(direct))):
+            dh[t] = direct[t] + later
+            da = dh[t] * (1 - h[t + 1] ** 2)
+            dW_hh -= h[t].T @ da
+            later = da @ W_hh.T
+        return dh, dW_hh
+        """, "dh is right; dW_hh is right but for the sign."),
+        ("return ..., torch.zeros_like(W_hh)", "dh (T, B, H) is still `...`."),
     ],
     "truncated": [
         ("""
@@ -726,6 +1166,126 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         total.backward()
         return W_hh
         """, "this is W_hh itself; its gradient is in W_hh.grad after a"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t % k == 0:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        return torch.autograd.grad(total, W_hh)
+        """, "it returned a tuple or list with one thing in it; return the"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t % k == 0:
+                h = torch.zeros_like(h)
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return W_hh.grad
+        """, "the state is set to zero at step 0 and at every cut; it"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                h.detach_()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return W_hh.grad
+        """, "it raised RuntimeError: Trying to use a saved tensor that has"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            h = torch.tanh(xs[t] + h.detach() @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return W_hh.grad
+        """, "the state is detached at every step."),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                total.backward()
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return W_hh.grad
+        """, "A way back frees the graph that it goes through: add up the"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                total.backward()
+                total = 0
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        return W_hh.grad
+        """, "the last steps are missing: after the last whole piece of k"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return h.grad
+        """, "it returned None: that is what stands behind `return`, as"),
+        ("""
+        total = 0
+        W = W_hh.clone()
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W)
+            total += loss_of(t, h)
+        total.backward()
+        return W.grad
+        """, "it returned None: that is what stands behind `return`, as"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of
+        total.backward()
+        return W_hh.grad
+        """, "A function is called with brackets behind its name."),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t == k:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return W_hh.grad
+        """, "there is one cut, before step k; they go on every k steps."),
+        ("""
+        total = 0
+        for t in reversed(range(len(xs))):
+            if t > 0 and t % k == 0:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return W_hh.grad
+        """, "right shape, wrong values: dL/dW_hh[0, 0] (unit 0, unit 0;"),
+        ("""
+        total = 0
+        for t in range(len(xs)):
+            if t > 0 and t % k == 0:
+                h = h.detach()
+            h = torch.tanh(xs[t] + h @ W_hh)
+            total += loss_of(t, h)
+        total.backward()
+        return total
+        """, "dL/dW_hh has the shape (); expected (H, H) = (3, 3)."),
     ],
     "missing_detach": [
         ("""
@@ -867,6 +1427,109 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             losses.append(loss.item())
         return losses, state
         """, "a state is a tuple, (h,) or for an LSTM (h, c): detach each"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            state = state[0].detach()
+        return losses, state
+        """, "right for a GRU; but for an LSTM, an LSTM's state has two"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            h, c = state
+            state = (h.detach(), c.detach())
+        return losses, state
+        """, "a GRU's state has one part, an LSTM's two: go through the"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            state = tuple(part.detach() for part in state)
+        return losses
+        """, "return two things: the list of losses, one for each batch,"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            state = tuple(part.detach() for part in state)
+            return losses, state
+        """, "it ends after the first of 4 batches: does `return` stand"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            state = tuple(torch.zeros_like(part) for part in state)
+        return losses, state
+        """, "each batch begins with a state of zeros: what was read before"),
+        ("""
+        total = 0
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            total += loss
+            losses.append(loss.item())
+        total.backward()
+        return losses, state
+        """, "1 gradient reached W_hh; each of the 4 losses gives one:"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            state = detach(state)
+        return losses, state
+        """, "Is `torch.detach` meant?"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            state = torch.stack(state).detach()
+        return losses, state
+        """, "A layer reads one-hot inputs (T, B, V) and a state (1, B, H):"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits, targets)
+            loss.backward()
+            losses.append(loss.item())
+            state = tuple(part.detach() for part in state)
+        return losses, state
+        """, "`cross_entropy` takes the second axis for the V tokens:"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            with torch.no_grad():
+                state = tuple(part.clone() for part in state)
+            logits, new_state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+        return losses, new_state
+        """, "each batch begins with a state of zeros: what was read before"),
     ],
     "clip_by_norm": [
         ("""
@@ -957,6 +1620,65 @@ WRONG: dict[str, list[tuple[str, str]]] = {
                 g /= norm
         print(gradients)
         """, "the gradients have the length 1 now; the threshold is missing"),
+        ("""
+        for g in gradients:
+            torch.nn.utils.clip_grad_norm_(g, threshold)
+        """, "the `.grad` of the tensors was changed, as PyTorch's"),
+        ("""
+        norm = max(g.norm() for g in gradients)
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold / norm
+        """, "the largest of the tensors' norms decides; it is one norm, of"),
+        ("""
+        norm = sum(g.sum() ** 2 for g in gradients).sqrt()
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold / norm
+        """, "the components were added up before they were squared; each"),
+        ("""
+        norm = sum((g ** 2).sum() for g in gradients).sqrt()
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold
+                g /= norm
+                break
+        """, "only the first tensor was shortened: does `return` stand"),
+        ("""
+        norm = sum((g ** 2).sum() for g in gradients) ** 1 / 2
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold / norm
+        """, "`** 1 / 2` is the half of the square; the root is `** 0.5` or"),
+        ("""
+        norm = sum((g ** 2).sum() for g in gradients).sqrt()
+        if norm > threshold:
+            g = threshold / norm * gradients
+        return g
+        """, "A whole number is asked for: go through a list with `for`, or"),
+        ("""
+        norm = torch.norm(gradients)
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold / norm
+        """, "It is a list: go through what is in it, `for each in ...`."),
+        ("""
+        norm = sum((g ** 2).mean() for g in gradients).sqrt()
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold / norm
+        """, "the first gradient is right but for a factor: each number is"),
+        ("""
+        norm = sum((g ** 2).sum() for g in gradients).sqrt()
+        for g in gradients:
+            g.clamp_(max=threshold / norm)
+        """, "right shape, wrong values: entry [0, 0] of the first gradient"),
+        ("""
+        norm = sum(g.abs().sum() for g in gradients)
+        if norm > threshold:
+            for g in gradients:
+                g *= threshold / norm
+        """, "this is the sum of absolute values; the norm is the root of"),
     ],
     "clip_by_value": [
         ("""
@@ -1022,6 +1744,50 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             torch.clip(g, -threshold, threshold, out=g)
             return
         """, "only the first tensor was clipped: does `return` stand inside"),
+        ("""
+        for g in gradients:
+            for x in g:
+                x = min(max(x, -threshold), threshold)
+        """, "`if`, `min` and `max` take one number; for many there are"),
+        ("""
+        for g in gradients:
+            norm = g.norm()
+            if norm > threshold:
+                g *= threshold / norm
+        """, "each tensor was clipped by its norm; clip component by"),
+        ("""
+        for g in gradients:
+            g = g.clamp_(threshold)
+        """, "the first number that clamp takes is the lower bound:"),
+        ("""
+        for g in gradients:
+            g.clamp_(min=-threshold)
+        """, "only large negative components were clipped."),
+        ("""
+        for g in gradients:
+            g[g.abs() > threshold] = 0
+        """, "too large components were set to zero; they go to the"),
+        ("""
+        for g in gradients:
+            g[:] = torch.sign(g) * threshold
+        """, "all components became plus or minus the threshold; only what"),
+        ("""
+        for g in gradients:
+            g.copy_(torch.where(g > threshold, threshold, g))
+        """, "only large positive components were clipped."),
+        ("""
+        for g in gradients:
+            g.grad.clamp_(-threshold, threshold)
+        """, "the `.grad` of the tensors was changed, as PyTorch's"),
+        ("torch.clamp_(gradients, -threshold, threshold)", "It takes other things than what it was given: a tensor,"),
+        ("""
+        gradients[:] = [g.clamp(-threshold, threshold) for g in gradients]
+        """, "a new tensor was put into the list, and the old one, which"),
+        ("""
+        for g in gradients:
+            g.clamp_(-threshold)
+            g.clamp_(threshold)
+        """, "the first number that clamp takes is the lower bound:"),
     ],
     "clipped_once": [
         ("""
@@ -1107,6 +1873,71 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         for number, parameter in enumerate(parameters):
             parameter += learning_rate * scale * gradients_of(number)
         """, "the sign is wrong: this step goes up, not down."),
+        ("""
+        for number, parameter in enumerate(parameters):
+            parameter -= learning_rate * gradients_of(number)
+        """, "the weights moved, but nothing was clipped: the norm of these"),
+        ("""
+        parameters = list(parameters)
+        norm = sum(gradients_of(n).norm() for n in range(len(parameters)))
+        scale = min(1.0, threshold / norm)
+        for number, parameter in enumerate(parameters):
+            parameter -= learning_rate * scale * gradients_of(number)
+        """, "the norms of the gradients were added up; the norm of all is"),
+        ("""
+        parameters = list(parameters)
+        squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
+        scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+        for number, parameter in enumerate(parameters):
+            parameter -= scale * gradients_of(number)
+        """, "the learning rate is missing."),
+        ("""
+        parameters = list(parameters)
+        squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
+        scale = threshold / float(sum(squares)) ** 0.5
+        for number, parameter in enumerate(parameters):
+            parameter -= learning_rate * scale * gradients_of(number)
+        """, "short gradients were made longer: scale by at most 1."),
+        ("""
+        list(parameters)
+        squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
+        scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+        for number, parameter in enumerate(parameters):
+            parameter -= learning_rate * scale * gradients_of(number)
+        """, "the norm is 0: the generator was empty when the gradients"),
+        ("""
+        params = list(parameters)
+        squares = [gradients_of(number).square().sum() for number, parameter in enumerate(params)]
+        scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+        for number, parameter in enumerate(parameters):
+            parameter -= learning_rate * scale * gradients_of(number)
+        """, "no weight has changed: the norm has consumed the generator,"),
+        ("""
+        squares, scale = [], 1.0
+        for number, parameter in enumerate(parameters):
+            squares.append(gradients_of(number).square().sum())
+            scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+            parameter -= learning_rate * scale * gradients_of(number)
+        """, "the norm of the gradients so far decides; first the norm of"),
+        ("""
+        parameters = list(parameters)
+        squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
+        scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+        for number, parameter in enumerate(parameters):
+            parameters[number] = parameter - learning_rate * scale * gradients_of(number)
+        """, "no weight has changed: `parameter = parameter - ...` makes a"),
+        ("""
+        parameters = parameters.copy()
+        squares = [gradients_of(number).square().sum() for number, parameter in enumerate(parameters)]
+        scale = min(1.0, threshold / float(sum(squares)) ** 0.5)
+        for number, parameter in enumerate(parameters):
+            parameter -= learning_rate * scale * gradients_of(number)
+        """, "A generator can only be gone through: make a list of it first."),
+        ("""
+        optimizer = torch.optim.SGD(parameters, lr=learning_rate)
+        torch.nn.utils.clip_grad_norm_(parameters, threshold)
+        optimizer.step()
+        """, "no weight has changed: the norm has consumed the generator,"),
     ],
     "lstm_step": [
         ("""
@@ -1190,6 +2021,62 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             return torch.sigmoid(o) * torch.tanh(c), c
         """, "It is called as my_lstm_step(x_in, state, W_hh)."),
+        ("""
+        def my_lstm_step(x_in, state, W_hh):
+            c, h = state
+            i, f, g, o = x_in + h @ W_hh
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            return torch.sigmoid(o) * torch.tanh(c), c
+        """, "h and c were unpacked in the wrong order: the state is (h, c)."),
+        ("""
+        i, f, g, o = x_in @ W_hh
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "right shape, wrong values: h[0, 0] (sequence 0, unit 0;"),
+        ("""
+        i, f, g, o = x_in + h @ W_hh
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return torch.stack([h, c])
+        """, "it returned 1 thing; expected 2: h (B, H), c (B, H)."),
+        ("""
+        i, f, g, o = x_in + h @ W_hh
+        c = torch.sigmoid(f) + c * torch.sigmoid(i) + torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "right shape, wrong values: h[0, 0] (sequence 0, unit 0;"),
+        ("""
+        i, f, g, o = x_in + h @ W_hh
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o * torch.tanh(c)), c
+        """, "a bracket: h is sigmoid(o) * tanh(c), not the sigmoid of the"),
+        ("""
+        i, f, g, o = x_in + h @ W_hh
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * g
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "the candidate has no tanh."),
+        ("""
+        i, f, g, o = x_in + h @ W_hh + c
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "right shape, wrong values: h[0, 0] (sequence 0, unit 0;"),
+        ("""
+        h = (x_in + h @ W_hh)
+        i, f, g, o = h
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return h, c
+        """, "h has the shape (4, 3, 4); expected (B, H) = (3, 4)."),
+        ("""
+        a = x_in + h @ W_hh
+        i, f, g, o = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "Counted from 0, the last of n entries has the number n - 1."),
+        ("return torch.nn.LSTM(4, 4)(x_in, state)", "A layer reads one-hot inputs (T, B, V) and a state (1, B, H):"),
+        ("""
+        i, f, g, o = x_in + h @ W_hh
+        c = (1 - torch.sigmoid(i)) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "the forget gate is 1 - i here; in this cell it is a gate of"),
     ],
     "gru_step": [
         ("""
@@ -1270,6 +2157,65 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         H = Z * h + (1 - Z) * H_tilde
         return H
         """, "the reset gate acts before the product with W_hn; in this"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r @ h @ W_hh[2])
+        return (1 - z) * n + z * h
+        """, "Perhaps a matrix product of two (B, H): gates multiply entry"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r * (h @ W_hh[2]))
+        return (1 - z) * n + h
+        """, "the old state is added whole; only the share z of it stays."),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r * (h @ W_hh[2]))
+        return n
+        """, "this is the candidate n; it still has to be mixed with the"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2]) + r * (h @ W_hh[2])
+        return (1 - z) * n + z * h
+        """, "the part of the state stands outside the tanh: n = tanh(x_in"),
+        ("""
+        r, z, n = torch.sigmoid(x_in + h @ W_hh)
+        return (1 - z) * n + z * h
+        """, "right shape, wrong values: h[0, 0] (sequence 0, unit 0;"),
+        ("""
+        x_r, x_z, x_n = x_in
+        r = torch.sigmoid(x_r + h @ W_hh[0])
+        z = torch.sigmoid(x_z + r @ W_hh[1])
+        n = torch.tanh(x_n + r * (h @ W_hh[2]))
+        return (1 - z) * n + z * h
+        """, "right shape, wrong values: h[0, 0] (sequence 0, unit 0;"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r * (h @ W_hh[2].T))
+        return (1 - z) * n + z * h
+        """, "W_hn is transposed."),
+        ("""
+        h, c = h
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r * (h @ W_hh[2]))
+        return (1 - z) * n + z * h
+        """, "On the left stand as many names as there are entries on the"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r * (h @ W_hh[2]))
+        return (1 - z) * n + z * n
+        """, "this is the candidate n; it still has to be mixed with the"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(x_in[2] + r * (h @ W_hh[2]))
+        h *= z
+        h += (1 - z) * n
+        return h
+        """, "the values are right, but it changed its argument h in place,"),
+        ("""
+        r, z = torch.sigmoid(x_in[:2] + h @ W_hh[:2])
+        n = torch.tanh(r * x_in[2] + h @ W_hh[2])
+        return (1 - z) * n + z * h
+        """, "the reset gate multiplies the input; it multiplies h @ W_hn."),
     ],
     "time_stays_time": [
         ("""
@@ -1320,6 +2266,52 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("""
         return sum(torch.nn.functional.cross_entropy(logits[t], targets[:, t]) for t in range(len(logits)))
         """, "the losses were added over time; expected their mean."),
+        ("""
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.T.flatten(), reduction='sum')
+        """, "the losses were added up; expected their mean."),
+        ("""
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1).detach(), targets.T.flatten())
+        """, "the loss is cut off from the logits (`argmax`, `detach`,"),
+        ("""
+        return torch.nn.functional.cross_entropy(logits.permute(2, 0, 1), targets.T)
+        """, "`cross_entropy` takes logits (T B, V) and targets (T B):"),
+        ("""
+        return torch.nn.functional.cross_entropy(logits[:, 0], targets[0])
+        """, "only the first row of the batch counts."),
+        ("""
+        return torch.tensor(
+            torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.T.flatten()).item(),
+            requires_grad=True,
+        )
+        """, "it raised RuntimeError: The differentiated Tensor at index 0"),
+        ("""
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.T.flatten()).exp()
+        """, "this is the perplexity; the loss is its logarithm."),
+        ("""
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), targets.t().contiguous().view(-1)
+        ), logits
+        """, "it returned 2 things; expected one, the loss, a tensor ()."),
+        ("""
+        loss = 0
+        for t in range(len(logits)):
+            loss += torch.nn.functional.cross_entropy(logits[t], targets[t])
+        return loss / len(logits)
+        """, "`cross_entropy` takes logits (T B, V) and targets (T B):"),
+        ("""
+        loss = 0
+        for t in range(len(logits)):
+            loss = torch.nn.functional.cross_entropy(logits[t], targets[:, t])
+        return loss
+        """, "only the last step counts."),
+        ("""
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.T.flatten().float())
+        """, "Targets are the whole numbers of tokens, as they came."),
+        ("""
+        return torch.nn.functional.mse_loss(
+            logits, torch.nn.functional.one_hot(targets.T, logits.shape[-1]).float()
+        )
+        """, "the loss is 1.127; expected 1.788."),
     ],
     "model": [
         ("""
@@ -1430,6 +2422,89 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             return tokens, state
         """, "with vocab_size = 6 and hidden_size = 5 it makes a tuple;"),
         ("MyModel = torch.nn.RNN(28, 64)", "hand in the class itself, `RNN`; this is a model made of it."),
+        ("return self.output(self.rnn(tokens)), state", "`one_hot` gives whole numbers: `.float()` makes others of"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, state = self.rnn(x, state)
+        return self.output(hidden).view(-1, self.vocab_size), state
+        """, "the logits have the shape (T B, V); here time and batch stay"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, new = self.rnn(x, state)
+        return self.output(hidden), state
+        """, "the state returned is the one that came in; return the one"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, state = self.rnn(x, state)
+        return self.output(hidden), hidden
+        """, "all hidden states were returned for the state, which is the"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, state = self.rnn(x, state)
+        return hidden, state
+        """, "the hidden states were returned for logits: self.output is"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, state = self.rnn(x)
+        return self.output(hidden), state
+        """, "the state given to forward was not used: the layer started"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, state = self.rnn(x, state)
+        return self.output(hidden).argmax(-1), state
+        """, "the numbers of the likeliest tokens were returned (argmax);"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        hidden, state = rnn(x, state)
+        return output(hidden), state
+        """, "Is `self.rnn` meant?"),
+        ("""
+        x = tokens.float()[..., None].expand(-1, -1, self.vocab_size)
+        hidden, state = self.rnn(x, state)
+        return self.output(hidden), state
+        """, "right shape, wrong values: entry [0, 0, 0] of the logits"),
+        ("""
+        x = torch.nn.functional.one_hot(tokens, self.vocab_size).float()
+        self.rnn(x, state)
+        self.output(x)
+        """, "Look at the order of the two factors: the inner sizes must be"),
+        ("""
+        class MyModel(torch.nn.Module):
+            def __init__(self, vocab_size, hidden_size):
+                super().__init__()
+                self.rnn = torch.nn.GRU(vocab_size, hidden_size)
+                self.output = torch.nn.Linear(hidden_size, vocab_size)
+        """, "self.rnn is GRU(6, 5); this exercise is for"),
+        ("""
+        class MyModel(torch.nn.Module):
+            def __init__(self, vocab_size, hidden_size):
+                super().__init__()
+                self.rnn = torch.nn.RNN(vocab_size, hidden_size, num_layers=2)
+                self.output = torch.nn.Linear(hidden_size, vocab_size)
+        """, "self.rnn has more than one layer or reads both ways; this"),
+        ("""
+        class MyModel(torch.nn.Module):
+            def __init__(self, vocab_size, hidden_size):
+                super().__init__()
+                rnn = torch.nn.RNN(vocab_size, hidden_size)
+                output = torch.nn.Linear(hidden_size, vocab_size)
+        """, "the model has no self.rnn; this exercise is for"),
+        ("""
+        class MyModel(torch.nn.Module):
+            def __init__(self, vocab_size, hidden_size):
+                super().__init__()
+                self.rnn = torch.nn.RNN(vocab_size, hidden_size, dropout=0.5)
+                self.output = torch.nn.Sequential(
+                    torch.nn.Linear(hidden_size, vocab_size), torch.nn.Softmax(-1)
+                )
+        """, "asked for vocab_size = 6 and hidden_size = 5, self.rnn is"),
+        ("""
+        class MyModel(torch.nn.Module):
+            def __init__(self, hidden_size, vocab_size):
+                super().__init__()
+                self.rnn = torch.nn.RNN(vocab_size, hidden_size)
+                self.output = torch.nn.Linear(hidden_size, vocab_size)
+        """, "asked for vocab_size = 6 and hidden_size = 5, self.rnn is"),
     ],
 }  # fmt: skip
 

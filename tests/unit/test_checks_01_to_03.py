@@ -216,7 +216,7 @@ STEP: list[Case] = [
     (lambda x, h, W_xh, W_hh, b_h: (1 + (-(x @ W_xh + h @ W_hh + b_h)).exp()) ** -1, "this is a sigmoid"),
     (lambda x, h, W_xh, W_hh, b_h: torch.tanh(x @ W_xh + h + b_h), "it is multiplied by W_hh first"),
     (lambda x, h, W_xh, W_hh, b_h: x @ W_xh + torch.tanh(h @ W_hh + b_h), "only the part of the state went"),
-    (lambda *a: step(*a).tolist(), "without `.tolist()`"),
+    (lambda *a: step(*a).tolist(), "`.tolist()` unmakes it"),
     (lambda *a: step(*a).numpy(), "expected a tensor, as its inputs are: `torch.from_numpy`"),
     (lambda *a: list(step(*a)), "it returned 3 things; expected one tensor, the state (B, H): `torch.stack`"),
     (lambda *a: (a[1], step(*a)), "it returned 2 things; expected one: the state (B, H)."),
@@ -226,7 +226,7 @@ STEP: list[Case] = [
     ),
     (
         lambda x, h, W_xh, W_hh, b_h: step(x, h, W_xh, W_hh, b_h).sum(0),
-        "the state has the shape (4,); expected (B, H) = (3, 4)",
+        "right but for the axis B: this is the sum along it; expected (B, H) = (3, 4)",
     ),
 ]
 

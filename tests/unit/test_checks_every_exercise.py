@@ -13,7 +13,8 @@ from torch import nn
 
 from rnnlib import checks
 from rnnlib.checks import Exercise, running
-from rnnlib.checks.seeing import difference, see
+from rnnlib.checks.differing import difference
+from rnnlib.checks.seeing import see
 
 EXERCISES = {name: check for name in checks.__all__ if isinstance(check := getattr(checks, name), Exercise)}
 MISTAKES = [(name, said) for name, exercise in EXERCISES.items() for said in exercise.mistakes]
@@ -201,10 +202,21 @@ def test_what_is_told_of_the_usual_ones() -> None:
     told = {what: checks.rnn_step(HOSTILE[what]).message for what in HOSTILE}
     assert told["None"] == "it returned None; is `return` missing?"
     assert "NumPy array" in told["NumPy"] and "it returned 2 things; expected one: " in told["list of tensors"]
-    assert "a list of numbers; return the tensor itself" in told["list of numbers"]
+    assert "it returned lists of numbers; expected a tensor" in told["list of numbers"]
     assert told["exception"].startswith("it raised ValueError: this is wrong (line ")
     assert "`raise error`" in told["exception"] and "is nan; expected" in told["not a number"]
     assert "called as rnn_step(x, h, W_xh, W_hh, b_h)" in told["wrong number of arguments"]
+
+
+def test_none_behind_a_return_is_told_apart_from_a_missing_return() -> None:
+    def appended(*arguments):
+        return [].append(arguments)
+
+    def nothing(*arguments):
+        str(arguments)
+
+    assert "that is what stands behind `return`, as `.grad`" in checks.rnn_step(appended).message
+    assert "it returned None; is `return` missing?" in checks.rnn_step(nothing).message
 
 
 def test_what_printed_and_returned_nothing_is_told_so() -> None:
@@ -260,6 +272,15 @@ def test_parameters_in_another_order_are_told() -> None:
         (lambda h: h.flip(0), "right but for the direction: the last sequence comes first"),
         (lambda h: torch.cat([h[:1] * 0, h[:-1]]), "what is found for sequence 1 is expected for sequence 0"),
         (lambda h: torch.cat([h[1:], h[:1] * 0]), "what is found for sequence 0 is expected for sequence 1"),
+        (
+            lambda h: h.sum(0),
+            "the state is right but for the axis B: this is the sum along it; expected (B, H) = (3, 4).",
+        ),
+        (lambda h: h.mean(1), "the state is right but for the axis H: this is the mean along it"),
+        (lambda h: h[0], "the state is right but for the axis B: this is the first along it"),
+        (lambda h: h[:, -1], "the state is right but for the axis H: this is the last along it"),
+        (lambda h: 0 * h[0], "the state has the shape (4,); expected (B, H) = (3, 4)"),
+        (lambda h: 0 * h, "the state is zero everywhere: nothing was put there"),
         (lambda h: -h, "the state is right but for the sign."),
         (lambda h: h / 7, "right but for a factor: each number is 0.1429 times the one expected"),
         (lambda h: h.double().round(decimals=3), "right but for rounding to 3 digits"),
