@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import os
 import sys
+import tempfile
 import urllib.request
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -30,8 +31,8 @@ def read_text(name: str | Path = "story") -> str:
     `find` says where named texts are.
     Files are UTF-8, or UTF-16 or UTF-32 with a mark at their beginning; every kind of line end becomes a newline.
     Raises FileNotFoundError for an unknown name or path and for a download that is not possible, OSError for one that
-    cannot be kept and for a file that may not be read, ValueError for a file that is empty, not text, or larger than
-    100 MB, and for what is no name.
+    cannot be kept and for a file that may not be read, ValueError for a file that is empty, not text, larger than
+    100 MB or not the text of its name, and for what is no name.
     """
     if not isinstance(name, str | Path):
         raise ValueError(f"a text is named by a str or a Path; this is a {type(name).__name__}.")
@@ -51,6 +52,11 @@ def read_text(name: str | Path = "story") -> str:
         raise OSError(f"{path} could not be read ({error.strerror or error}).") from None
     if len(content) > MOST_BYTES:
         raise ValueError(f"{path} has more than {MOST_BYTES // 10**6} MB, the most that is read; use a part of it.")
+    if str(name) == "time machine" and hashlib.sha256(content).hexdigest() != TIME_MACHINE_SHA256:
+        raise ValueError(
+            f"{path} is not The Time Machine as this course reads it: it is cut off, changed or another edition. "
+            f"Remove it, and it is downloaded anew, or read it as a text of your own: {str(path)!r}."
+        )
     text = _decoded(content, path)
     if not text.strip():
         raise ValueError(f"{path} is empty; a text with some thousand characters is needed.")
@@ -84,7 +90,7 @@ def find(name: str) -> Path | Traversable:
         return resources.files("rnnlib") / "data" / "story.txt"
     folders = [cache_folder()]
     if named := os.environ.get("RNNLIB_DATA"):
-        folders.insert(0, Path(named).expanduser())
+        folders.insert(0, Path(os.path.expanduser(named)))
     for folder in folders:
         if os.path.isfile(folder / TIME_MACHINE_FILE):  # Path.is_file raises in a folder that may not be entered
             return folder / TIME_MACHINE_FILE
@@ -92,13 +98,20 @@ def find(name: str) -> Path | Traversable:
 
 
 def cache_folder() -> Path:
-    """The folder of this library where the user's programs keep what can be had again; it need not be there yet."""
+    """The folder of this library where the user's programs keep what can be had again; it need not be there yet.
+
+    Who has no home, as a number without a name in a container, has that for temporary files.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path(tempfile.gettempdir())
     if sys.platform == "win32":
-        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        caches = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
-        caches = Path.home() / "Library" / "Caches"
+        caches = home / "Library" / "Caches"
     else:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     return caches / "rnnlib"
 
 

@@ -6,13 +6,14 @@ import http.client
 import io
 import os
 import sys
+import tempfile
 import urllib.error
 from pathlib import Path
 
 import pytest
 
 from rnnlib import files, named_texts
-from rnnlib.named_texts import cache_folder
+from rnnlib.named_texts import cache_folder, find
 from rnnlib.text import read_text
 
 BOOK = b"The Time Traveller (for so it will be convenient to speak of him)\n"
@@ -64,11 +65,19 @@ def test_it_is_downloaded_into_the_folder_in_rnnlib_data(cache: Path, asked: lis
 
 def test_the_folder_in_rnnlib_data_comes_before_the_cache(cache: Path, tmp_path, monkeypatch) -> None:
     cache.mkdir(parents=True)
-    (cache / "timemachine.txt").write_text("in the cache")
+    (cache / "timemachine.txt").write_bytes(BOOK)
     monkeypatch.setenv("RNNLIB_DATA", str(tmp_path))
-    assert read_text("time machine") == "in the cache"
-    (tmp_path / "timemachine.txt").write_text("my copy")
-    assert read_text("time machine") == "my copy"
+    assert find("time machine") == cache / "timemachine.txt"
+    (tmp_path / "timemachine.txt").write_bytes(BOOK)
+    assert find("time machine") == tmp_path / "timemachine.txt"
+
+
+def test_a_copy_that_is_cut_off_or_another_edition_is_told_and_not_read(cache: Path, asked: list[str]) -> None:
+    read_text("time machine")
+    (cache / "timemachine.txt").write_bytes(BOOK[:-1])
+    with pytest.raises(ValueError, match="timemachine.txt is not The Time Machine as this course reads it") as told:
+        read_text("time machine")
+    assert "\n" not in str(told.value) and read_text(cache / "timemachine.txt") == BOOK[:-1].decode()
 
 
 def test_an_empty_rnnlib_data_is_none(cache: Path, asked: list[str], tmp_path, monkeypatch) -> None:
@@ -151,6 +160,10 @@ class TestTheCacheFolder:
         monkeypatch.setattr(Path, "home", lambda: Path("home"))
         monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
         monkeypatch.delenv("LOCALAPPDATA", raising=False)
+
+    def test_is_that_for_temporary_files_where_nobody_has_a_home(self, monkeypatch) -> None:
+        monkeypatch.setattr(Path, "home", raises(RuntimeError("Could not determine home directory.")))
+        assert cache_folder() == Path(tempfile.gettempdir()) / ".cache" / "rnnlib"
 
     @pytest.mark.parametrize(
         ("system", "folder"),
