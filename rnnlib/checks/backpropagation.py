@@ -92,6 +92,9 @@ bptt = Exercise(
     mistakes={
         "the gradient goes back through W_hh as it is; it must be W_hh.T.": _untransposed,
         "nothing comes from the step after: these are the direct terms alone.": _with(pass_on=0.0),
+        "only the last direct term goes back; each step adds its own: dh[t] = direct[t] + later.": (
+            lambda h, direct, W_hh: _with()(h, torch.cat([0 * direct[:-1], direct[-1:]]), W_hh)
+        ),
         "what comes from the step after is subtracted; it is added.": _with(pass_on=-1.0),
         "the tanh is left out on the way from h_{t+1} to h_t: pass on da, not dh.": _with(from_da=False),
         "da is made of direct[t]; it must be made of dh[t], in which the later steps are.": _with(from_direct=True),

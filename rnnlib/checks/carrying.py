@@ -60,7 +60,7 @@ def _carried(train: Function, layer: type[nn.GRU] | type[nn.LSTM]) -> Any:
             raise Wrong("a GRU's state has one part, an LSTM's two: go through the parts, however many.") from None
         raise
     except AttributeError as error:
-        if "'tuple' object has no attribute 'detach'" in str(error):
+        if "'tuple' object has no attribute" in str(error):
             raise Wrong("a state is a tuple, (h,) or for an LSTM (h, c): detach each of its parts.") from None
         raise
     if returned is None or returned is ...:

@@ -51,13 +51,11 @@ def see(result: Any, results: Sequence[str] = ()) -> Seen:
         raise Wrong(
             f"{IT_RETURNED} lists of numbers; expected a tensor: `torch.tensor` makes one, `.tolist()` unmakes it."
         )
-    called = (
-        results if len(results) == len(parts) else [f"one of the {len(parts)} things that it returned"] * len(parts)
-    )
-    return Seen(
-        tuple(_plain(part, f"{name} {verb(name, 'is', 'are')}") for part, name in zip(parts, called, strict=True)),
-        alone=False,
-    )
+    if len(parts) == len(results):
+        called = [f"{name} {verb(name, 'is', 'are')}" for name in results]
+    else:
+        called = [f"one of the {len(parts)} things that it returned (expected {len(results) or 1}) is"] * len(parts)
+    return Seen(tuple(_plain(part, said) for part, said in zip(parts, called, strict=True)), alone=False)
 
 
 def _plain(value: Any, said: str) -> Tensor:

@@ -278,6 +278,11 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("""
         return torch.exp(torch.nn.functional.cross_entropy(logits.flatten(), targets.flatten()))
         """, "Logits keep their last axis, the vocabulary's:"),
+        ("""
+        return torch.pow(
+            2, torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+        )
+        """, "2 to the power of the loss: cross_entropy is in nats, so the"),
     ],
     "smoothed_bigram": [
         ("""
@@ -786,6 +791,21 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             states.append(h)
         return torch.stack(states).mean(0), h
         """, "the states are right but for the axis T: this is the mean"),
+        ("""
+        caches, a = [], torch.zeros(len(xs), *h.shape)
+        for t in range(len(xs)):
+            h = torch.tanh(xs[t] @ W_xh + h @ W_hh + b_h)
+            a[t] = h
+            caches.append((h, xs[t]))
+        return a, h, caches
+        """, "one of the 3 things that it returned (expected 2) is a list"),
+        ("""
+        a = torch.zeros(*h.shape, xs.shape[0])
+        for t in range(xs.shape[0]):
+            h = torch.tanh(xs[t] @ W_xh + h @ W_hh + b_h)
+            a[:, :, t] = h
+        return a, h
+        """, "the states are right but for the order of the axes: (B, H,"),
     ],
     "bptt": [
         ("""
@@ -1019,6 +1039,25 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         return dh, dW_hh
         """, "dh is right; dW_hh is right but for the sign."),
         ("return ..., torch.zeros_like(W_hh)", "dh (T, B, H) is still `...`."),
+        ("""
+        dWhh, dhnext, dhs = torch.zeros_like(W_hh), torch.zeros_like(h[0]), torch.zeros_like(direct)
+        for t in reversed(range(len(direct))):
+            dh = direct[t] + dhnext
+            dhraw = (1 - h[t] * h[t]) * dh
+            dWhh += dhraw.T @ h[t - 1]
+            dhnext = W_hh.T @ dhraw
+            dhs[t] = dh
+        return dhs, dWhh
+        """, "Perhaps W_hh stands before da; gradients are rows, as states"),
+        ("""
+        d_h, d_Whh, dhs = direct[-1], torch.zeros_like(W_hh), torch.zeros_like(direct)
+        for t in reversed(range(len(direct))):
+            temp = (1 - h[t + 1] ** 2) * d_h
+            d_Whh += h[t].T @ temp
+            dhs[t] = d_h
+            d_h = temp @ W_hh.T
+        return dhs, d_Whh
+        """, "only the last direct term goes back; each step adds its own:"),
     ],
     "truncated": [
         ("""
@@ -1530,6 +1569,27 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             losses.append(loss.item())
         return losses, new_state
         """, "each batch begins with a state of zeros: what was read before"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            state = state.data
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+        return losses, state
+        """, "a state is a tuple, (h,) or for an LSTM (h, c): detach each"),
+        ("""
+        losses = []
+        for tokens, targets in batches:
+            logits, state = model(tokens, state)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            loss.backward()
+            losses.append(loss.item())
+            for s in state:
+                s.detach()
+        return losses, state
+        """, "the second batch's backward pass runs into the first batch's"),
     ],
     "clip_by_norm": [
         ("""
@@ -1679,6 +1739,15 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             for g in gradients:
                 g *= threshold / norm
         """, "this is the sum of absolute values; the norm is the root of"),
+        ("""
+        for g in gradients:
+            torch.clip(g, -threshold, threshold, out=g)
+        """, "this is clipping by value; the direction changes."),
+        ("""
+        coefficient = threshold / (sum(g.norm(2) ** 2 for g in gradients) ** 0.5 + 1e-6)
+        for g in gradients:
+            g.mul_(coefficient)
+        """, "short gradients were made longer: scale by at most 1."),
     ],
     "clip_by_value": [
         ("""
@@ -2077,6 +2146,16 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         c = (1 - torch.sigmoid(i)) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
         """, "the forget gate is 1 - i here; in this cell it is a gate of"),
+        ("""
+        i, f, g, o = x_in + W_hh @ h.T
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+        """, "`*` and `+` work entry by entry, on equal shapes; the matrix"),
+        ("""
+        i, f, o, g = (x_in[k] + h @ W_hh[k] for k in (0, 1, 3, 2))
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c)
+        """, "only h was returned; the state is the pair (h, c)."),
     ],
     "gru_step": [
         ("""
@@ -2216,6 +2295,12 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         n = torch.tanh(r * x_in[2] + h @ W_hh[2])
         return (1 - z) * n + z * h
         """, "the reset gate multiplies the input; it multiplies h @ W_hn."),
+        ("""
+        r = torch.sigmoid(x_in[0] + h @ W_hh[0])
+        u = torch.sigmoid(x_in[1] + h @ W_hh[1])
+        h_hat = torch.tanh(x_in[2] + r * (h @ W_hh[2]))
+        return (1 - u) * h + u * h_hat
+        """, "z keeps the candidate here; it must keep the old state: (1 -"),
     ],
     "time_stays_time": [
         ("""
@@ -2691,6 +2776,22 @@ ALSO_RIGHT: dict[str, list[str]] = {
         """,
     ],
     "missing_detach": [
+        """
+        def repackage_hidden(h):
+            if isinstance(h, torch.Tensor):
+                return h.detach()
+            return tuple(repackage_hidden(v) for v in h)
+
+        def train(model, batches, state):
+            losses = []
+            for data, targets in batches:
+                state = repackage_hidden(state)
+                output, state = model(data, state)
+                loss = torch.nn.CrossEntropyLoss()(output.view(-1, output.shape[-1]), targets.view(-1))
+                loss.backward()
+                losses.append(loss.item())
+            return losses, state
+        """,
         """
         losses = []
         for tokens, targets in batches:
