@@ -122,9 +122,11 @@ class TrainingByEpochs(WorkerView):
         """How far it is, how long it will take, and what it writes."""
         epoch, left = self.epoch, self.epochs - self.epoch
         doing = "training" if self.running and left else "at its end" if not left else "not running"
-        told = [f"Epoch {epoch} of {self.epochs}, {doing}."]
+        told = [f"Epoch {epoch:,} of {self.epochs:,}, {doing}."]
         if epoch and left:
-            told.append(f"About {self._seconds / epoch * left:.0f} seconds of training left.")
+            seconds = self._seconds / epoch * left
+            time_left = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+            told.append(f"About {time_left} of training left.")
         if epoch:
             looked_at, reached = self.validation[-1]
             told.append(
@@ -133,5 +135,5 @@ class TrainingByEpochs(WorkerView):
         return " ".join([*told, f"At epoch {self.written[-1]['step']} it writes: {self.written[-1]['text']}"])
 
     def told(self) -> dict[str, object]:
-        """Its words are its status; the diary counts epochs."""
-        return {**super().told(), "status": self.text.split(" At epoch ")[0], "unit": "epoch"}
+        """Its words are its status and its diary, which counts epochs."""
+        return {**super().told(), "status": self.text.split(" At epoch ")[0], "words": "", "unit": "epoch"}

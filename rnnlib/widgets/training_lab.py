@@ -70,18 +70,20 @@ class TrainingLab(SessionView):
                 ("Reset", "Begin again with fresh weights and the knobs as they are", self._reset),
                 ("Undo", "Move the knob that was moved last back to where it was", self.undo),
                 ("Fork", "A second network starts from these weights and keeps these knobs", self._fork),
+                ("Drop", "Forget the fork named beside; without a name, the newest", self._drop_fork),
                 ("Save", "Write this session to the folder saved/", self._save),
                 ("Open", "Go on with the session chosen beside", self._open),
             ]
         )
-        self.fork_name = widgets.Text(placeholder="name of the fork", layout={"width": "125px"})
-        self.saved = widgets.Dropdown(options=saved_sessions(), layout={"width": "140px"})
-        self.its_text = widgets.Text(placeholder="its text, if yours", layout={"width": "120px"})
-        self.size = widgets.Dropdown(options=SIZES, layout={"width": "95px"})
+        self.fork_name = widgets.Text(placeholder="fork's name", layout={"width": "115px"})
+        self.saved = widgets.Dropdown(options=saved_sessions(), layout={"width": "130px"})
+        self.its_text = widgets.Text(placeholder="its text", layout={"width": "110px"})
+        self.size = widgets.Dropdown(options=SIZES, layout={"width": "85px"})
         self.fork_name.tooltip, self.saved.tooltip, self.size.tooltip = "Name of the fork", "Saved session", "Size"
         self.its_text.tooltip = "The file of the saved session's text, where that is your own: text=..."
-        fork, save, open_ = buttons[5:]
-        self._controls = row(*buttons[:5], fork, self.fork_name, save, open_, self.saved, self.its_text, self.size)
+        fork, drop, save, open_ = buttons[5:]
+        of_files = save, open_, self.saved, self.its_text
+        self._controls = row(*buttons[:5], fork, self.fork_name, drop, *of_files, self.size)
         self.size.observe(lambda change: self._resize(change.old, change.new), "value")
 
     def _observe_knobs(self) -> None:
@@ -181,6 +183,11 @@ class TrainingLab(SessionView):
 
     def _fork(self) -> None:
         self.session.fork(self.fork_name.value.strip() or None)
+        self.fork_name.value = ""
+
+    def _drop_fork(self) -> None:
+        *_, newest = self.session.trainers
+        self.session.drop_fork(self.fork_name.value.strip() or newest)
         self.fork_name.value = ""
 
     def _save(self) -> None:

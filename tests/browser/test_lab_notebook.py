@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from accessible import serious_faults
 from jupyter_page import LabPage
 
 NOTEBOOK = "06_lab.ipynb"
@@ -78,6 +79,7 @@ def test_the_map_fills_in_while_another_cell_answers_and_follows_the_keyboard(le
     learning_map.wait_for_words("126 of 126 networks, all trained")
     learning_map.show()
     page.screenshot("map_complete")
+    assert not serious_faults(page, ".learning-map")
 
     page.execute_in_new_cell(PERMITS)
     learning_map.press_button("Start")

@@ -41,6 +41,14 @@ BACK_TO_THE_NOTEBOOK = """
     main.filter(widget => !isNotebook(widget)).forEach(widget => widget.close());
     jupyterapp.shell.activateById(main.find(isNotebook).id);
 }"""
+# When, in milliseconds of the page, a lab is there, and when it has drawn what the kernel told.
+WATCH_A_RELOAD = """
+(function look() {
+    const plot = document.querySelector('.live-plot')?.plot;
+    if (plot) window.seen ??= performance.now();
+    if (plot?.drawn && plot.lastStep) window.afterReload = [window.seen, performance.now()];
+    else requestAnimationFrame(look);
+})();"""
 
 
 @pytest.fixture
@@ -199,7 +207,7 @@ def test_the_diary_goes_back_to_every_text(lab: LabInPage) -> None:
 
 
 def test_forks_have_names_and_reset_forgets_all(lab: LabInPage) -> None:
-    name = lab.root.get_by_placeholder("name of the fork")
+    name = lab.root.get_by_placeholder("fork's name")
     name.fill("as it was")
     name.press("Tab")
     lab.press_button("Fork")
@@ -212,6 +220,8 @@ def test_forks_have_names_and_reset_forgets_all(lab: LabInPage) -> None:
     assert {"as it was", "fork"} <= set(picture["marks"])
     lab.show()
     lab.page.screenshot("lab_with_forks")
+    lab.press_button("Drop")
+    lab.wait_for_picture(lambda now: "fork dropped" in now["marks"] and "fork fork" not in now["lengths"])
     lab.press_button("Pause")
     paused = lab.wait_for_kernel(lambda now: not now["running"])
     lab.wait_for_status(f"paused at step {paused['step']:,}")
@@ -247,11 +257,14 @@ def test_a_reload_shows_everything_again_and_a_second_view_shows_the_same(lab: L
     before = lab.wait_for_picture(lambda now: now["last_step"] == lab.kernel()["step"])
     page = lab.page.page
     lab.page.save_notebook()
+    page.add_init_script(WATCH_A_RELOAD)
     page.reload()
     lab.page.wait_until_ready()
     lab.page.go_to_cell_containing("lab = TrainingLab(hidden_size=128)")
     lab.plot.first.wait_for(timeout=60_000)
     after = lab.wait_for_picture(lambda now: now["messages"] > 0 and now["lengths"].get("training"))
+    seen, drawn = page.evaluate("() => window.afterReload")
+    print(f"\nafter a reload: the picture {drawn - seen:.0f} ms after its place, {drawn:.0f} ms after the beginning")
     for fact in ("lengths", "last", "marks", "texts", "last_step"):
         assert after[fact] == before[fact], fact
     page.evaluate("() => { jupyterapp.commands.execute('notebook:create-output-view'); }")

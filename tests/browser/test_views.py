@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from accessible import serious_faults
 from jupyter_page import LabPage
 from lab_in_page import LabInPage
 
@@ -93,6 +94,7 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
     view = ViewInPage(opened(notebook), code, css_class, label)
     view.press(label, key)
     view.page.screenshot(f"view_{name}")
+    assert not serious_faults(view.page, f".{css_class}")
     if name == "one_step":
         click_the_second_unit(view)
     if name == "graph_backward":
@@ -148,6 +150,7 @@ def test_gradients_over_lags_change_while_the_networks_train(opened: Callable[[s
     page.notebook.locator(".vanishing-gradients").get_by_role("button", name="Start", exact=True).first.click()
     page.wait_until(lambda: plot.evaluate("root => root.plot.drawn") != before)
     page.screenshot("view_vanishing_gradients")
+    assert not serious_faults(page, ".vanishing-gradients")
     assert page.execute_in_new_cell("sum(range(10))").output == "45"
     page.notebook.locator(".vanishing-gradients").get_by_role("button", name="Pause", exact=True).first.click()
     page.wait_for_kernel("arriving.running", "False")

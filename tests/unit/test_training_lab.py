@@ -112,6 +112,15 @@ def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
     lab.buttons["Fork"].click()
     lab.session.wait()
     assert set(lab.session.trainers) == {"main", "as it was", "fork"} and lab.fork_name.value == ""
+    lab.buttons["Drop"].click()
+    lab.session.wait()
+    assert set(lab.session.trainers) == {"main", "as it was"}
+    lab.fork_name.value = "as it was"
+    lab.buttons["Drop"].click()
+    lab.session.wait()
+    assert set(lab.session.trainers) == {"main"} and lab.fork_name.value == ""
+    lab.buttons["Drop"].click()
+    assert "there is no fork" in lab.news
     lab.buttons["Start"].click()
     wait_until(lambda: lab.session.steps_made > 10)
     lab.buttons["Pause"].click()

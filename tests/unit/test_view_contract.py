@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from factories import SMALL_SESSION, wait_until
+from test_training_by_epochs import fresh_trainer, view_of
 
 from rnnlib.live.worker import Worker
 from rnnlib.text import Corpus
@@ -80,7 +81,7 @@ def test_views_of_a_corpus_compute_once_too(corpus: Corpus, monkeypatch) -> None
         assert calls == ONCE
 
 
-@pytest.fixture(params=["lab", "gradient map", "learning map", "race"])
+@pytest.fixture(params=["lab", "gradient map", "learning map", "race", "epochs"])
 def live(request: pytest.FixtureRequest) -> Iterator[LiveView]:
     small = {**SMALL_SESSION, "hidden_size": 8}
     view: LiveView = {
@@ -90,6 +91,7 @@ def live(request: pytest.FixtureRequest) -> Iterator[LiveView]:
             name="test", learning_rates=(0.5, 1.0), clip_thresholds=(1.0,), steps=20, **small
         ),
         "race": lambda: MemoryRace(name="test", delay=5, most_steps=20),
+        "epochs": lambda: view_of(fresh_trainer()),
     }[request.param]()
     yield view
     view.stop()
