@@ -92,7 +92,7 @@ def token_of_each_character(text: str, *, words: bool) -> list[int]:
     """Which token each character of a text is in, counted from 0; white space belongs to the word before it."""
     if not words:
         return list(range(len(text)))
-    begins = [place for place, sign in enumerate(text) if not sign.isspace() and (text[:place] + " ")[-1].isspace()]
+    begins = [found.start() for found in re.finditer(r"\S+", text)]
     return [max(0, bisect_right(begins, place) - 1) for place in range(len(text))]
 
 

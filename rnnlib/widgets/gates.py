@@ -18,7 +18,7 @@ from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import choice, int_slider
-from rnnlib.widgets.reading import told_unknown
+from rnnlib.widgets.reading import tokens_of
 
 COLUMNS = 60
 GATES: dict[type[GRU] | type[LSTM], dict[str, int]] = {
@@ -36,9 +36,12 @@ class Gates(KnobView):
         Characters that are not in the vocabulary are told.
         values: by the name of a gate, as the buttons have it, (n, H).
         """
-        self._reads, self._unknown, self.values = text, told_unknown(text, vocab), dict[str, np.ndarray]()
+        self._reads, self.values = text, dict[str, np.ndarray]()
+        tokens, self._unknown = tokens_of(text, vocab)
         for model in models:
-            self.values |= _gates_of(model, vocab, text)
+            gates = _gates_of(model, tokens.to(model.device))
+            places = token_of_each_character(text, words=vocab.words)
+            self.values |= {name: values[places] for name, values in gates.items()}
         self.gate = choice("Gate", list(self.values))
         self.unit = int_slider("Unit", 0, 0, models[0].hidden_size - 1)
         super().__init__([self.gate], [self.unit])
@@ -68,12 +71,11 @@ class Gates(KnobView):
         )
 
 
-def _gates_of(model: LanguageModel, vocab: Vocab, text: str) -> dict[str, np.ndarray]:
-    """The gates of a model over a text, (n, H) each, by name: "LSTM forget f"."""
+def _gates_of(model: LanguageModel, tokens: torch.Tensor) -> dict[str, np.ndarray]:
+    """The gates of a model over a text of tokens (n, 1), (n, H) each, by name: "LSTM forget f"."""
     cell = model.cell
     if not issubclass(cell, (GRU, LSTM)):
         raise ValueError(f"only GRU and LSTM have gates; this model's cell is {cell.name}.")
-    tokens = vocab.encode(text)[:, None].to(model.device)
     with torch.no_grad():
         W_xh, W_hh, b_h, *_ = model.weights
         x_in = embed(tokens, W_xh, b_h)
@@ -81,5 +83,4 @@ def _gates_of(model: LanguageModel, vocab: Vocab, text: str) -> dict[str, np.nda
         steps = [torch.cat(cell.gates_of(x_in[:, t], h, W_hh)) for t, (h, *_) in enumerate(before)]
     gates = torch.stack(steps, dim=1).cpu()  # (gates, n, H)
     check_finite(gates)
-    values = gates.numpy()[:, token_of_each_character(text, words=vocab.words)]
-    return {f"{cell.name.upper()} {name}": values[place] for name, place in GATES[cell].items()}
+    return {f"{cell.name.upper()} {name}": gates[place].numpy() for name, place in GATES[cell].items()}

@@ -15,7 +15,7 @@ from rnnlib.text import Vocab
 from rnnlib.topics.projection import main_plane
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import int_slider
-from rnnlib.widgets.reading import told_unknown
+from rnnlib.widgets.reading import tokens_of
 
 COLUMNS, STRETCH, FEWEST_OCCURRENCES = 60, 50, 5
 
@@ -27,10 +27,9 @@ class HiddenStates(KnobView):
         """text: at least two characters; some 300 fill the view.  Those not in the vocabulary are told."""
         if len(text) < 2:
             raise ValueError(f"the text must have at least two characters; it has {len(text)}.")
-        self._reads, self._unknown = text, told_unknown(text, vocab)
-        tokens = vocab.encode(text)[:, None].to(model.device)
+        self._reads, (tokens, self._unknown) = text, tokens_of(text, vocab)
         with torch.no_grad():
-            hidden, _ = model.hidden_states(tokens, model.initial_state(1))
+            hidden, _ = model.hidden_states(tokens.to(model.device), model.initial_state(1))
         check_finite(hidden)
         hidden = hidden[token_of_each_character(text, words=vocab.words)]
         self.hidden = hidden[:, 0].cpu().numpy()  # (n, H): h_t after reading character t
@@ -76,7 +75,8 @@ class HiddenStates(KnobView):
         high = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:-4:-1])
         low = ", ".join(f"{letter} ({means[letter]:+.2f})" for letter in order[:3])
         now = result[self.position.value]
+        on_average = f"highest after {high}; lowest after {low}" if means else "none of them comes often enough"
         return (
             f"{self._unknown}Unit {self.unit.value}, on average over these {len(self._reads)} characters: "
-            f"highest after {high}; lowest after {low}. At character {self.position.value} it is {now:+.2f}."
+            f"{on_average}. At character {self.position.value} it is {now:+.2f}."
         )

@@ -127,6 +127,30 @@ def test_hidden_states_and_gates_say_which_letters_of_a_text_they_cannot_read(st
         assert "<unk>" not in views[name](model, story.vocab, "the lamp").text
 
 
+def test_a_text_is_shown_word_by_word_where_the_tokens_are_words(tmp_path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("The lamp burns low; and the sea is calm.\n" * 60)
+    corpus = load_corpus(path, tokens="words")
+    model = network(corpus, 0.1, "gru")
+    for view, shown in [
+        (seen := widgets.HiddenStates(model, corpus.vocab, "the sea  the"), lambda: seen.hidden),
+        (gates := widgets.Gates([model], corpus.vocab, "the sea  the"), lambda: gates.values["GRU reset r"]),
+    ]:
+        changes = [place + 1 for place in range(11) if not (shown()[place] == shown()[place + 1]).all()]
+        assert changes == [4, 9] and view.png.startswith(b"\x89PNG")
+    said = "1 of the 2 words are not in the vocabulary and are read as <unk>: 'sun'. "
+    assert widgets.HiddenStates(model, corpus.vocab, "the sun").text.startswith(said)
+
+
+@pytest.mark.parametrize("view", [widgets.HiddenStates, lambda model, *others: widgets.Gates([model], *others)])
+def test_a_text_without_a_word_is_told(tmp_path, view: Callable[..., Any]) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("the lamp burns low and the sea is calm\n" * 60)
+    corpus = load_corpus(path, tokens="words")
+    with pytest.raises(ValueError, match="there are no words to read in ' {3}'; give a text of some words"):
+        view(network(corpus, 0.1, "gru"), corpus.vocab, "   ")
+
+
 def test_a_prefix_that_a_vocabulary_does_not_have_is_told_and_by_default_one_is_chosen_that_it_has(tmp_path) -> None:
     path = tmp_path / "own.txt"
     path.write_text("Смотритель маяка зажёг лампу; море было спокойно. " * 60)
