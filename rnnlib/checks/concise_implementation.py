@@ -13,6 +13,7 @@ from rnnlib.checks import answers
 from rnnlib.checks.answers import MyModel
 from rnnlib.checks.exercise import Case, Exercise
 from rnnlib.checks.running import Wrong
+from rnnlib.checks.seeing import kind_of
 
 SIZES = ((4, 3, 6, 5), (2, 2, 9, 3), (1, 1, 4, 2))  # T, B, V, H
 
@@ -31,9 +32,7 @@ def _computed(make_model: Callable[[int, int], Any], V: int, H: int, tokens: Ten
     """What a reader's model of these sizes gives with weights that are drawn here."""
     model = make_model(V, H)
     if not isinstance(model, nn.Module):
-        raise Wrong(
-            f"with vocab_size = {V} and hidden_size = {H} it makes a {type(model).__name__}; expected a Module."
-        )
+        raise Wrong(f"with vocab_size = {V} and hidden_size = {H} it makes {kind_of(model)}; expected a Module.")
     layers = getattr(model, "rnn", None), getattr(model, "output", None)
     if layers[0] is ... or layers[1] is ...:
         return ...
@@ -53,7 +52,7 @@ def _mistake_in_rnn(rnn: Any, V: int, H: int) -> str | None:
     if rnn is None:
         return f"the model has no self.rnn; {asked}."
     if isinstance(rnn, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
-        return f"self.rnn is an {type(rnn).__name__}, which takes a single step; {asked}, which takes all T."
+        return f"self.rnn is {type(rnn).__name__}, which takes a single step; {asked}, which takes all T."
     if not isinstance(rnn, nn.RNN) or rnn.nonlinearity != "tanh":
         return f"self.rnn is {rnn if isinstance(rnn, nn.Module) else type(rnn).__name__}; {asked}."
     if rnn.batch_first:
@@ -68,7 +67,7 @@ def _mistake_in_output(output: Any, V: int, H: int) -> str | None:
     if output is None:
         return f"the model has no self.output; {asked}."
     if not isinstance(output, nn.Linear):
-        return f"self.output is a {type(output).__name__}; {asked}."
+        return f"self.output is {kind_of(output)}; {asked}."
     return _other_than(output, nn.Linear(H, V), "self.output", asked, V, H)
 
 

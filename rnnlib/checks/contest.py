@@ -13,6 +13,7 @@ from torch import Tensor
 from rnnlib.baselines import NGram, best_ngram
 from rnnlib.checks import answers
 from rnnlib.checks.running import run
+from rnnlib.checks.seeing import kind_of
 from rnnlib.checks.verdict import Verdict, verdict
 from rnnlib.live.experiments import Experiment
 from rnnlib.models import Model
@@ -91,13 +92,16 @@ def _what_it_is(handed_in: Any) -> str:
         return 'this is a lab; its trainer is `lab.session.trainers["main"]`.'
     if isinstance(handed_in, torch.nn.Module):
         return "this is a network: hand in what trained it."
-    return f"this is a {type(handed_in).__name__}."
+    return f"this is {kind_of(handed_in)}."
 
 
 def _how_trained(trainer: Trainer, corpus: Corpus, step_budget: int) -> str:
     """By what a network has become what it is, and whether that was much."""
     rate, name = trainer.knobs.learning_rate, trainer.optimizer.name
     said = f"It made {trainer.steps_made} of {step_budget} steps with {name}, the last at learning rate {rate:g}."
+    if trainer.model.vocab_size != len(corpus.vocab):
+        sizes = f"Its vocabulary has {trainer.model.vocab_size} tokens, and this text {len(corpus.vocab)}"
+        return f"{said} {sizes}: was it trained on another one?"
     if _last_loss(trainer) < _entropy(corpus.train):
         return said
     return (

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rnnlib.checks.differing import difference
 from rnnlib.checks.exceptions import words_of
 from rnnlib.checks.running import Outcome, run
-from rnnlib.checks.seeing import RETURNED_NONE, Seen, see
+from rnnlib.checks.seeing import RETURNED_NONE, Seen, kind_of, see
 from rnnlib.checks.verdict import NOT_FILLED_IN, Verdict, verdict
 
 Function = Callable[..., Any]
@@ -205,7 +205,7 @@ def no_function(handed_in: Any, answer: Function) -> str | None:
         return f"this is a class; a function is asked for, `def {handed_in.__name__}{_parameters(answer)}:`."
     if not callable(handed_in):
         made = f"was the {wanted} called already, with brackets behind its name?"
-        return f"hand in the {wanted} itself; this is something else, a {type(handed_in).__name__}: {made}"
+        return f"hand in the {wanted} itself; this is something else, {kind_of(handed_in)}: {made}"
     return None
 
 

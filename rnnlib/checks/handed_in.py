@@ -17,15 +17,17 @@ from rnnlib.checks import contest
 from rnnlib.checks.comparing import ANOTHER_MACHINE, first_tampering, same_everywhere
 from rnnlib.checks.progress import Progress
 from rnnlib.checks.running import Wrong
+from rnnlib.checks.seeing import kind_of
 from rnnlib.checks.session_file import read
 from rnnlib.checks.verdict import Verdict, verdict
 from rnnlib.live.experiments import MAIN, Experiment, change_of
 from rnnlib.live.settings import Event, Settings
 from rnnlib.live.sweeps import has_diverged
+from rnnlib.training import Trainer
 
 STEPS_BETWEEN_LOOKS = 10  # at the clock
 ROUNDING = 1e-7
-MOST_NAMED = 5  # of the files in a folder
+MOST_NAMED, SAVED = 5, "saved"  # of the files nearby; where the lab saves
 
 
 def handed_in(
@@ -77,12 +79,15 @@ def _raise_if_no_file(path: Any) -> None:
         raise Wrong(f"{asked}; this is the {type(path).__name__} itself: {saving}.")
     if path is None:
         raise Wrong(f"{asked}; this is None, which `recordings.save(session, path)` returns.")
+    if isinstance(path, Trainer):
+        raise Wrong(f"{asked}; this is a Trainer, which does not record how it was trained: save a session.")
     if not isinstance(path, str | PathLike):
-        raise Wrong(f"{asked}; this is a {type(path).__name__}.")
-    if os.path.isdir(path):
-        inside = sorted(each.name for each in Path(path).glob("*.session"))[:MOST_NAMED]
-        there = f"in it are {', '.join(inside)}" if inside else "there is no session file in it"
-        raise Wrong(f"{path} is a folder; put the path of one file here: {there}.")
+        raise Wrong(f"{asked}; this is {kind_of(path)}.")
+    if not os.path.isfile(path):  # nor is a pipe or a device opened
+        what = f"{path} is a folder, not a file" if os.path.isdir(path) else f"there is no file {path}"
+        folders = dict.fromkeys((Path(path), Path(path).parent, Path(SAVED)))
+        near = [str(each) for folder in folders for each in sorted(folder.glob("*.session"))][:MOST_NAMED]
+        raise Wrong(f"{what}; sessions near it: {', '.join(near) or 'none'}.")
 
 
 @dataclass

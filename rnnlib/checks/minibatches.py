@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnlib.checks import answers
 from rnnlib.checks.exercise import Case, Exercise
 from rnnlib.checks.running import Wrong
-from rnnlib.checks.seeing import MOST_PARTS, Seen
+from rnnlib.checks.seeing import MOST_PARTS, Seen, kind_of
 
 
 def _tokens_to_cut() -> list[Case]:
@@ -34,7 +34,7 @@ def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> An
     if batches is None or batches is ...:
         return batches
     if not isinstance(batches, tuple | list | Iterator):
-        raise Wrong(f"it returned {type(batches).__name__}; expected a list of pairs (inputs, targets).")
+        raise Wrong(f"it returned {kind_of(batches)}; expected a list of pairs (inputs, targets).")
     if isinstance(batches, tuple) and len(batches) == 2 and all(isinstance(all_, Tensor) for all_ in batches):
         raise Wrong(
             "it returned one pair of tensors; expected a list, with a pair (inputs, targets) for each batch. Does "
@@ -45,7 +45,7 @@ def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> An
         raise Wrong("it gave no batch at all.")
     for number, pair in enumerate(pairs):
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(part, Tensor) for part in pair)):
-            raise Wrong(f"batch {number} is a {type(pair).__name__}; expected a pair of tensors, (inputs, targets).")
+            raise Wrong(f"batch {number} is {kind_of(pair)}; expected a pair of tensors, (inputs, targets).")
         for name, part in zip(("inputs", "targets"), pair, strict=True):
             if part.shape != pairs[0][0].shape:
                 shapes = f"{tuple(part.shape)}; the inputs of batch 0 have {tuple(pairs[0][0].shape)}"

@@ -39,6 +39,12 @@ class Seen:
         )
 
 
+def kind_of(thing: Any) -> str:
+    """ "a list", "an int"."""
+    name = type(thing).__name__
+    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
+
+
 def see(result: Any, results: Sequence[str] = ()) -> Seen:
     """Numbers and tensors, or a tuple or list of them, as they are now.  Raises Wrong, in one sentence, for others.
 
@@ -90,14 +96,14 @@ def _told(value: Any) -> str:
     if isinstance(value, tuple | list) and isinstance(_innermost(value), int | float):
         return "a list of numbers; expected a tensor: `torch.tensor` makes one, `.tolist()` unmakes it."
     if isinstance(value, tuple | list) and len(value) == 1:
-        return f"a {type(value).__name__} with one thing in it; expected the thing itself."
+        return f"{kind_of(value)} with one thing in it; expected the thing itself."
     if isinstance(value, tuple | list):
         stack = ": `torch.stack` makes one of several" if isinstance(value, list) else ""
-        return f"a {type(value).__name__} of {len(value)}; expected one tensor{stack}."
+        return f"{kind_of(value)} of {len(value)}; expected one tensor{stack}."
     if isinstance(value, GeneratorType):
         return "a generator: is `yield` where `return` is meant?"
     if isinstance(value, bool | complex | str | dict | set):
-        return f"a {type(value).__name__}; expected numbers, or a tensor of them."
+        return f"{kind_of(value)}; expected numbers, or a tensor of them."
     if hasattr(type(value), "__await__"):
         return "something to wait for: it is an `async def`, and a plain `def` is meant."
     if isinstance(value, nn.Module) or callable(value):

@@ -159,7 +159,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         """, "batch 0 is a dict; expected a pair of tensors, (inputs,"),
         ("""
         return torch.utils.data.DataLoader(tokens, batch_size=batch_size)
-        """, "it returned DataLoader; expected a list of pairs (inputs,"),
+        """, "it returned a DataLoader; expected a list of pairs (inputs,"),
         ("""
         length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps
         x = tokens[: batch_size * length].view(batch_size, length).T

@@ -288,6 +288,13 @@ class TestContest:
             "It has learned no more than how often each letter comes: its steps are too few, too long or too" in message
         )
 
+    def test_a_network_with_another_vocabulary_is_asked_for_its_text(self, story: Corpus) -> None:
+        model = LanguageModel("gru", vocab_size=9, hidden_size=8, generator=torch.Generator().manual_seed(0))
+        trainer = Trainer(model, SequentialBatches(story.train % 9, batch_size=8, num_steps=20))
+        trainer.run(2)
+        message = checks.beats_the_ngram(trainer, story, step_budget=10).message
+        assert "Its vocabulary has 9 tokens, and this text 5: was it trained on another one?" in message
+
     def test_a_network_that_has_learned_something_is_not_told_that_it_has_learned_nothing(self, story: Corpus) -> None:
         message = checks.beats_the_ngram(self.trained(story, story.train, 40), story, step_budget=60).message
         assert "It made 40 of 60 steps with adam, the last at learning rate 0.01." in message

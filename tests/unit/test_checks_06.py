@@ -77,7 +77,7 @@ class TestRescue:
             ),
             (lambda session: str(1.0), "no knob was turned: knobs are turned by a call, as in `session.set(learning_r"),
             (lambda session: session.set, "no knob was turned"),
-            (lambda session: session.set("learning_rate", 1.0), "What is given to it has a name: `name=value`."),
+            (lambda session: session.set("learning_rate", 1.0), "What is given to it has a name: `set(name=value)`."),
             (lambda session: session.fork(), "fork makes it another network"),
             (lambda session: session.set(learning_rate="1"), "the learning rate must be a number above 0; it is '1'"),
             (None, "hand in the function itself; this is something else, a NoneType"),
@@ -475,7 +475,7 @@ def test_a_damaged_file_is_named(changed, keep: int) -> None:
 
 
 def test_what_is_no_path_is_told_in_a_sentence() -> None:
-    assert "this is a int" in checks.handed_in(5).message and "this is a list" in checks.handed_in([1]).message
+    assert "this is an int" in checks.handed_in(5).message and "this is a list" in checks.handed_in([1]).message
     assert "this is None, which `recordings.save(session, path)` returns" in checks.handed_in(None).message
 
 
@@ -488,17 +488,27 @@ def test_a_session_a_lab_or_a_trainer_itself_is_told_how_to_become_a_file() -> N
             f"this is the SimpleNamespace itself: {saving}."
             in checks.handed_in(SimpleNamespace(session=session)).message
         )
-        assert "this is a Trainer" in checks.handed_in(session.trainers["main"]).message
+        assert (
+            "this is a Trainer, which does not record how it was trained"
+            in checks.handed_in(session.trainers["main"]).message
+        )
     finally:
         session.stop()
 
 
-def test_a_folder_is_told_with_the_sessions_in_it(changed, tmp_path) -> None:
-    changed(lambda content: None)
-    assert f"{tmp_path} is a folder; put the path of one file here: in it are" in checks.handed_in(tmp_path).message
-    assert "changed.session" in checks.handed_in(str(tmp_path)).message
-    (tmp_path / "empty").mkdir()
-    assert "there is no session file in it" in checks.handed_in(tmp_path / "empty").message
+def test_a_folder_and_a_missing_file_are_told_with_the_sessions_nearby(changed, tmp_path, monkeypatch) -> None:
+    path = changed(lambda content: None)
+    assert checks.handed_in(tmp_path).message.startswith(f"{tmp_path} is a folder, not a file; sessions near it: ")
+    assert (
+        f"there is no file {tmp_path / 'change'}; sessions near it: " in checks.handed_in(tmp_path / "change").message
+    )
+    assert str(path) in checks.handed_in(str(tmp_path)).message and str(path) in checks.handed_in(f"{path}s").message
+    (tmp_path / "saved").mkdir()
+    path.rename(tmp_path / "saved" / "lab.session")
+    monkeypatch.chdir(tmp_path)
+    assert "there is no file lab; sessions near it: saved/lab.session." in checks.handed_in("lab").message
+    (tmp_path / "saved" / "lab.session").unlink()
+    assert "there is no file lab; sessions near it: none." in checks.handed_in("lab").message
 
 
 def test_a_missing_file_is_named_and_none_at_all_is_open(tmp_path) -> None:
