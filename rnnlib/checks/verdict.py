@@ -44,7 +44,15 @@ class Verdict:
         details = "".join(
             f"\n\n<details><summary>{title}</summary>\n\n{body}\n\n</details>" for title, body in folds.items() if body
         )
-        return f"**{repr(self).replace(':', '**:', 1)}{details}"
+        said = repr(self).removesuffix(self.message)
+        return f"**{said[:-2]}**: {_as_it_stands(self.message)}{details}"
+
+
+def _as_it_stands(message: str) -> str:
+    """Markdown that shows a message as it is: `code` as code, and no mark, tag or formula anywhere else."""
+    parts = message.split("`")
+    parts[::2] = [re.sub(r"([\\*_<>$\[\]~|#])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def verdict(

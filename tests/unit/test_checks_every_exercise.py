@@ -340,6 +340,17 @@ def test_prints_are_kept_apart_and_shown_with_the_verdict(capsys: pytest.Capture
     assert verdict.printed == "x has <b> 5\n" and "<pre>x has &lt;b&gt; 5" in verdict._repr_markdown_()
 
 
+def test_a_message_is_shown_as_it_stands() -> None:
+    def of(error: Exception) -> str:
+        return checks.rnn_step(raises(error))._repr_markdown_()
+
+    assert r"Tanh.\_\_init\_\_() takes \*args" in of(TypeError("Tanh.__init__() takes *args"))
+    assert r"got \<class 'int'\> \[1, 2\] \$x\$" in of(TypeError("got <class 'int'> [1, 2] $x$"))
+    markdown = checks.rnn_step(lambda x, h, W_xh, W_hh, b_h: W_xh @ x)._repr_markdown_()
+    assert markdown.startswith("**Not right yet") and "`x @ W_xh`, `h @ W_hh`" in markdown
+    assert "Perhaps W\\_xh stands before x" in markdown
+
+
 def test_what_is_printed_without_an_end_is_cut() -> None:
     assert len(checks.rnn_step(lambda *a: print("x" * 10**6)).printed) == running.MOST_PRINTED
 
