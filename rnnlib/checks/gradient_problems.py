@@ -36,14 +36,15 @@ def _gradients() -> list[Case]:
 def _changed(function: Function, gradients: list[Tensor], threshold: float) -> Any:
     """The gradients after a function has worked on them in place.
 
-    Each has a gradient of its own, which nobody should change: PyTorch's functions for clipping do.
+    Each has a gradient of its own: PyTorch's functions for clipping look there, and leave the tensor itself alone.
     """
-    for gradient in gradients:
-        gradient.grad = torch.full_like(gradient, 1e6)
+    decoys = [torch.full_like(gradient, 1e6) for gradient in gradients]
+    for gradient, decoy in zip(gradients, decoys, strict=True):
+        gradient.grad = decoy
     before, same_tensors = [gradient.clone() for gradient in gradients], list(gradients)
     returned = function(gradients, threshold)
     untouched = all(torch.equal(a, b) for a, b in zip(before, same_tensors, strict=True))
-    if any(gradient.grad is None or (gradient.grad != 1e6).any() for gradient in same_tensors):
+    if any((decoy != 1e6).any() for decoy in decoys):
         raise Wrong(
             "the `.grad` of the tensors was changed, as PyTorch's `clip_grad_norm_` and `clip_grad_value_` do with a "
             "model's parameters; here the tensors in the list are the gradients themselves."

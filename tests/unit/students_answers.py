@@ -2827,6 +2827,11 @@ ALSO_RIGHT: dict[str, list[str]] = {
     ],
     "clip_by_norm": [
         """
+        for g in gradients:
+            g.grad = g.view_as(g)
+        torch.nn.utils.clip_grad_norm_(gradients, threshold)
+        """,
+        """
         norm = sum((g ** 2).sum() for g in gradients).sqrt()
         if norm > threshold:
             for g in gradients:
@@ -2849,6 +2854,11 @@ ALSO_RIGHT: dict[str, list[str]] = {
         """,
     ],
     "clip_by_value": [
+        """
+        for g in gradients:
+            g.grad = g.view_as(g)
+        torch.nn.utils.clip_grad_value_(gradients, threshold)
+        """,
         """
         for g in gradients:
             g.clamp_(-threshold, threshold)
