@@ -75,7 +75,7 @@ def a_class() -> dict[str, HandedIn]:
                 "def my_perplexity(o, y):\n    return loss(o.flatten(0, 1), y.flatten()).exp()",
                 "checks.perplexity(my_perplexity)",
             ],
-            [PASSED, MISSING, MISSING],
+            [MISSING, PASSED, MISSING],
         ),
         "03 repaired": HandedIn(
             [
@@ -86,7 +86,7 @@ def a_class() -> dict[str, HandedIn]:
                 "        loss.backward()\n        losses.append(loss.item())\n    return losses, state\n"
                 "checks.missing_detach(train if repaired else lambda *arguments: ...)",
             ],
-            [MISSING, PASSED, MISSING],
+            [MISSING, MISSING, PASSED],
         ),
         # wrong
         "wrong": one_step(wrong, WRONG_STEP),

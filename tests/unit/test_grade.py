@@ -25,9 +25,9 @@ SOURCES = sorted((Path(__file__).parents[2] / "notebooks/src").glob("*.py"))
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with five notebooks, something that is none, and their grades."""
+    """A folder with seven notebooks, something that is none, and their grades."""
     folder = tmp_path_factory.mktemp("handed in")
-    chosen = write(folder, ["right", "forged module", "died", "page", "formula"])
+    chosen = write(folder, ["right", "01 right", "03 repaired", "forged module", "died", "page", "formula"])
     (folder / "damaged.session").write_bytes(b"nothing")
     (folder / "notes.txt").write_text("not graded")
     command = [sys.executable, "-m", "rnnlib.grade", str(folder), "--seconds", "30"]
