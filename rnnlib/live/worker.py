@@ -224,6 +224,8 @@ class Worker:
             with self._acting:
                 action()
         except BaseException as error:  # a thread must not die silently: `wait` raises it, a view shows it
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is not self._thread:
+                raise  # it was meant for who stops a worker that has no thread
             self.error, self.running = error, False
 
     def _wait_for_rest(self, timeout: float) -> None:

@@ -275,6 +275,16 @@ def test_a_process_with_a_worker_ends_cleanly(end: str, code: int) -> None:
     assert ended.returncode == code and ("ZeroDivisionError" in ended.stderr if end == "1 / 0" else not ended.stderr)
 
 
+def test_an_interrupt_of_who_stops_a_worker_at_rest_is_not_swallowed() -> None:
+    def rest() -> None:
+        raise KeyboardInterrupt
+
+    worker = Worker("test worker", lambda: None, at_rest=rest)
+    with pytest.raises(KeyboardInterrupt):
+        worker.stop()
+    assert not worker.alive and worker.error is None
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
     fork = "import os\nchild = os.fork()\nif child:\n    assert os.waitpid(child, 0)[1] == 0\n"
