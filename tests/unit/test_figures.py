@@ -108,7 +108,7 @@ def test_there_is_a_drawing_of_every_kind() -> None:
     }  # fmt: skip
     without_a_picture = {
         "png_of", "style_axes", "panels", "plain_number", "thin_out", "shade", "cliff_background", "moments",
-        "threshold_name", "drawable", "in_cells",
+        "threshold_name", "drawable", "in_cells", "panel_from",
     }  # fmt: skip
     assert functions - without_a_picture == drawings.every_drawing().keys()
 
