@@ -1,14 +1,17 @@
 """Who remembers how far: steps to success of five contestants, over tasks, delays and seeds.
 
-python -m bench.memory      some twenty minutes on one core; writes bench/memory.json and prints a table
+python -m bench.memory      some twenty minutes on one core; writes bench/memory.json, prints notebook 04's table
 """
 
 import json
 import statistics
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from bench.results import where_and_when
+from rnnlib.files import write_atomically
 from rnnlib.topics.long_memory import CONTESTANTS, steps_to_success
 from rnnlib.topics.tasks import TASKS
 
@@ -29,26 +32,28 @@ def described(steps: list[int | None]) -> str:
     return f"{statistics.median(solved):.0f}{spread}"
 
 
+def table(results: dict[str, Any]) -> str:
+    """memory.json as the Markdown table of notebook 04."""
+    lines = [f"| task, delay | {' | '.join(CONTESTANTS)} |", f"| --- |{' --- |' * len(CONTESTANTS)}"]
+    for task, delay in SETTINGS:
+        row = [described(run["steps"]) for run in results["runs"] if (run["task"], run["delay"]) == (task, delay)]
+        lines.append(f"| {task}, {delay} | {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Train everybody and write down what happened."""
+    """Train everybody, print each run as it comes, and write down what happened."""
     torch.set_num_threads(1)
-    found = []
-    print(f"| task, delay | {' | '.join(CONTESTANTS)} |\n| --- |{' --- |' * len(CONTESTANTS)}")
+    most_steps = {name: TASKS[name].most_steps for name, _ in SETTINGS}
+    results = {**where_and_when("cpu"), "most_steps": most_steps, "seeds": SEEDS, "runs": []}
     for name, delay in SETTINGS:
-        row = []
         for kind in CONTESTANTS:
             task = TASKS[name]
-            runs = [steps_to_success(kind, task, delay, seed=seed, most_steps=task.most_steps) for seed in SEEDS]
-            found.append({"task": name, "delay": delay, "contestant": kind, "steps": runs})
-            row.append(described(runs))
-        print(f"| {name}, {delay} | {' | '.join(row)} |", flush=True)
-    RESULTS.write_text(
-        json.dumps(
-            {"most_steps": {name: TASKS[name].most_steps for name, _ in SETTINGS}, "seeds": SEEDS, "runs": found},
-            indent=1,
-        )
-        + "\n"
-    )
+            steps = [steps_to_success(kind, task, delay, seed=seed, most_steps=task.most_steps) for seed in SEEDS]
+            results["runs"].append({"task": name, "delay": delay, "contestant": kind, "steps": steps})
+            print(f"{name}, {delay}, {kind}: {described(steps)}", flush=True)
+    write_atomically(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+    print(table(results))
 
 
 if __name__ == "__main__":

@@ -123,15 +123,20 @@ def count(corpus: Corpus) -> dict[str, float]:
     return {"order": best.order, **reached}
 
 
-def main() -> None:
-    """Train every model, print each row as it comes, and write bench/results.json."""
-    corpus, device = load_corpus("time machine", max_train_tokens=10_000), choose_device()
+def where_and_when(device: str) -> dict[str, Any]:
+    """What belongs beside whatever is measured: the date and the machine."""
     threads = torch.get_num_threads()
     machine = (
         f"{platform.machine()}, {threads} thread{'s' * (threads > 1)}, {torch.backends.cpu.get_cpu_capability()}, "
-        f"{device.type}, torch {torch.__version__}, float32"
+        f"{device}, torch {torch.__version__}, float32"
     )
-    results = {"date": str(date.today()), "machine": machine, "counted": count(corpus), "rows": {}}
+    return {"date": str(date.today()), "machine": machine}
+
+
+def main() -> None:
+    """Train every model, print each row as it comes, and write bench/results.json."""
+    corpus, device = load_corpus("time machine", max_train_tokens=10_000), choose_device()
+    results = {**where_and_when(device.type), "counted": count(corpus), "rows": {}}
     for name, (model, kind) in models(len(corpus.vocab)).items():
         results["rows"][name] = row = train(model.to(device), kind, corpus)
         print(name, {key: round(value, 3) for key, value in row.items()}, flush=True)
