@@ -97,9 +97,7 @@ one_step
 
 # %%
 x = torch.eye(3).double().numpy()  # a, b, c
-y = (
-    torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).double().numpy()
-)  # vowel, consonant, consonant: the targets, needed further down
+y = torch.eye(2)[[0, 1, 1]].double().numpy()  # vowel, consonant, consonant: the targets, needed further down
 walked = small_network.walk(network, x, y)
 from_input, from_state, bias = network.W_xh[1, 3], walked.h[1] * network.W_hh[:, 3], network.b_h[3]
 print("from the input:", from_input)
@@ -188,7 +186,7 @@ graph = UnrolledGraph(network, x, y)
 graph
 
 # %% [markdown]
-# *Edges not yet walked are grey, the last one walked is thick; a node's values stand at its right, those of a state lower down. $L_t$ is the loss of step $t$: half the
+# *Edges not yet walked are grey, the last one walked is thick. Green, blue and orange edges carry a matrix, the black one to a loss none; a node's values stand at its right, those of a state lower down. $L_t$ is the loss of step $t$: half the
 # squared distance of $o_t$ from a target, used in notebook 03.*
 #
 # **Try this.** Move the slider to 0 and walk edge by edge. (1) Each blue edge carries the same $W_{hh}$: one matrix, used three times.
@@ -403,7 +401,7 @@ inside.unit.value = int(difference.abs().argmax())
 inside
 
 # %% [markdown]
-# *Above, one unit over the text. Below left, all 64 units along the two directions in which they vary most: grey, the state after each letter; blue, the last ten, in their order; orange, the one
+# *Above, one unit over the text; framed, the letter chosen. Below left, all 64 units in a plane: across, the direction in which the states vary most, and upwards the one in which they vary second most; grey, the state after each letter; blue, the last ten, in their order; orange, the one
 # chosen. Right, the unit over fifty letters.*
 #
 # **Try this.** Move *Unit*: most are hard to read. Move *Character* and watch the path. Then measure both over the whole validation text, not over three hundred letters.

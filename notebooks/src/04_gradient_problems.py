@@ -81,18 +81,18 @@ arriving
 # One step back multiplies by a matrix of derivatives, the **Jacobian**. For $h_t = f(a_t)$, $a_t = x_t W_{xh} + h_{t-1} W_{hh} + b_h$ it is
 # $\dfrac{\partial h_t}{\partial h_{t-1}} = W_{hh}\, \mathrm{diag}(f'(a_t))$ (states are rows).
 #
-# The **norm** of a matrix is the most by which it can stretch a vector, its largest *singular value*. Let $\sigma$ be the norm of $W_{hh}$, and $\gamma$ the largest value of
-# $f'$: 1 for tanh, 1/4 for the sigmoid $s(a) = 1 / (1 + e^{-a})$. Then over $k$ steps
+# The **norm** of a matrix is the most by which it can stretch a vector, its largest *singular value*. Let $\|W_{hh}\|$ be that norm, and $\gamma$ the largest value of
+# $f'$: 1 for tanh, 1/4 for the sigmoid $\sigma(a) = 1 / (1 + e^{-a})$. Then over $k$ steps
 #
-# $$\left|\frac{\partial h_T}{\partial h_{T-k}}\right| \le (\gamma \sigma)^k.$$
+# $$\left|\frac{\partial h_T}{\partial h_{T-k}}\right| \le (\gamma\, \|W_{hh}\|)^k.$$
 #
-# If $\sigma < 1/\gamma$, the gradient **must** vanish. To explode it needs $\sigma > 1/\gamma$, but that alone does not make it explode (Pascanu, Mikolov and Bengio 2013).
+# If $\|W_{hh}\| < 1/\gamma$, the gradient **must** vanish. To explode it needs $\|W_{hh}\| > 1/\gamma$, but that alone does not make it explode (Pascanu, Mikolov and Bengio 2013).
 
 # %% [markdown]
 # <!-- given: 0.9, 0.8, 0.72, 1.5 -->
 # By hand, with one unit: $w = 0.9$ and a slope $f' = 0.8$ give $0.72$ a step, and $0.72^{10} =$ {{ 0.72**10:.3f }}.
 #
-# With many units one more number counts. The **spectral radius** of a matrix is the largest absolute value of its eigenvalues: by this factor its powers grow or shrink with each further product, in the long run. A single product may stretch more.
+# With many units one more number counts. The **spectral radius** of a matrix is the largest absolute value of its *eigenvalues*, by which it stretches directions that it does not turn: by this factor its powers grow or shrink with each further product, in the long run. One product may stretch more.
 #
 # Below, the norm of the product of $k$ Jacobians: how much of a change of the state can be left $k$ steps later.
 #
@@ -108,14 +108,14 @@ products
 #
 # **Try this.** (1) tanh, radius 1: it falls all the same, because $1 - h^2$ is below 1. (2) 1.5: it grows at first and falls later; the input, here noise, drives units towards $\pm 1$, where
 # the slope is small. At 2 it explodes. (3) Linear: now the radius alone decides, 0.9 or 1.1. (4) *Orthogonal*, a rotation, which changes no length, and linear, radius 1:
-# level for ever. (5) Sigmoid: no radius up to 2 saves it. (6) D2L's first weights have standard deviation 0.01, for 32 units a radius of about {{ 0.01 * 32**0.5:.2f }}: what is left after ten steps?
+# level for ever. (5) Sigmoid: no radius up to 2 saves it. (6) D2L's first weights have standard deviation 0.01, for 32 units a radius of about {{ 0.01 * 32**0.5:.2f }}: what is left after ten steps? (Nothing to speak of.)
 
 # %% [markdown]
 # ## The cliff
 #
 # <!-- given: 4, 50, 0.7 -->
 # Where gradients explode, the error is a landscape with a wall. The smallest network that has one is a single unit without input:
-# $x_t = w\, s(x_{t-1}) + b$ from $x_0 = 0.5$, where $s(x) = 1/(1 + e^{-x})$ is the sigmoid. After 50 steps its error is $E = (s(x_{50}) - 0.7)^2$.
+# $x_t = w\, \sigma(x_{t-1}) + b$ from $x_0 = 0.5$, with the sigmoid $\sigma$. After 50 steps its error is $E = (\sigma(x_{50}) - 0.7)^2$.
 #
 # For $w$ above 4, and $b$ in a narrow range, there are two values at which $x$ can settle. Which of the two it reaches from $x_0 = 0.5$ depends on $b$. Here for one $w$:
 
@@ -393,7 +393,7 @@ inside_lstm
 # $$\begin{aligned} i_t, f_t, o_t &= \sigma(x_t W_{x\cdot} + h_{t-1} W_{h\cdot} + b_\cdot), & g_t &= \tanh(x_t W_{xg} + h_{t-1} W_{hg} + b_g), \\
 # c_t &= f_t \odot c_{t-1} + i_t \odot g_t, & h_t &= o_t \odot \tanh(c_t). \end{aligned}$$
 #
-# $\sigma$ is here the sigmoid, as is usual for gates, $\odot$ multiplies unit by unit, and each of the four has weights of its own.
+# $\sigma$ is the sigmoid, between 0 and 1; $\odot$ multiplies unit by unit, and each of the four has weights of its own.
 #
 # **Try this.** (1) Move *Step t* and check some numbers. (2) *By hand*, $f = 1$ and $i = 0$: nothing is lost, and nothing gets in. (3) $f = 0.5$: purple halves with each step.
 
@@ -507,12 +507,13 @@ for cell in ("lstm", "gru"):
 unseen = corpus.vocab.decode(corpus.validation[:180])
 gates = Gates(readers, corpus.vocab, unseen)
 spaces = np.array([letter == " " for letter in unseen])
-forget, update = gates.values["LSTM forget f"], gates.values["GRU update z"]
+forget, update = gates.values["LSTM: forget gate"], gates.values["GRU: update gate"]
+gates.unit.value = int((forget[~spaces].mean(0) - forget[spaces].mean(0)).argmax())  # forgets most at spaces
 gates
 
 # %% [markdown]
 # <!-- claim: an_lstm_forgets_a_little_more_at_a_space_and_most_update_gates_of_a_gru_are_nearly_shut -->
-# *Above, one unit's gate at each letter, blue where it is open. Below, the same gate of all units; the orange line is the unit above.*
+# *Above, the forget gate of one unit at each letter, blue where it is open: the unit that forgets most at spaces. Below, the same gate of all units, that one between orange lines.*
 #
 # Of all forget gates of the LSTM {{ (forget > 0.9).mean():.0%}} stand above 0.9 and {{ (forget < 0.1).mean():.0%}} below 0.1; most are in between. At a space they are {{ forget[spaces].mean():.2f }} on average, elsewhere {{ forget[~spaces].mean():.2f }}. Of the GRU's update gates {{ (update < 0.1).mean():.0%}} are below 0.1: most of its state is replaced at every letter.
 #
@@ -552,6 +553,7 @@ race
 # %% [markdown]
 # <!-- measured: bench/memory.json -->
 # Steps until it was solved, median and range of five seeds; or how many of the five solved it within 1,500 steps (adding and copying: 2,500).
+# Measured on 2026-11-26: x86_64, 1 thread, AVX512, cpu, torch 2.13.0+cpu, float32.
 #
 # | task, delay | RNN | orthogonal RNN | IRNN | GRU | LSTM |
 # | --- | --- | --- | --- | --- | --- |
@@ -562,7 +564,7 @@ race
 # | adding, 30 | 0 of 5 | 0 of 5 | 1080 (980 to 1380) | 600 (580 to 680) | 1520 (1090 to 1660) |
 # | copying, 10 | 4 of 5 (850 to 2050) | 240 (210 to 270) | 0 of 5 | 1 of 5 (2420) | 0 of 5 |
 #
-# The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation is quick at order (one of fifteen runs failed) and by far the quickest at copying, where all is to be kept as it is, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
+# The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation is quick at order (one of fifteen runs failed) by far the quickest at copying, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
 # of 60. Nobody wins everywhere: a good beginning and a gate are different cures.
 
 # %% [markdown]
@@ -582,7 +584,7 @@ clock
 # %% [markdown] tags=["nbval-ignore-output"]
 # *Microseconds for each token, on the same logarithmic axis.*
 #
-# **Try this.** Press the buttons. (1) $T$: each training step has a fixed part, which weighs less when there is more to do; beyond that, twice as many time steps take twice the time. (2) $B$: a single short row is the dearest, for the same reason. (3) At $T B = 1024$ one long row costs {{ clock.measured["T, at T times B = 1024"].microseconds[32][-1] / clock.measured["T, at T times B = 1024"].microseconds[32][0]:.1f }} times as much a token as 4 steps of 256 rows, at $H = 32$. One or two
+# **Try this.** Press the buttons. (1) $T$: each training step has a fixed part, which weighs less when there is more to do; beyond that, twice as many time steps take twice the time. (2) $B$: a single short row is the dearest, for the same reason. (3) At $T B = 1024$ one long row costs {{ clock.measured["T, at T times B = 1024"].microseconds[32][-1] / clock.measured["T, at T times B = 1024"].microseconds[32][0]:.1f }} times as much per token as 4 steps of 256 rows, at $H = 32$. One or two
 # cores are busy with one row already.
 #
 # A GPU has thousands, and one row leaves nearly all of them idle: there this curve should rise steeply. That is an expectation; no GPU was at hand where this notebook was built.

@@ -46,7 +46,7 @@ def spectrum(ax: Axes, eigenvalues: np.ndarray) -> None:
     ax.plot(np.cos(angles), np.sin(angles), color=BLACK, linewidth=1)
     ax.plot(eigenvalues.real, eigenvalues.imag, ".", color=BLUE, markersize=8)
     reach = max(1.2, 1.1 * float(np.abs(eigenvalues).max()))
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="real part")
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="real part", ylabel="imaginary part")
     ax.set_title(r"eigenvalues of $W_{hh}$")
 
 
@@ -94,6 +94,13 @@ def cliff_profile(ax: Axes, w: float) -> None:
     """The error against b at one w: a plain, a wall, the other plain."""
     b = np.linspace(*CLIFF_B, 2000)
     ax.plot(b, cliff_error(np.full_like(b, w), b), color=BLUE, linewidth=2)
+    for place, height, name in (
+        (-2.85, 0.3, "high plain"),
+        (-2.37, 0.17, "wall"),
+        (-2.53, 0.01, "valley"),
+        (-1.7, 0.08, "low plain"),
+    ):
+        ax.text(place, height, name, fontweight="bold")
     ax.set(xlabel=f"b, at w = {w:g}", ylabel="error E", ylim=(-0.02, 0.45))
 
 
@@ -121,6 +128,7 @@ def against_threshold(
     for color, values in zip((BLUE, GREEN), lines.values(), strict=True):
         ax.plot(thresholds, values, ".-", color=color, linewidth=2)
     ax.axvline(marked, color=GREY, linewidth=1)
+    ax.set_title(f"grey: threshold {marked:g}")
     ax.set(xscale="log", xlabel="threshold", ylabel=name)
     ax.xaxis.set_minor_locator(NullLocator())
 
@@ -134,9 +142,11 @@ def gate_letters(drawing: Drawing, text: str, values: np.ndarray, columns: int, 
 def gate_map(ax: Axes, values: np.ndarray, unit: int) -> None:
     """All units of a gate over the text, (n, H): a row for each unit, dark at 0, yellow at 1; one unit marked."""
     image = ax.imshow(values.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, origin="upper", interpolation="nearest")
-    ax.axhline(unit, color=ORANGE, linewidth=1)
+    for edge in (unit - 0.5, unit + 0.5):
+        ax.axhline(edge, color=ORANGE, linewidth=2, clip_on=False)
+    ax.text(1, 1.03, f"unit {unit}: between orange lines", color=ORANGE, ha="right", transform=ax.transAxes)
     ax.set(xlabel="character", ylabel="unit")
-    ax.set_title("all units: yellow is open (1), dark is shut (0)")
+    ax.set_title("all units: yellow open, dark shut")
     ax.grid(False)
     color_bar(image, ax, [0, 0.5, 1], width=0.03, distance=0.01)
 

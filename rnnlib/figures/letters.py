@@ -5,6 +5,7 @@ Before: style.py.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from rnnlib.figures.glyphs import SEEN, in_cells
-from rnnlib.figures.style import BLUE, COLORS, GREEN, GREY, MONOSPACE, ORANGE, Drawing
+from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, MONOSPACE, ORANGE, Drawing
 
 LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
 LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
@@ -94,14 +95,19 @@ def diary(drawing: Drawing, steps: Sequence[int], texts: Sequence[str], marked: 
 
 
 def activation_letters(
-    drawing: Drawing, text: str, activations: np.ndarray, *, columns: int = 60, top: int = 34
+    drawing: Drawing, text: str, activations: np.ndarray, *, columns: int = 60, top: int = 34, chosen: int | None = None
 ) -> None:
     """A text whose letters are shaded by what a unit held after reading them: blue above 0, orange below.
 
-    activations (n,), -1 to 1, one for each letter.
+    activations (n,), -1 to 1, one for each letter.  chosen: the letter with a frame.
     """
     shades = [shade(BLUE if held > 0 else ORANGE, 0.75 * abs(held)) for held in activations.tolist()]
-    shaded_letters(drawing, text, shades, columns=columns, top=top)
+    ax = shaded_letters(drawing, text, shades, columns=columns, top=top)
+    if chosen is not None:
+        row, column = divmod(chosen, columns)
+        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]) + (column, row)
+        ax.autoscale(False)
+        ax.plot(*corners.T, color=BLACK, linewidth=2.5, clip_on=False)
 
 
 def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length: int = 10) -> None:
@@ -112,9 +118,10 @@ def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length
     for start, end in zip(path, path[1:], strict=False):
         how = {"arrowstyle": "-|>", "color": BLUE, "alpha": 0.6, "linewidth": 1.2, "shrinkA": 8, "shrinkB": 8}
         ax.annotate("", end, start, arrowprops=how)
+    around: dict[str, Any] = {"facecolor": "white", "edgecolor": ORANGE, "linewidth": 2, "pad": 4}
     for place, (x, y) in zip(range(first, position + 1), path, strict=True):
         is_last = place == position
-        letter = SEEN.get(text[place], text[place])
-        ax.text(x, y, letter, parse_math=False, color=ORANGE if is_last else BLUE, ha="center", va="center",
-                fontsize=20 if is_last else 14, fontweight="bold")  # fmt: skip
-    ax.set(xlabel="first main direction", ylabel="second", xticks=[], yticks=[])
+        ax.text(x, y, SEEN.get(text[place], text[place]), family=MONOSPACE, parse_math=False, ha="center",
+                va="center", color=ORANGE if is_last else BLUE, fontsize=16 if is_last else 14, fontweight="bold",
+                zorder=4 if is_last else 3, bbox=around if is_last else None)  # fmt: skip
+    ax.set(xlabel="where states vary most", ylabel="where second most", xticks=[], yticks=[])

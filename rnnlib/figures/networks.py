@@ -107,7 +107,7 @@ USES: tuple[Use, ...] = (
 
 def inputs_and_outputs() -> Drawing:
     """Four ways to use the same unrolled network; dashed, an output that is the next input."""
-    drawing, ax = canvas(1020, 620)
+    drawing, ax = canvas(1020, 640)
     for place, (title, steps, inputs, outputs, written) in enumerate(USES):
         left, bottom = 60 + 500 * (place % 2), 250 + 300 * (place // 2)
         ax.text(left - 28, bottom - 2 * RISE - 45, title, fontsize=13)
@@ -134,5 +134,6 @@ def inputs_and_outputs() -> Drawing:
                     connectionstyle="arc3,rad=-0.1",
                 )
     for middle, name in ((left + 85, "encoder"), (left + 4 * 85, "decoder")):
-        ax.text(middle, bottom + 42, name, ha="center", va="center", fontsize=13)
+        ax.text(middle, bottom + 68, name, ha="center", va="center", fontsize=13, fontweight="bold")
+    ax.text(left + 3 * 85, bottom + 38, "start symbol", ha="center", va="center", fontsize=12, color=GREEN)
     return drawing

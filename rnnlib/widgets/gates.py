@@ -22,8 +22,8 @@ from rnnlib.widgets.reading import tokens_of
 
 COLUMNS = 60
 GATES: dict[type[GRU] | type[LSTM], dict[str, int]] = {
-    GRU: {"update z": 1, "reset r": 0},
-    LSTM: {"forget f": 1, "input i": 0, "output o": 3},
+    GRU: {"update gate": 1, "reset gate": 0},
+    LSTM: {"forget gate": 1, "input gate": 0, "output gate": 3},
 }
 
 
@@ -72,7 +72,7 @@ class Gates(KnobView):
 
 
 def _gates_of(model: LanguageModel, tokens: torch.Tensor) -> dict[str, np.ndarray]:
-    """The gates of a model over a text of tokens (n, 1), (n, H) each, by name: "LSTM forget f"."""
+    """The gates of a model over a text of tokens (n, 1), (n, H) each, by name: "LSTM: forget gate"."""
     cell = model.cell
     if not issubclass(cell, (GRU, LSTM)):
         raise ValueError(f"only GRU and LSTM have gates; this model's cell is {cell.name}.")
@@ -83,4 +83,4 @@ def _gates_of(model: LanguageModel, tokens: torch.Tensor) -> dict[str, np.ndarra
         steps = [torch.cat(cell.gates_of(x_in[:, t], h, W_hh)) for t, (h, *_) in enumerate(before)]
     gates = torch.stack(steps, dim=1).cpu()  # (gates, n, H)
     check_finite(gates)
-    return {f"{cell.name.upper()} {name}": gates[place].numpy() for name, place in GATES[cell].items()}
+    return {f"{cell.name.upper()}: {name}": gates[place].numpy() for name, place in GATES[cell].items()}

@@ -52,7 +52,7 @@ class HiddenStates(KnobView):
         height = top + 345
         drawing = Drawing(9, height / 100)
         position = self.position.value
-        activation_letters(drawing, self._reads, result, columns=COLUMNS, top=10)
+        activation_letters(drawing, self._reads, result, columns=COLUMNS, top=10, chosen=position)
         in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))
         trajectory(in_plane, self._plane, self._reads, position)
         over_time = drawing.add_axes((0.56, 60 / height, 0.42, 250 / height))
@@ -60,7 +60,7 @@ class HiddenStates(KnobView):
         stretch = np.arange(first, min(first + STRETCH, len(self._reads)))
         over_time.plot(stretch, result[stretch], ".-", color=BLUE, linewidth=1.2)
         over_time.plot(position, result[position], "o", color=ORANGE, markersize=9)
-        over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, 0, 1])
+        over_time.set(xlabel="character", ylim=(-1.05, 1.05), yticks=[-1, -0.5, 0, 0.5, 1])
         over_time.set_title(f"unit {self.unit.value}")
         return drawing
 

@@ -117,7 +117,7 @@ def test_an_lstm_forgets_a_little_more_at_a_space_and_most_update_gates_of_a_gru
             assert isinstance(trainer.model, models.LanguageModel)
             readers.append(trainer.model)
         values = Gates(readers, corpus.vocab, unseen).values
-        forget = values["LSTM forget f"]
+        forget = values["LSTM: forget gate"]
         assert ((forget > 0.9) | (forget < 0.1)).mean() < 0.3
         assert forget[~spaces].mean() - 0.1 < forget[spaces].mean() < forget[~spaces].mean() - 0.02
-        assert (values["GRU update z"] < 0.1).mean() > 0.6
+        assert (values["GRU: update gate"] < 0.1).mean() > 0.6

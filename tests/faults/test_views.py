@@ -134,7 +134,7 @@ def test_a_text_is_shown_word_by_word_where_the_tokens_are_words(tmp_path) -> No
     model = network(corpus, 0.1, "gru")
     for view, shown in [
         (seen := widgets.HiddenStates(model, corpus.vocab, "the sea  the"), lambda: seen.hidden),
-        (gates := widgets.Gates([model], corpus.vocab, "the sea  the"), lambda: gates.values["GRU reset r"]),
+        (gates := widgets.Gates([model], corpus.vocab, "the sea  the"), lambda: gates.values["GRU: reset gate"]),
     ]:
         changes = [place + 1 for place in range(11) if not (shown()[place] == shown()[place + 1]).all()]
         assert changes == [4, 9] and view.png.startswith(b"\x89PNG")

@@ -28,7 +28,7 @@ from rnnlib.widgets import (
 )
 from rnnlib.widgets.knob_view import KnobView
 
-GATE_NAMES = {"lstm": ("LSTM input i", "LSTM forget f"), "gru": ("GRU reset r", "GRU update z")}
+GATE_NAMES = {"lstm": ("LSTM: input gate", "LSTM: forget gate"), "gru": ("GRU: reset gate", "GRU: update gate")}
 
 
 def shown(view: KnobView) -> tuple[bytes, str]:
@@ -112,14 +112,14 @@ def test_the_gates_are_those_of_a_step_by_step_pass(corpus: Corpus, cell: str) -
                 np.testing.assert_allclose(view.values[name][t], gate, atol=1e-5)
             state = model.cell.step(x_in[:, t], state, W_hh)
     assert changes(view, view.unit, 4)
-    assert changes(view, view.gate, "LSTM input i" if model.cell is LSTM else "GRU reset r")
+    assert changes(view, view.gate, "LSTM: input gate" if model.cell is LSTM else "GRU: reset gate")
 
 
 def test_two_networks_share_the_buttons_of_their_gates(corpus: Corpus) -> None:
     models = [LanguageModel(cell, vocab_size=len(corpus.vocab), hidden_size=3) for cell in ("lstm", "gru")]
     view = Gates(models, corpus.vocab, "the lamp")
-    assert [name.split()[0] for name in view.gate.options] == ["LSTM"] * 3 + ["GRU"] * 2
-    assert changes(view, view.gate, "GRU update z") and view.compute().shape == (8, 3)
+    assert [name.split(":")[0] for name in view.gate.options] == ["LSTM"] * 3 + ["GRU"] * 2
+    assert changes(view, view.gate, "GRU: update gate") and view.compute().shape == (8, 3)
 
 
 def test_a_network_without_gates_is_refused(corpus: Corpus) -> None:
