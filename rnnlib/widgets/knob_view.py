@@ -1,24 +1,24 @@
 """Views without a network that trains: the knobs alone decide what is shown, so every change shows it anew.
 
-Before: view.py, knobs.py, clickable_picture.py.
+Before: view.py, knobs.py, picture.py.
 """
 
 import html
 
 import ipywidgets as widgets
 
-from rnnlib.widgets.clickable_picture import ClickablePicture
 from rnnlib.widgets.knobs import row
+from rnnlib.widgets.picture import Picture
 from rnnlib.widgets.view import View
 
 
 class KnobView(View):
     """Knobs in rows, a picture, a sentence in words.  `compute` reads the knobs, and nothing else that changes."""
 
-    def __init__(self, *rows: list[widgets.Widget], picture: ClickablePicture | None = None):
+    def __init__(self, *rows: list[widgets.Widget], picture: Picture | None = None):
         """rows: the knobs, one list for each row.  picture: by default one that cannot be clicked."""
         super().__init__()
-        self._image, self._words = picture or widgets.Image(format="png"), widgets.HTML()
+        self._image, self._words = picture or Picture(), widgets.HTML()
         self.children = [*(row(*knobs) for knobs in rows), self._image, self._words]
         self.add_class("knob-view")
         self.refresh()

@@ -19,7 +19,7 @@ from rnnlib.live.diary import Entry
 from rnnlib.live.feed import Feed
 
 STATIC = files("rnnlib.widgets") / "static"
-PARTS = ("store.js", "look.js", "panel.js", "field.js", "diary.js", "live_plot.js")
+PARTS = ("names.js", "store.js", "look.js", "panel.js", "field.js", "diary.js", "live_plot.js")
 _numbers = itertools.count(1)
 
 

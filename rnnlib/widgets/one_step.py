@@ -11,9 +11,9 @@ import numpy as np
 from rnnlib.figures.small_network import HIDDEN_UNITS, step_forward
 from rnnlib.figures.style import Drawing
 from rnnlib.topics.small_network import SmallNetwork, Walk, walk
-from rnnlib.widgets.clickable_picture import ClickablePicture
 from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import choice, float_slider, int_slider, option_slider, text_field
+from rnnlib.widgets.picture import Picture
 
 MATRICES = ("W_xh", "W_hh", "W_hq")
 WITH_LOOP, WITHOUT = "as it is", "all 0"
@@ -51,7 +51,7 @@ class OneStep(KnobView):
         self.value = float_slider("Its value", float(network.W_hh[0, 3]), -2, 2, 0.1)
         self.weight.observe(lambda change: self._show_weight(change.new), "value")
         self.value.observe(lambda change: self._set_weight(change.new), "value")
-        picture = ClickablePicture(HIDDEN_UNITS, self._click)
+        picture = Picture(HIDDEN_UNITS, self._click)
         super().__init__([self.letters, self.t], [self.unit, self.loop], [self.weight, self.value], picture=picture)
 
     def _click(self, place: int) -> None:

@@ -95,7 +95,7 @@ def opened(browser: "BrowserContext", server: Server) -> Iterator[Callable[[str]
             page.open_notebook(notebook)
             started = time.monotonic()
             page.run_all()
-            page.wait_until_all_ran(timeout=240)
+            page.wait_until_all_ran(timeout=600)
             print(f"\nRun All of {notebook}: {time.monotonic() - started:.0f} s")
         return pages[notebook]
 

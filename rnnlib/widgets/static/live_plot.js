@@ -122,12 +122,7 @@ class Plot {
     if (now - (this.described ?? -Infinity) < 2000) return;
     this.described = now;
     for (const panel of this.panels) panel.canvas.setAttribute("aria-label", panel.words());
-    const view = this.root.closest(".live-view") ?? this.root;
-    for (const control of view.querySelectorAll(".widget-slider .noUi-handle, input[title], select[title]")) {
-      // ipywidgets shows the name of a slider, but does not tell it to a screen reader
-      const name = control.closest(".widget-inline-hbox").querySelector(".widget-label")?.textContent || control.title;
-      if (name && control.getAttribute("aria-label") !== name) control.setAttribute("aria-label", name);
-    }
+    nameControls(this.root.closest(".live-view") ?? this.root);
   }
 
   // ------------------------------------------------------------------------- the value that is dragged

@@ -1,4 +1,4 @@
-// A picture with round places in it that can be clicked; x and y are in dots of the picture, whatever its size in the page.
+// A picture; round places in it can be clicked: x and y are in dots of the picture, whatever its size in the page.
 
 const RADIUS = 27;
 
@@ -6,6 +6,7 @@ export default {
   render({ model, el }) {
     const picture = el.appendChild(document.createElement("img"));
     picture.style.maxWidth = "100%";
+    picture.alt = "";                        // what it shows is said in words below it
     const show = () => {
       URL.revokeObjectURL(picture.src);
       picture.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
@@ -23,8 +24,16 @@ export default {
       const place = placeOf(event);
       if (place >= 0) model.send({ clicked: place });
     });
+    const knobs = new MutationObserver(() => nameControls(el.closest(".knob-view")));
+    let ended = false;
+    const whenOnThePage = () => {
+      const view = el.closest(".knob-view");
+      if (!view && !ended) { requestAnimationFrame(whenOnThePage); return; }
+      if (view) { nameControls(view); knobs.observe(view, { childList: true, subtree: true }); }
+    };
+    whenOnThePage();
     model.on("change:value", show);
     show();
-    return () => { model.off("change:value", show); URL.revokeObjectURL(picture.src); };
+    return () => { ended = true; knobs.disconnect(); model.off("change:value", show); URL.revokeObjectURL(picture.src); };
   },
 };
