@@ -12,7 +12,7 @@
 # When you have worked through this notebook, you can
 #
 # - build a language model from `nn.RNN`, `nn.GRU` or `nn.LSTM` and name the shape of everything that goes in and out;
-# - read D2L's `RNNModel` line by line, and say what PyTorch's second bias does;
+# - find every part of D2L's `RNNModel` in a few lines of PyTorch, and say what PyTorch's second bias does;
 # - train it for 500 epochs, and tell learning from memorising;
 # - say why a bidirectional network is no language model;
 # - make a network write: greedily, with a temperature, among the $k$ likeliest characters.
@@ -34,8 +34,8 @@ from rnnlib.widgets import NextCharacter, TrainingByEpochs, TrainingLab
 #
 # The next cell trains an RNN on a short story for 200 steps and shows what happened. Then **Start** lets it go on.
 #
-# **Predict first.** The learning rate is 1. If you move it to 0.1 while the network trains, will the blue curve jump, bend or
-# stay as it is? Then do it: click the slider, use the arrow keys.
+# **Predict first.** The learning rate is 1. If you move it to 0.1 while the network trains, will the training perplexity, the blue curve top left, jump, bend or
+# stay as it is? Then do it: click the slider **Learning rate**, use the arrow keys.
 # <!-- given: 0.1 -->
 
 # %%
@@ -46,7 +46,7 @@ lab
 
 # %% [markdown]
 # *Top left: perplexity, blue where it trains, orange on text that it never reads; dashed, what counting reaches. Bottom left: the length of the gradient
-# against the clipping threshold. Right, from notebook 04: how much of the last loss's gradient arrives $k$ steps back, and the spectral radius of $W_{hh}$, the size of its largest
+# against the clipping threshold, violet where it was clipped. Right, from notebook 04: how much of the last loss's gradient arrives $k$ steps back, in grey at earlier moments; and the spectral radius of $W_{hh}$, the size of its largest
 # eigenvalue.*
 #
 # **Try this.** Press Start. (1) Move the learning rate: the curve *bends*, because only future steps change. (2) Double the hidden
@@ -75,10 +75,10 @@ print(f"V = {V} characters; an epoch is {batches.num_batches} minibatches of tok
 print(f"{len(short.train):,} to train on, {len(short.validation):,} for validation, {len(short.test):,} for the test")
 
 # %% [markdown]
-# A minibatch of D2L's is $(B, T)$, and its model turns each one by `inputs.T` before it does anything else. Ours are $(T, B)$ from the beginning: time comes first.
+# A minibatch of D2L's is $(B, T)$, batch size by time steps, and its model turns each one by `inputs.T` before it does anything else. Ours are $(T, B)$ from the beginning: time comes first.
 #
-# D2L trains on everything it has read. Here two tenths of the story are kept apart: with the **validation** text we choose, for example when to stop; the **test** text
-# is asked once, at the end.
+# D2L trains on everything it has read. Here two tenths of the whole story are kept apart: with the **validation** text we choose, for example when to stop; the **test** text
+# is asked when all is chosen, and nothing is chosen by it.
 
 # %% [markdown]
 # ## The layer, and its state
@@ -107,8 +107,8 @@ print("Y", tuple(Y_turned.shape), "  new state", tuple(state_turned.shape))
 print("the same numbers:", torch.allclose(Y_turned.transpose(0, 1), Y, atol=1e-5))
 
 # %% [markdown]
-# Only $Y$: the state stays $(1, B, H)$, batch in the middle. It is the same layer, seen from the side. Whoever mixes the two up and passes no state gets no
-# error: the layer takes the batch for time, and one text's characters for the next ones of another.
+# Only $Y$: the state stays $(1, B, H)$, batch in the middle. It is the same layer, seen from the side. If you mix the two up and pass no state, you get no
+# error: the layer reads along the batch, as if the 32 texts were time steps.
 
 # %% [markdown]
 # ## Three layers, two options
@@ -135,7 +135,7 @@ for layer_type in (torch.nn.RNN, torch.nn.GRU, torch.nn.LSTM):
 # %% [markdown]
 # ## The same numbers as from scratch
 #
-# Is PyTorch's layer really $h_t = \tanh(x_t W_{xh} + h_{t-1} W_{hh} + b_h)$? Copy its weights into the network of notebook 02 and compare. PyTorch stores each matrix
+# Is PyTorch's layer really $h_t = \tanh(x_t W_{xh} + h_{t-1} W_{hh} + b_h)$? Copy its weights into the network of notebook 02 and compare the logits, the ratings of every next character. PyTorch stores each matrix
 # transposed, and it has two biases.
 
 
@@ -158,12 +158,12 @@ ours, _ = from_scratch(model)(tokens, (torch.zeros(batch_size, H),))
 print("all logits agree to five places:", torch.allclose(ours, theirs, atol=1e-5))
 
 # %% [markdown]
-# They do; the library's tests compare all three cells in this way, there and back, in double precision.
+# They do; the library's tests compare all three cells in this way, logits and gradients, in double precision.
 
 # %% [markdown]
 # ## Two biases where the formula has one
 #
-# Written out, PyTorch's layer computes $\tanh(x_t W_{xh} + b_{ih} + h_{t-1} W_{hh} + b_{hh})$. Only the sum $b_{ih} + b_{hh}$ counts.
+# Written out, PyTorch's layer computes $\tanh(x_t W_{xh} + b_{ih} + h_{t-1} W_{hh} + b_{hh})$.
 #
 # **Predict first.** Can the network do anything with two biases that it cannot do with one? And will it learn the same?
 #
@@ -187,8 +187,8 @@ for second_bias in (False, True):
 print(f"with two biases their sum moves {moved[1].norm() / moved[0].norm():.3f} times as far")
 
 # %% [markdown]
-# Both biases get the same gradient, and both move: the sum moves twice as far. **A second bias is a doubled learning rate for the first.** Nothing more, but the
-# two networks part. 40 epochs of each, and of the network from scratch, from the same weights: how far are their losses from its losses?
+# Only the sum $b_{ih} + b_{hh}$ counts, so two biases can do no more than one. But both get the same gradient, and both move: the sum moves twice as far. **Without clipping, and with plain gradient descent, a second bias doubles the learning rate of the sum.** So the
+# two networks part. 40 epochs of each, and of the network from scratch, from the same weights: how far do their losses drift from those of the network from scratch?
 
 # %%
 one, two = concise(False), concise(True)
@@ -213,14 +213,14 @@ drawing
 # <!-- given: 1 -->
 # *How far the losses have ever been from those of the network from scratch, as a share of them.*
 #
-# With one bias the difference is rounding, {{ apart["nn.RNN, one bias"].max():.0e}} at most: autograd, and the way back derived by hand in notebook 03, are the same mathematics. With two it is more than 1 % from step {{ int((apart["nn.RNN, two biases"] > 0.01).int().argmax()) + 1:d}} on, and up to {{ apart["nn.RNN, two biases"].max():.0%}}.
+# With one bias the difference is rounding, {{ apart["nn.RNN, one bias"].max():.0e}} at most: autograd, and the way back derived by hand in notebook 03, are the same mathematics. With two it passes 1 % in step {{ int((apart["nn.RNN, two biases"] > 0.01).int().argmax()) + 1:d}}, and has been as large as {{ apart["nn.RNN, two biases"].max():.0%}}.
 #
 # Neither is better. But who compares "the same" network in two libraries should know. Our `RNNModel` holds the second bias at zero; D2L's trains both.
 
 # %% [markdown]
 # ## From layer to language model
 #
-# A language model rates every next character: $o_t = h_t W_{hq} + b_q$ at every step, one linear layer, `nn.Linear(H, V)`. In D2L:
+# A language model rates every character as the next one: $o_t = h_t W_{hq} + b_q$ at every step, one linear layer, `nn.Linear(H, V)`. In D2L:
 #
 # - `self.num_directions` is 1, or 2 for a bidirectional layer. Then $Y$ has $2H$ numbers a step, and the linear layer is `nn.Linear(2 * H, V)`.
 # - `begin_state` makes the first state: zeros, a tensor or, for an LSTM, a tuple of two.
@@ -269,7 +269,7 @@ checks.model(MyModel)
 # %% [markdown]
 # ## The library's model
 #
-# This is what `rnnlib.models.RNNModel` does with tokens, and how it begins. Beside it there are only the checks of its arguments and the second bias held at zero.
+# This is what `rnnlib.models.RNNModel` does with tokens, and how it begins. Apart from this there are only the checks of its arguments, and the second bias held at zero.
 
 # %% tags=["nbval-check-output"]
 print(inspect.getsource(models.RNNModel.forward))
@@ -320,7 +320,7 @@ print(f"perplexity on the validation text: {training.perplexity(training.evaluat
 # ## 500 epochs at learning rate 1
 #
 # The settings are D2L's: 256 units, learning rate 1, gradients clipped at norm 1, 500 epochs. Before training and ten times on the way it writes a text, greedily; fifty times it is measured on the validation text. The
-# dashed line is the $n$-gram counted on the same 10,000 characters whose order is best on the validation text (notebook 01).
+# lower dashed line is the best $n$-gram counted on the same 10,000 characters, its order chosen by the validation text (notebook 01).
 #
 # The next cell trains the first 50 epochs. All 500 take a little less than a minute on one core of the machine on which this was measured, and twice as long on an older one.
 #
@@ -375,8 +375,8 @@ print(f"{found:.0%} of those of the test text do")
 # %% [markdown]
 # ## Learning or memorising?
 #
-# It is memory, and the orange curve says the same: after some epochs the network learns its 10,000 characters by heart and gets worse at everything else. So one *stops where validation was best*; the view has kept a copy of the network as it was
-# then. The test text, on which nothing was chosen, is asked now, once:
+# Mostly memory, and the orange curve says the same: after some epochs the network learns its 10,000 characters by heart and gets worse at everything else. So one *stops where validation was best*; the view has kept a copy of the network as it was
+# then. The test text, on which nothing was chosen, is asked now:
 # <!-- given: 10,000 -->
 
 # %%
@@ -399,7 +399,7 @@ for name, three in scores.items():
 # | after 500 epochs | {{ scores["after 500 epochs"][0]:.2f }} | {{ scores["after 500 epochs"][1]:.2f }} | {{ scores["after 500 epochs"][2]:.2f }} |
 # | counted {{ counted.order:d}}-gram | {{ scores["counted"][0]:.2f }} | {{ scores["counted"][1]:.2f }} | {{ scores["counted"][2]:.2f }} |
 #
-# Training perplexity alone, which D2L prints, calls the second row a success. At none of the fifty measurements did the network reach the dashed line: a {{ counted.order:d}}-gram, counted in
+# Training perplexity alone, which D2L prints, calls the second row a success. At none of the fifty measurements did the network reach the lower dashed line: a {{ counted.order:d}}-gram, counted in
 # milliseconds, predicts new text better.
 # <!-- claim: an_rnn_that_reads_10000_characters_500_times_is_best_within_100_epochs_and_never_reaches_counting -->
 # <!-- given: 500 -->
@@ -429,13 +429,13 @@ for name, three in scores.items():
 # <!-- measured: bench/results.json -->
 
 # %% [markdown]
-# Training perplexities lie near the printed ones. The other columns are what the printed table does not have. After 500 epochs every network that reads in one direction is worse on text it has not read than a blind guess, which has 28. At its best it has 8.4 or more on the test text, and a counted 3-gram 8.0.
+# Training perplexities lie within 0.4 of the printed ones. The other columns are what the printed table does not have. After 500 epochs every network that reads in one direction is worse on text it has not read than a blind guess, which has 28. At its best it has 8.4 or more on the test text, and a counted 3-gram 8.0.
 # <!-- measured: bench/results.json -->
 
 # %% [markdown]
 # ## A network that reads the answer
 #
-# The last row is too good to be true. A *bidirectional* layer runs a second network from the end of the sequence to its beginning and hands both hidden states on. To name the parts of a
+# The last row is too good to be true. A *bidirectional* layer runs a second network from the end of the sequence to its beginning and hands both hidden states on. To label the words of a
 # sentence, that is what you want. As a language model?
 #
 # Train an LSTM that reads both ways, and beside it the same LSTM one way. The optimizer is *Adam* (Kingma and Ba 2015), which divides every component of the gradient by its usual
@@ -466,7 +466,7 @@ for name, both_ways in (("both ways", True), ("one way", False)):
 # Nearly 1, on text it never saw, after 200 steps! It need only look: half of $h_t$ comes from the right, where character $t + 1$ stands.
 #
 # The right column takes the future away: 20 characters are shown, the next one is asked for. Now the network that reads both ways is *worse* than the plain one, although it has twice as many hidden
-# units: it has learned to copy, not to predict.
+# units: it has learned to copy more than to predict.
 # <!-- claim: without_the_future_an_lstm_that_reads_both_ways_predicts_worse_than_one_that_reads_one_way -->
 
 # %% [markdown]
@@ -531,7 +531,7 @@ view
 # *The bars are the distribution over the next character, {{ ", ".join(vocab.tokens[i] for i in view.compute().probabilities.topk(3).indices):s}} first; `?` is `<unk>` and `␣` the space. The text that the view shows below them is drawn with the same knobs and always the same
 # random numbers.*
 #
-# **Try this.** (1) Temperature to 0: the text runs into a loop. To 2: hardly a word. (2) Back to 1 and $k$ to 3: adventurous, but never absurd. (3) Change the prefix to half a word,
+# **Try this.** (1) Temperature to 0: the text runs into a loop. At 1 some words break; at 2 few survive. (2) Back to 1 and $k$ to 3: only the three likeliest characters are ever written. (3) Change the prefix to half a word,
 # *the lamp kee*: a single bar takes {{ float(sampling.next_token_probabilities(writer(vocab.encode("the lamp kee")[:, None], writer.initial_state(1))[0][-1, 0]).max()):.0%}}.
 # <!-- claim: a_greedy_text_of_the_writer_runs_into_a_loop -->
 # <!-- given: 3 -->
@@ -546,7 +546,7 @@ for temperature in (0, 0.5, 1, 2):
 #
 # `text.load_corpus` takes a path as well as a name, and so does the lab: `TrainingLab(text="my_file.txt")`. `"time machine"` loads D2L's text; it is downloaded once.
 #
-# Tokens need not be lower-case letters, of whatever script. With `tokens="characters"` everything is kept, also capitals and commas; with `tokens="words"` a token is a word, and words too rare for the vocabulary
+# By default tokens are lower-case letters, of any script. With `tokens="characters"` everything is kept, also capitals and commas; with `tokens="words"` a token is a word, and words too rare for the vocabulary
 # become `<unk>`:
 
 # %% tags=["nbval-check-output"]
@@ -582,7 +582,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # </details>
 # <details><summary>A solution</summary>
 #
-# A GRU with 256 units, in steps of falling learning rate; it stops before it begins to memorise. Test perplexity 3.57 after 400 steps, against 3.75.
+# A GRU with 256 units, in steps of falling learning rate; it stops before it begins to memorise. Test perplexity 3.57 after 400 steps, against 3.75 of the 4-gram counted on all of `corpus.train`.
 #
 # ```python
 # model = models.LanguageModel("gru", vocab_size=V, hidden_size=256, generator=torch.Generator().manual_seed(0))
@@ -601,7 +601,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=2000)
 # | knob | what it does |
 # | --- | --- |
 # | Hidden size | grows without changing the output; shrinks by dropping the least useful units |
-# | Learning rate | the length of the step |
+# | Learning rate | scales the step |
 # | Clip by, Clipping threshold | how, and from where on, a gradient is shortened; or drag the orange line bottom left |
 # | Cell, Optimizer | fresh weights; the optimizer forgets its averages |
 # | Temperature | only how it writes |
@@ -621,17 +621,17 @@ for steps in (10, 20, 30, 40):
 full_lab
 
 # %% [markdown]
-# *The same view for a GRU; here the spectral radius is that of the candidate's $W_{hn}$.*
+# *The same view for a GRU; here $W_{hh}$ stands for the candidate's $W_{hn}$.*
 #
 # <details><summary>What we found after the fork</summary>
 #
-# Blue, by far: about 4 against 6. With its steps clipped at 1 a GRU of this size stands a learning rate of 5, and walks further.
+# Blue, by far: about 4 against 6. With its gradients clipped at 1 a GRU of this size stands a learning rate of 5, and walks further.
 # </details>
 # <!-- claim: a_gru_at_learning_rate_5_is_far_ahead_of_its_fork_at_1_after_500_steps -->
 # <!-- given: 4, 6, 5 -->
 #
-# **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess. Press Reset. (2) Switch the cell to LSTM with everything else the same, and compare the curves top right: the GRU's last one
-# stays, in grey. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
+# **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess. Press Reset. (2) Switch the cell to LSTM with everything else the same: top right the GRU's last curve
+# stays, in green, under its name. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
 # closer; double-click to go back.
 
 # %% [markdown]
@@ -649,7 +649,7 @@ full_lab
 #
 # <details><summary>Why validation and test, and not one text for both?</summary>
 #
-# By validation one stops, and chooses rates and sizes: of many tries the luckiest one. So its number is too good, if only a little. The test text knows nothing of the choice.
+# We use the validation text to stop, and to choose rates and sizes, so we keep the luckiest of many tries. Its number is too good, if only a little. The test text knows nothing of the choice.
 # </details>
 # <!-- given: 512, 4, 1.1 -->
 

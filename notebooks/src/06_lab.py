@@ -59,12 +59,12 @@ lab
 # | --- | --- | --- |
 # | (1) Does the curve tremble because of the text, or because of your steps? | Fork; Learning rate, down | top left |
 # | (2) How many steps back has the gradient of the last loss fallen to a tenth? | Cell | top right |
-# | (3) How far down must a threshold go before it slows the network? | Clipping threshold | both left |
+# | (3) How far down must a threshold go before it slows the network? | Clipping threshold | both panels on the left |
 # | (4) What does a network lose with half its units? | Hidden size | top left |
 #
 # <details><summary>What we found, over three seeds</summary>
 #
-# (1) Mostly the text: at a tenth of the rate most of the trembling stays, and the two curves go up and down together. (2) Six steps back in an RNN; in a GRU and an LSTM sooner, after these 150 steps. Gates help only when they have learned to stay open. (3) A half costs nothing. At 1/8 from the first step on, every step is clipped, and perplexity after 300 steps is a fifth higher. (4) A few percent at once, more later: half the units learn less.
+# (1) Mostly the text: at a tenth of the rate most of the trembling stays, and the two curves go up and down together. (2) Six steps back in an RNN; in a GRU and an LSTM sooner, after these 150 steps. Gates help only when they have learned to stay open. (3) A threshold of a half costs nothing. At 1/8 from the first step on, every step is clipped, and perplexity after 300 steps is a fifth higher. (4) A few percent at once, more later: half the units learn less.
 # </details>
 # <!-- claim: the_curve_trembles_mostly_because_of_the_text, after_150_steps_a_tenth_of_the_gradient_arrives_six_steps_back_in_an_rnn_and_sooner_with_gates -->
 # <!-- claim: a_threshold_of_a_half_costs_nothing_and_one_of_an_eighth_a_fifth, half_the_units_cost_little_at_once_and_more_later -->
@@ -106,10 +106,10 @@ learning_map
 #
 # **Columns of equal numbers**, top left. Where the gradient is shorter than the threshold, the threshold has no effect.
 #
-# **Diagonals of equal numbers**, bottom. Where every gradient is longer, every step is $\eta \, \theta \, g / |g|$: exactly $\eta\theta$ long, with learning rate $\eta$ and threshold $\theta$. Only the product
+# **Diagonals of equal numbers**, bottom. Where every gradient is longer, every step is $\eta \, \theta \, g / |g|$: exactly $\eta\theta$ long, with gradient $g$, learning rate $\eta$ and threshold $\theta$. Only the product
 # counts, so half of one is half of the other.
 #
-# **Crosses**, top right. Steps that are too long throw the hidden units to $\pm 1$, where $1 - h^2$ is zero and nothing leads back.
+# **Crosses**, top right. Steps that are too long throw the hidden units to $\pm 1$, where $1 - h^2$, the slope of tanh, is nearly zero: little of the gradient leads back.
 
 # %% [markdown]
 # ## One map proves little
@@ -134,13 +134,13 @@ for (rate, threshold), runs in learning_map.runs.items():
     if 0 < diverged < 3:
         on_the_border += 1
         print(f"rate {rate:g}, threshold {threshold:g}: {diverged} of 3 diverged")
-print(f"{on_the_border} of {len(learning_map.runs)} fields depend on the seed")
+print(f"in {on_the_border} of {len(learning_map.runs)} fields the seed decides whether the network diverges")
 
 # %% [markdown]
 # <!-- claim: whether_a_network_on_the_border_diverges_is_decided_by_its_first_weights -->
 # *Each field, the median of three networks. Right, the three of rate 2 without clipping: one is lost and leaves the picture, two learn.*
 #
-# The pattern of columns and diagonals stays, though their numbers move a little. Beside the crosses a number becomes a cross, or a cross a number. What one map cannot say is where the border runs: there the first weights decide whether a network is lost. "Rate 2 needs clipping" would have been
+# The pattern of columns and diagonals stays, though their numbers move a little. Beside the crosses a number becomes a cross, or a cross a number. What one map cannot say is where the border runs: there the first weights decide whether a network is lost. "Rate 2 without clipping is lost" would have been
 # a sentence about seed 0.
 #
 # So a single run is an anecdote, and a single map is one, too. How many seeds are enough? As many as it takes until the answer to *your* question no longer changes.
@@ -172,7 +172,7 @@ for product in (1 / 16, 1 / 4):
 #
 # **Predict first.** How many crosses will the map of a GRU have, of an LSTM, and of an RNN that is trained by Adam, which divides every component of the gradient by its usual size?
 #
-# Then write `LearningMap(cell="gru")` in the cell above and run it again. For Adam, which wants shorter
+# Then make one in a new cell: `other = LearningMap(cell="gru"); other.start(); other.wait(); other`. For Adam, which wants shorter
 # steps: `LearningMap(optimizer="adam", learning_rates=(0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064))`.
 #
 # <details><summary>What we found</summary>
@@ -198,7 +198,7 @@ for product in (1 / 16, 1 / 4):
 # %% [markdown]
 # ## Record, replay
 #
-# A session remembers its settings, its seed and every knob you turn, each with its step. That is all it takes to live it again.
+# A session remembers its settings, its seed and every knob you turn, each with its step. That is all it takes to run it again.
 
 # %% tags=["nbval-check-output"]
 recorded = sessions.Session(settings.Settings(cell="gru", hidden_size=64, device="cpu"), name="recorded")
@@ -265,7 +265,7 @@ drawing
 # <!-- given: 8, 2 -->
 # *How far apart two losses of a pair have ever been, as a share of them; dashed, one percent.*
 #
-# At rate 8 a difference that nobody can see has changed the run within {{ int((drift["RNN, rate 8, clipped at 1/4"] > 0.01).double().argmax()) + 1:d}} steps: this is chaos, and no file can be verified there on another machine. At rate 2 it takes {{ int((drift["RNN, rate 2"] > 0.01).double().argmax()) + 1:d}} steps, so a file from the playground above, which begins at rate 2, may not be verifiable elsewhere. At rate 1/2, and in a GRU, rounding stays rounding.
+# At rate 8 a difference that nobody can see has changed the run within {{ int((drift["RNN, rate 8, clipped at 1/4"] > 0.01).double().argmax()) + 1:d}} steps: this is chaos, and hardly any file can be verified there on another machine. At rate 2 it takes {{ int((drift["RNN, rate 2"] > 0.01).double().argmax()) + 1:d}} steps, so a file from the playground above, which begins at rate 2, may not be verifiable elsewhere. At rate 1/2, and in a GRU, rounding stays rounding.
 
 # %% [markdown]
 # ## Hand in
@@ -331,8 +331,7 @@ sick
 # the rate of 8 alone did it, without an exploding gradient.*
 #
 # Too late to lower the rate: at rate 1 from here on, it has not recovered after 600 more steps. So turn **one** knob *before
-# the first step*, such that the training perplexity is below 10 after 200 steps. The map above knows two ways. Steps can be too short,
-# too.
+# the first step*, such that the training perplexity is below 10 after 200 steps. The map above knows two ways. Steps can also be too short.
 # <!-- claim: a_network_that_was_lost_at_rate_8_has_not_recovered_600_steps_later_at_rate_1 -->
 # <!-- given: 600, 200, 10 -->
 
@@ -378,11 +377,11 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=300)
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# A GRU with Adam. Begin with longer steps than you would dare to take for 2,000 of them, and make them shorter three times.
+# A GRU with Adam. Begin with a higher rate than you would use for 2,000 steps, and lower it three times.
 # </details>
 # <details><summary>A solution</summary>
 #
-# Let it fall. Test perplexity 3.62 after 300 steps. The first 150 end at 4.22 there; the rest is the falling learning rate.
+# Let it fall. Test perplexity 3.62 after 300 steps. The first 150, at one rate, end at 4.22 there; the others, at falling rates, do the rest.
 #
 # ```python
 # my_model = settings.build_language_model(settings.Settings(cell="gru", hidden_size=256), corpus)
@@ -397,7 +396,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=300)
 # %% [markdown]
 # ## Challenge 3: hand in your best session (10 minutes, medium)
 #
-# Train in the playground for at most 1,500 steps, turning whatever you like while it runs, and press Save. Put the file's name below.
+# Train in the playground for at most 1,500 steps, turning whatever you like while it runs, and press Save. Its cell has made 150 steps at rate 2 already: press Reset first, or write other settings into it. Put the file's name below.
 #
 # In a class the lowest perplexity on the test text wins. The lab never shows that text, and no network in it can train on it: choose by the orange curve, then hand in, once. Who hands in twenty files and keeps the best has
 # chosen by the test text, and the number means less.
@@ -411,7 +410,7 @@ checks.handed_in(my_file, step_budget=1500)
 # <details><summary>A hint</summary>
 #
 # `TrainingLab(cell="gru", hidden_size=128, optimizer="adam", learning_rate=0.003)` in the playground's cell makes a good start; Challenge 2 says
-# how to go on. With these settings rounding does not grow, so your file can be verified on any machine. Enter a number of steps beside the buttons, and
+# how to go on. With these settings rounding did not grow in our tests, so your file can be verified on another machine; a higher rate may change that. Enter a number at **Steps**, and
 # the lab pauses there by itself.
 # </details>
 # <!-- claim: rounding_does_not_grow_in_a_gru_with_128_units_and_adam_at_0_003 -->
@@ -445,7 +444,7 @@ checks.remembers(my_start)
 # torch.nn.init.orthogonal_(rnn.weight_hh_l0)
 # ```
 #
-# $W_{hh}$ matters most: by it alone the state goes from step to step. An *orthogonal* matrix turns vectors and keeps their lengths. So does the identity, and yet with it 40 % or more of the
+# $W_{hh}$ matters most: by it alone the state goes from step to step. An *orthogonal* matrix turns vectors and keeps their lengths. The identity keeps them too, and yet with it 40 % or more of the
 # sequences are still wrong after 300 steps. One explanation: without a rotation every symbol, early or late, is added to the same units. A rotation brings what is older to another place.
 # </details>
 # <!-- claim: from_the_identity_a_tanh_rnn_does_not_solve_temporal_order_where_a_random_rotation_does -->
