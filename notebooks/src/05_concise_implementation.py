@@ -630,7 +630,7 @@ full_lab
 # <!-- claim: a_gru_at_learning_rate_5_is_far_ahead_of_its_fork_at_1_after_500_steps -->
 # <!-- given: 4, 6, 5 -->
 #
-# **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess. Press Reset. (2) Switch the cell to LSTM with everything else the same: top right the GRU's last curve
+# **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess. Press Reset. (2) Switch the cell to LSTM: top right the GRU's last curve
 # stays, in green, under its name. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
 # closer; double-click to go back.
 
