@@ -631,7 +631,7 @@ full_lab
 # <!-- given: 4, 6, 5 -->
 #
 # **Try this.** (1) Clip by "off", learning rate 10: perplexity shoots past that of a blind guess. Press Reset. (2) Switch the cell to LSTM: top right the GRU's last curve
-# stays, in green, under its name. (3) Press Save; `rnnlib.live.recordings.replay` of that file gives the same numbers again (notebook 06). (4) Drag along a panel to look
+# stays, in green, under its name. (3) Press Save; `rnnlib.live.recordings.replay` of that file repeats it (notebook 06). (4) Drag along a panel to look
 # closer; double-click to go back.
 
 # %% [markdown]
@@ -649,7 +649,7 @@ full_lab
 #
 # <details><summary>Why validation and test, and not one text for both?</summary>
 #
-# We use the validation text to stop, and to choose rates and sizes, so we keep the luckiest of many tries. Its number is too good, if only a little. The test text knows nothing of the choice.
+# By the validation text we stop and choose, so we keep the luckiest of many tries: its number is a little too good. The test text knows nothing of the choice.
 # </details>
 # <!-- given: 512, 4, 1.1 -->
 
