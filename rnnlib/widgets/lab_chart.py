@@ -4,7 +4,7 @@ Before: figures/chart.py, live/sessions.py.  Next: training_lab.py shows it besi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,7 +25,8 @@ MOST_MARKS = 200  # the newest changes
 MAX_LOG_PERPLEXITY = 30.0  # what is lost is drawn far outside of the axes, and is a number still
 LAST_LOSS = "|dL_T/dh_T₋ₖ|"
 EARLIER = ("at first", "a third", "two thirds")  # of the evaluations so far
-FORK_LINES = (("green", ()), ("purple", (6, 3)), ("sky", (2, 2)), ("yellow", (8, 3, 2, 3)))
+Dashed = tuple[str, tuple[int, ...]]  # a colour, and the lengths of dashes and gaps
+FORK_LINES: tuple[Dashed, ...] = (("green", ()), ("purple", (6, 3)), ("sky", (2, 2)), ("yellow", (8, 3, 2, 3)))
 
 
 class LabChart:
@@ -42,6 +43,7 @@ class LabChart:
         self._evaluations: list[Evaluation] = []
         self._evaluated: dict[str, Points] = {}
         self._cells: tuple[tuple[str, ...], str] = ((), "")
+        self._fork_lines: dict[str, Dashed] = {}
         self._panels: tuple[Panel, ...] = ()
         self._panels_are_for: tuple[object, ...] = ()
 
@@ -62,7 +64,14 @@ class LabChart:
             **self._evaluated,
         }
         last_step = max(trainer.steps_made for trainer in trainers.values())
-        return Chart(self._panels_for(tuple(curves), thresholds), series, self._marks, last_step)
+        self._update_fork_lines(tuple(curves))
+        return Chart(self._panels_for(thresholds), series, self._marks, last_step)
+
+    def _update_fork_lines(self, names: Sequence[str]) -> None:
+        """A fork keeps its line when another one is dropped."""
+        kept = {name: line for name, line in self._fork_lines.items() if name in names}
+        free = [line for line in FORK_LINES if line not in kept.values()]
+        self._fork_lines = kept | dict(zip([name for name in names if name not in kept], free, strict=False))
 
     def _update_events(self, events: list[Event]) -> None:
         """The list grows while the session goes on; after a reset it is another one."""
@@ -108,17 +117,17 @@ class LabChart:
 
     # ---------------------------------------------------------------------------------------- panels
 
-    def _panels_for(self, fork_names: tuple[str, ...], thresholds: tuple[float, ...]) -> tuple[Panel, ...]:
+    def _panels_for(self, thresholds: tuple[float, ...]) -> tuple[Panel, ...]:
         """The four panels; the same object as long as they stay the same."""
         corpus, num_steps = self._session.corpus, self._session.settings.num_steps
         V = len(corpus.vocab)
         if corpus is not self._corpus:
             self._corpus, self._counted = corpus, Level(*counted_line(corpus))
         sample = sample_label(corpus, self._evaluations[-1].validation_error if self._evaluations else 0.0)
-        wanted = (V, self._counted, sample, num_steps, fork_names, thresholds, self._cells)
+        wanted = (V, self._counted, sample, num_steps, self._fork_lines, thresholds, self._cells)
         if wanted != self._panels_are_for:
             perplexity, lags = (
-                perplexity_panel(V, self._counted, fork_names, sample),
+                perplexity_panel(V, self._counted, self._fork_lines, sample),
                 lags_panel(num_steps, *self._cells),
             )
             self._panels = (perplexity, lags, norm_panel(thresholds), RADIUS)
@@ -126,15 +135,16 @@ class LabChart:
         return self._panels
 
 
-def perplexity_panel(vocab_size: int, counted: Level, fork_names: Sequence[str], sample: str = "") -> Panel:
+def perplexity_panel(vocab_size: int, counted: Level, forks: Mapping[str, Dashed], sample: str = "") -> Panel:
     """Training, validation text and forks, beside what counting alone reaches."""
-    forks = [
-        Line(f"fork {name}", name, color, dash=dash)
-        for name, (color, dash) in zip(fork_names, FORK_LINES, strict=False)
-    ]
+    fork_lines = [Line(f"fork {name}", name, color, dash=dash) for name, (color, dash) in forks.items()]
     return Panel(
         "perplexity",
-        (*forks, Line("training", "training", "blue"), Line("validation", f"validation{sample}", "orange", "marked")),
+        (
+            *fork_lines,
+            Line("training", "training", "blue"),
+            Line("validation", f"validation{sample}", "orange", "marked"),
+        ),
         at_least=(0.75 * counted.value, vocab_size),
         at_most=(1, 10 * vocab_size),
         levels=(counted,),

@@ -17,7 +17,7 @@ from rnnlib.named_texts import NAMES
 from rnnlib.optimizers import OPTIMIZERS
 from rnnlib.widgets.knobs import cell_choice, float_slider, option_slider
 
-KNOB_WIDTH, NAME_WIDTH = "310px", "125px"
+KNOB_WIDTH, NAME_WIDTH = "310px", "9.6em"
 HIDDEN_SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 CLIP_THRESHOLDS = tuple(10 ** (exponent / 4) for exponent in range(-8, 9))
 PACES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, math.inf)

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 LAB = """\
 from rnnlib.widgets import TrainingLab
 lab = TrainingLab(name="presented", hidden_size=32)
+lab.session.fork("a first network")
+lab.session.fork("another network")
 lab.session.run(60)
 lab"""
 SIZES = [(1280, 720), (1920, 1080)]
-# Names of knobs that have no room, and names of curves in letters of another size than their panel's title.
+# Names that have no room, and names of curves and titles of panels in letters of another size than the first title.
 CUT_OR_UNEVEN = """lab => {
     const size = (each) => getComputedStyle(each).fontSize, wide = (each) => each.scrollWidth > each.clientWidth + 1;
     const cut = [...lab.querySelectorAll('.lab-knobs .widget-label')].filter(name => name.offsetParent && wide(name));
-    const uneven = [...lab.querySelectorAll('.live-plot-head')].filter(head =>
-        wide(head) || [...head.children].some(name => size(name) !== size(head)));
+    const titles = [...lab.querySelectorAll('.live-plot-title')], heads = [...lab.querySelectorAll('.live-plot-head')];
+    const uneven = heads.filter(head => wide(head) || [...head.children].some(name => size(name) !== size(titles[0])));
     return [...cut, ...uneven].map(element => element.textContent);
 }"""
 
@@ -102,6 +104,19 @@ def test_names_of_curves_keep_their_colours_where_a_reader_has_colours_of_his_ow
     page.emulate_media(forced_colors="none")
 
 
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(0, 0, 0)")])
+def test_controls_are_seen_where_a_reader_has_colours_of_his_own(lab: LabInPage, scheme: str, paper: str) -> None:
+    page = lab.page.page
+    page.emulate_media(forced_colors="active", color_scheme=scheme)
+    lab.page.wait_until(lambda: page.evaluate("() => getComputedStyle(document.body).backgroundColor") == paper)
+    track = "lab => getComputedStyle(lab.querySelector('.noUi-target')).backgroundColor"
+    border = "lab => getComputedStyle(lab.querySelector('.jupyter-button')).borderTopWidth"
+    seen = lab.root.evaluate(track), lab.root.evaluate(border)
+    lab.page.screenshot(f"lab_forced_colors_{scheme}")
+    page.emulate_media(forced_colors="none", color_scheme="light")
+    assert seen[0] != paper and seen[1] == "1px"
+
+
 def test_axe_finds_nothing_serious(lab: LabInPage) -> None:
     assert not serious_faults(lab.page, ".training-lab")
 
@@ -129,6 +144,6 @@ def test_the_lab_works_in_notebook_7(browser: "BrowserContext", server: Server, 
     page.wait_for_function("() => document.querySelector('.live-plot').plot.lastStep > 200")
     plot.get_by_role("slider", name="Clipping threshold").focus()
     page.keyboard.press("ArrowDown")
-    page.wait_for_function("() => document.querySelector('.live-plot').plot.store.lists.marks.length === 1")
+    page.wait_for_function("() => document.querySelector('.live-plot').plot.store.lists.marks.length === 3")
     page.screenshot(path=SCREENSHOTS / "lab_in_notebook_7.png")
     page.close()

@@ -130,6 +130,30 @@ def test_step_pause_reset_and_fork_do_what_they_say(lab: TrainingLab) -> None:
     assert lab.session.steps_made == 0 and set(lab.session.trainers) == {"main"}
 
 
+def test_when_a_fork_is_dropped_the_others_keep_their_lines(lab: TrainingLab) -> None:
+    def forks() -> dict[str, tuple[str, tuple[int, ...]]]:
+        lines = lab.compute().panels[0].lines
+        return {line.name: (line.color, line.dash) for line in lines if line.series.startswith("fork ")}
+
+    for name in ("a", "b", "c", "d"):
+        lab.fork_name.value = name
+        lab.buttons["Fork"].click()
+        lab.session.run(1)
+    before = forks()
+    lab.buttons["Fork"].click()
+    assert "or drop one" in lab.news
+    lab.fork_name.value = "b"
+    lab.buttons["Drop"].click()
+    wait_until(lambda: lab.news.startswith('Fork "b" dropped at step 4.'))
+    assert forks() == {name: line for name, line in before.items() if name != "b"} and lab.fork_name.value == ""
+    lab.buttons["Drop"].click()
+    wait_until(lambda: lab.news.startswith('Fork "d" dropped'))
+    lab.fork_name.value = "e"
+    lab.buttons["Fork"].click()
+    wait_until(lambda: "e" in lab.session.trainers)
+    assert forks() == {"a": before["a"], "c": before["c"], "e": before["b"]}  # the first line that is free
+
+
 def test_what_acts_with_a_reset_waits_for_it(lab: TrainingLab) -> None:
     lab.session.run(3)
     lab.knobs.batch_size.value, lab.knobs.num_steps.value, lab.knobs.clip_by.value = 4, 7, "off"

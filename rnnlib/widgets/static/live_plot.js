@@ -94,7 +94,6 @@ class Plot {
     const panel = new (facts.kind === "field" ? Field : Panel)(this, canvas);
     Object.assign(panel, { number, title: facts.title, section, names: [], hidden: earlier?.hidden ?? new Set() });
     for (const line of facts.lines ?? []) if (line.name) panel.names.push(this.nameOf(line, panel, head));
-    head.style.setProperty("--letters", head.textContent.length + panel.names.length);   // all of them on one line
     if (facts.handle) this.buildHandle(frame, facts.handle);
     section.tabIndex = 0;
     this.followMouse(panel, frame);
