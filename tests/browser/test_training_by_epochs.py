@@ -60,3 +60,15 @@ def test_it_goes_on_by_the_keyboard_another_cell_answers_and_pause_ends_it(page:
     page.wait_until(lambda: "not running" in status.inner_text())
     assert view.locator(".live-plot-diary").first.inner_text().startswith("At epoch 0 it writes:")
     assert not serious_faults(page, ".training-by-epochs")
+
+
+def test_a_kernel_that_ends_while_it_trains_is_told(page: LabPage) -> None:
+    view = page.notebook.locator(".training-by-epochs").first
+    view.get_by_role("button", name="Start", exact=True).focus()
+    page.press("Enter")
+    page.wait_for_kernel("run.running", "True")
+    silence = view.locator(".live-plot-silence").first
+    assert silence.inner_text() == ""
+    page.end_kernels()
+    page.wait_until(lambda: silence.inner_text().startswith("The kernel has said nothing"))
+    page.screenshot("view_without_its_kernel")

@@ -1,6 +1,7 @@
 // The picture of what trains: panels, what is told beside them, the diary; and the hands of its reader.
 
 const MILLISECONDS_OF_A_GLIDE = 60;             // between two pictures of axes that move, if nothing else is new
+const SECONDS_OF_SILENCE = 10;                  // of a kernel that trains, before a reader is told
 
 const stores = new Map();                       // by the widget's key: `initialize` and `render` see different model objects
 
@@ -19,6 +20,7 @@ class Plot {
     this.root.className = "live-plot"; this.root.plot = this;
     const place = (name, className, inside = this.root) => { const made = inside.appendChild(document.createElement(name)); made.className = className; return made; };
     this.status = place("p", "live-plot-status");
+    this.silence = place("p", "live-plot-silence live-plot-alert"); this.silence.setAttribute("role", "status");
     this.news = place("p", "live-plot-news"); this.news.setAttribute("aria-live", "polite");
     this.grid = place("div", "live-plot-panels");
     this.readout = place("div", "live-plot-readout"); this.readout.hidden = true; this.readout.setAttribute("aria-live", "polite");
@@ -70,6 +72,11 @@ class Plot {
     this.pictures += 1; this.drawn = this.store.messages; this.milliseconds = performance.now() - started;
     clearTimeout(this.glide);
     if (moving) this.glide = setTimeout(() => this.changed(), MILLISECONDS_OF_A_GLIDE);
+  }
+
+  tellSilence() {                               // a kernel that has died says nothing of it
+    const seconds = Math.round((performance.now() - this.store.heard) / 1000), trains = /(^|, )training/.test(this.store.facts.status);
+    this.say(this.silence, trains && this.inView && seconds >= SECONDS_OF_SILENCE ? "The kernel has said nothing for more than ten seconds: it is busy, or it has ended." : "");
   }
 
   say(element, text = "") { if (element.textContent !== text) element.textContent = text; }
@@ -267,7 +274,9 @@ class Plot {
     window.addEventListener("keydown", keyed, true);
     model.on("change:handle", changed); model.on("change:selected", changed);
     store.views.add(this);
+    const listening = setInterval(() => this.tellSilence(), 1000);
     this.end = () => {
+      clearInterval(listening);
       [resized, themed, seen].forEach((observer) => observer.disconnect());
       queries.forEach((query) => query.removeEventListener("change", changed));
       document.removeEventListener("visibilitychange", visible);
@@ -280,7 +289,7 @@ class Plot {
 
   tellWhetherWatched() {                        // by any view of this widget; nothing is sent to a page that nobody sees
     const watched = !document.hidden && [...this.store.views].some((view) => view.inView);
-    if (watched !== this.model.get("watched")) { this.model.set("watched", watched); this.model.save_changes(); }
+    if (watched !== this.model.get("watched")) { this.store.heard = performance.now(); this.model.set("watched", watched); this.model.save_changes(); }
   }
 }
 

@@ -28,7 +28,7 @@ class Series {
 const NOTHING = new Series(2);
 
 class Store {
-  constructor() { Object.assign(this, { series: new Map(), lists: {}, facts: {}, views: new Set(), messages: 0 }); }
+  constructor() { Object.assign(this, { series: new Map(), lists: {}, facts: {}, views: new Set(), messages: 0, heard: 0 }); }
 
   receive(message, buffers) {
     message.series.forEach(({ name, start, width }, i) => {
@@ -39,7 +39,7 @@ class Store {
     });
     for (const { name, start, items } of message.lists) this.lists[name] = [...(this.lists[name] ?? []).slice(0, start), ...items];
     Object.assign(this.facts, message.facts);
-    this.messages += 1;
+    this.messages += 1; this.heard = performance.now();
     this.views.forEach((view) => view.changed());
   }
 
