@@ -100,7 +100,7 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_words(
     if name == "graph_backward":
         view.choose("direct term only")
     if name == "gates":
-        view.choose("LSTM output o")
+        view.choose("LSTM: output gate")
     if name == "memory_race":
         view.press_button("Start")
         view.page.wait_until(lambda: "after" in view.shown()[1])
