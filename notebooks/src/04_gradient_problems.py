@@ -564,7 +564,7 @@ race
 # | adding, 30 | 0 of 5 | 0 of 5 | 1080 (980 to 1380) | 600 (580 to 680) | 1520 (1090 to 1660) |
 # | copying, 10 | 4 of 5 (850 to 2050) | 240 (210 to 270) | 0 of 5 | 1 of 5 (2420) | 0 of 5 |
 #
-# The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation is quick at order (one of fifteen runs failed) by far the quickest at copying, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
+# The plain RNN cannot be relied upon from a delay of 30 on, and adds once in ten tries. A rotation is quick at order (one of fifteen runs failed), by far the quickest at copying, and no help in adding. The IRNN never fails at order and adding, and never copies. The gates always add, and mostly run out of time at a delay
 # of 60. Nobody wins everywhere: a good beginning and a gate are different cures.
 
 # %% [markdown]
