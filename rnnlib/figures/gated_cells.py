@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, MONOSPACE, ORANGE, PURPLE, WHITE_BEHIND, Drawing
+from rnnlib.figures.style import BLACK, BLUE, GREEN, GREY, MONOSPACE, ORANGE, PURPLE, WHITE_BEHIND, Drawing, blank
 from rnnlib.topics.small_cells import GRUStep, LSTMStep
 
 WIDTH, HEIGHT, BELOW = 1080, 400, 190  # dots of the cell, and of the curves below it
@@ -104,7 +104,7 @@ def gru_cell(steps: Sequence[GRUStep], t: int, *, reset_first: bool, held: Seque
 
 
 def _canvas(title: str) -> tuple[Drawing, Axes]:
-    drawing = Drawing(WIDTH / 100, (HEIGHT + BELOW) / 100)
+    drawing = blank(WIDTH / 100, (HEIGHT + BELOW) / 100)
     ax = drawing.add_axes((0, BELOW / (HEIGHT + BELOW), 1, HEIGHT / (HEIGHT + BELOW)))
     ax.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     ax.axis("off")
@@ -121,7 +121,7 @@ def _line(ax: Axes, color: str, *places: Place, width: float = 2) -> None:
 
 
 def _operation(ax: Axes, x: float, y: float, name: str) -> None:
-    ax.scatter([x], [y], s=480, color="white", edgecolors=BLACK, linewidths=1.5, zorder=3)
+    ax.plot(x, y, "o", markersize=22, color="white", markeredgecolor=BLACK, markeredgewidth=1.5, zorder=3)
     ax.text(x, y, name, ha="center", va="center_baseline", fontsize=16, zorder=4)
 
 

@@ -4,9 +4,13 @@ Before: letters.py; the numbers come from topics/jacobians.py and topics/cliff.p
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from contourpy import contour_generator
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.ticker import NullLocator
 
 from rnnlib.figures.letters import shade, shaded_letters
@@ -50,28 +54,40 @@ def spectrum(ax: Axes, eigenvalues: np.ndarray) -> None:
     ax.set_title(r"eigenvalues of $W_{hh}$")
 
 
-def cliff_background(w_limits: Limits = CLIFF_W, b_limits: Limits = CLIFF_B) -> np.ndarray:
-    """The error over a part of the (w, b) plane, (rows, columns), rows from the lowest b."""
+class CliffGround(NamedTuple):
+    """A part of the (w, b) plane, from above: what stays the same while descents change.
+
+    shades: of the error, (rows, columns, 4) from 0 to 255, rows from the lowest b.  valley: its outlines, (n, 2) each.
+    """
+
+    w_limits: Limits
+    b_limits: Limits
+    shades: np.ndarray
+    valley: list[np.ndarray]
+
+
+def cliff_ground(w_limits: Limits = CLIFF_W, b_limits: Limits = CLIFF_B) -> CliffGround:
+    """The error over a part of the plane, light where it is large."""
     w, b = np.meshgrid(np.linspace(*w_limits, 260), np.linspace(*b_limits, 260))
-    return cliff_error(w, b)
+    error = cliff_error(w, b)
+    shades = colormaps["Greys_r"](Normalize(-0.25, 0.45)(error), bytes=True)
+    outlines: Any = contour_generator(w, b, error).lines(ARRIVED_BELOW)
+    return CliffGround(w_limits, b_limits, shades, outlines)
 
 
-def cliff_map(
-    ax: Axes, background: np.ndarray, ways: Mapping[str, np.ndarray], w_limits: Limits, b_limits: Limits
-) -> None:
-    """The error from above, light where it is large, the valley dotted, and the ways of some descents."""
-    extent = (*w_limits, *b_limits)
-    ax.imshow(
-        background, origin="lower", extent=extent, aspect="auto", cmap="Greys_r", vmin=-0.25, vmax=0.45,
-        interpolation="antialiased",
-    )  # fmt: skip
-    ax.contour(background, [ARRIVED_BELOW], extent=extent, colors=BLACK, linewidths=1, linestyles=":")
+def cliff_map(ax: Axes, ground: CliffGround, ways: Mapping[str, np.ndarray]) -> None:
+    """The error from above, the valley dotted, and the ways of some descents."""
+    w_limits, b_limits, shades, valley = ground
+    ax.imshow(shades, origin="lower", extent=(*w_limits, *b_limits), aspect="auto", interpolation="antialiased")
+    for outline in valley:
+        ax.plot(*outline.T, ":", color=BLACK, linewidth=1)
     for color, way in zip(COLORS_OF_WAYS, ways.values(), strict=False):
         ax.plot(*way.T, ".-", color=color, linewidth=1.6, markersize=6)
         ax.plot(*way[-1], "s", color=color, markeredgecolor=BLACK, markersize=8)
     first = next(iter(ways.values()))[0]
     ax.plot(*first, "o", color="white", markeredgecolor=BLACK, markersize=10)
     ax.set(xlim=w_limits, ylim=b_limits, xlabel="w", ylabel="b")
+    ax.locator_params(nbins=4)
     ax.grid(False)
 
 

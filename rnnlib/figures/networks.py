@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from rnnlib.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing
+from rnnlib.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, blank
 
 ARROW: dict[str, Any] = {"arrowstyle": "-|>", "shrinkA": 17, "shrinkB": 17, "mutation_scale": 14, "linewidth": 1.5}
 GRADIENT = "#8F3A72"  # purple, dark enough for letters
@@ -17,7 +17,7 @@ RISE = 85  # from input to state, and from state to output
 
 def canvas(width: int, height: int) -> tuple[Drawing, Axes]:
     """A drawing of so many dots, and axes whose unit is a dot."""
-    drawing = Drawing(width / 100, height / 100)
+    drawing = blank(width / 100, height / 100)
     ax = drawing.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(height, 0))
     ax.axis("off")
@@ -26,7 +26,7 @@ def canvas(width: int, height: int) -> tuple[Drawing, Axes]:
 
 def node(ax: Axes, x: float, y: float, name: str, color: str) -> None:
     """A circle with a name in it."""
-    ax.scatter([x], [y], s=900, color="white", edgecolors=color, linewidths=2, zorder=3)
+    ax.plot(x, y, "o", markersize=30, color="white", markeredgecolor=color, markeredgewidth=2, zorder=3)
     ax.text(x, y, name, ha="center", va="center_baseline", fontsize=14, zorder=4)
 
 

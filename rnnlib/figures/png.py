@@ -1,6 +1,6 @@
 """The pixels of a canvas as PNG.
 
-Comes before every drawing.  Next: style.py.
+Comes before every drawing.  Next: remembered_text.py.
 """
 
 import struct

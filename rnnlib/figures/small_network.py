@@ -232,7 +232,7 @@ def collected(way: Walk, walked: Sequence[Moment]) -> dict[str, tuple[list[int],
 
 def _weight_node(ax: Axes, left: float, name: str, steps: Sequence[int], total: Numbers) -> None:
     """A weight as a square node, and below it the sum of the shares that it has collected."""
-    ax.scatter([left + 20], [535], s=900, marker="s", color="white", edgecolors=BLACK, linewidths=1)
+    ax.plot(left + 20, 535, "s", markersize=30, color="white", markeredgecolor=BLACK, markeredgewidth=1)
     ax.text(left + 20, 535, f"${name}$", ha="center", va="center", fontsize=13)
     told = "nothing yet" if not steps else "from " + ", ".join(f"t = {t}" for t in steps)
     ax.text(left + 50, 535, told, va="center", fontsize=12, color=GRADIENT, fontweight="bold")
@@ -266,7 +266,7 @@ def _edge(ax: Axes, moment: Moment, walked: Sequence[Moment], color: str) -> Non
 
 def _node(ax: Axes, t: int, y: float, name: str, values: Numbers | None, gradient: Numbers | None = None) -> None:
     """A node with its name inside; its values to the right, its gradient in purple beside them."""
-    ax.scatter([_x(t)], [y], s=1000, color="white", edgecolors=BLACK, linewidths=1, zorder=3)
+    ax.plot(_x(t), y, "o", markersize=32, color="white", markeredgecolor=BLACK, markeredgewidth=1, zorder=3)
     ax.text(_x(t), y, name, ha="center", va="center", fontsize=14, zorder=4)
     for numbers, color, left in ((values, BLACK, 30), (gradient, GRADIENT, 92)):
         if numbers is not None:

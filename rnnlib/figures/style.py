@@ -1,6 +1,6 @@
 """What every drawing has in common: colours, letters, axes, panels, names of lines, logarithmic axes.
 
-Before: png.py.  Next: perplexity.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
+Before: remembered_text.py.  Next: perplexity.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
 
 Matplotlib's settings (rcParams) belong to the reader, and all threads share them.  They are not changed here, and
 colours, sizes, fonts, lines, grids and margins are not taken from them: axes of a Drawing say themselves what they look
@@ -8,12 +8,12 @@ like.  What matplotlib asks only its settings for stays with them: how lines are
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.cbook import normalize_kwargs
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
@@ -25,6 +25,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from rnnlib.figures.glyphs import drawable, families
 from rnnlib.figures.png import png_of
+from rnnlib.figures.remembered_text import RememberingRenderer
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080", "#000000"
 COLORS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -127,7 +128,11 @@ class CourseAxes(Axes):
     def draw(self, renderer: RendererBase) -> None:
         """As Axes.draw.  Labels of ticks, which may be formulas, are made shortly before they are drawn."""
         for axis in (self.xaxis, self.yaxis) if self.axison else ():
-            for label in axis.get_ticklabels(which="both"):
+            ticks = (
+                *axis.get_major_ticks(len(axis.get_majorticklocs())),
+                *axis.get_minor_ticks(len(axis.get_minorticklocs())),
+            )
+            for label in (label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()):
                 label.set(**UPRIGHT)
         super().draw(renderer)
 
@@ -136,18 +141,19 @@ class _Renderers(threading.local):
     """The renderers of a thread, by size.  One remembers formulas, which take 5 ms each to read anew."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], RendererAgg] = {}
+        self._known: dict[tuple[int, int], RememberingRenderer] = {}
 
-    def of_size(self, width: int, height: int) -> RendererAgg:
+    def of_size(self, width: int, height: int) -> RememberingRenderer:
         """The renderer for width x height dots, wiped clean."""
         if (width, height) not in self._known:
-            self._known[width, height] = RendererAgg(width, height, DOTS_AN_INCH)
+            self._known[width, height] = RememberingRenderer(width, height, DOTS_AN_INCH)
         self._known[width, height].clear()
         return self._known[width, height]
 
 
 _renderers = _Renderers()
 _one_at_a_time = threading.RLock()  # all threads read formulas with one parser of matplotlib's
+Place = tuple[float, float, float, float]  # of axes: left, bottom, width, height, as shares of the drawing's
 
 
 class Drawing(Figure):
@@ -159,14 +165,35 @@ class Drawing(Figure):
             figsize=(width, height), dpi=DOTS_AN_INCH, facecolor="white", edgecolor="white", linewidth=0, frameon=True,
             layout="none",  # type: ignore[arg-type]
         )  # fmt: skip
+        self._placed: dict[Place, Axes] = {}
+        self._spare: dict[Place, Axes] = {}
 
-    def add_axes(self, *arguments: Any, **options: Any) -> Axes:
-        """As Figure.add_axes."""
-        return super().add_axes(*arguments, **_with_course_axes(options))
+    def add_axes(self, place: Place, **options: Any) -> Axes:  # type: ignore[override]
+        """As Figure.add_axes.  Without options: where axes were before `empty`, the same, which have their ticks."""
+        if options:
+            return super().add_axes(place, axes_class=CourseAxes, **options)
+        spare = self._spare.pop(place, None)
+        ax = super().add_axes(place, axes_class=CourseAxes) if spare is None else super().add_axes(spare)
+        self._placed[place] = ax
+        return ax
 
     def add_subplot(self, *arguments: Any, **options: Any) -> Axes:
         """As Figure.add_subplot."""
-        return super().add_subplot(*arguments, **_with_course_axes(options))
+        return super().add_subplot(*arguments, **{"axes_class": CourseAxes, **options})
+
+    def empty(self) -> None:
+        """Take all axes away, and keep those that `add_axes` made, for the next ones in their places."""
+        for ax in self.axes:
+            self.delaxes(ax)
+        self._spare, self._placed = self._placed, {}
+        for place, ax in self._spare.items():
+            for artist in (*ax.lines, *ax.patches, *ax.texts, *ax.images, *ax.collections):
+                artist.remove()
+            ax.set_position(place)  # which a color bar narrows
+            ax.set_title("")
+            ax.set_prop_cycle(color=COLORS)
+            ax.relim()
+            ax.autoscale()
 
     def draw(self, renderer: RendererBase) -> None:
         """As Figure.draw, one thread at a time."""
@@ -183,8 +210,36 @@ class Drawing(Figure):
         return "Drawing"
 
 
-def _with_course_axes(options: dict[str, Any]) -> dict[str, Any]:
-    return options if "projection" in options else {"axes_class": CourseAxes, **options}
+class _Kept(threading.local):
+    """The drawings, by size, that a thread draws into again; outside of `drawn_again` none."""
+
+    drawings: dict[tuple[float, float], Drawing] | None = None
+
+
+_kept = _Kept()
+
+
+@contextmanager
+def drawn_again(kept: dict[tuple[float, float], Drawing]) -> Iterator[None]:
+    """Meanwhile a blank drawing of a size that is in `kept` is that one, emptied: to make axes takes longest."""
+    _kept.drawings = kept
+    try:
+        yield
+    finally:
+        _kept.drawings = None
+
+
+def blank(width: float, height: float) -> Drawing:
+    """A drawing with nothing in it.  width, height: inches, at 100 dots each."""
+    kept, size = _kept.drawings, (width, height)
+    if kept is None:
+        return Drawing(width, height)
+    if size in kept:
+        kept[size].empty()
+    else:
+        kept.clear()
+        kept[size] = Drawing(width, height)
+    return kept[size]
 
 
 def panels(columns: int = 1, *, width: float = 9, height: float = 3.4) -> tuple[Drawing, list[Axes]]:
@@ -193,18 +248,22 @@ def panels(columns: int = 1, *, width: float = 9, height: float = 3.4) -> tuple[
     Margins are fixed, with room for labels: a layout that finds them would draw everything twice.
     """
     left, right, bottom, top, between = 0.85, 0.2, 0.62, 0.38, 0.95
-    drawing = Drawing(width, height)
     of_a_panel = (width - left - right - between * (columns - 1)) / columns
-    drawing.subplots_adjust(
-        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
-        wspace=between / of_a_panel,
-    )  # fmt: skip
-    return drawing, [drawing.add_subplot(1, columns, place + 1) for place in range(columns)]
+    drawing = blank(width, height)
+    places = [
+        ((left + column * (of_a_panel + between)) / width, bottom / height, of_a_panel / width,
+         1 - (bottom + top) / height)
+        for column in range(columns)
+    ]  # fmt: skip
+    return drawing, [drawing.add_axes(place) for place in places]
 
 
 def color_bar(image: ScalarMappable, ax: Axes, ticks: Sequence[float], *, width: float, distance: float) -> Colorbar:
     """The scale of an image, at the right of its axes.  width, distance: as a share of the axes' width."""
-    bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, fraction=width, pad=distance)
+    left, bottom, all_of_it, height = ax.get_position().bounds
+    ax.set_position((left, bottom, all_of_it * (1 - width - distance), height))
+    scale = ax.figure.add_axes((left + all_of_it * (1 - width), bottom, all_of_it * width, height), label="scale")
+    bar = ax.figure.colorbar(image, cax=scale, ticks=ticks)
     bar.minorticks_off()
     bar.outline.set(edgecolor=BLACK, linewidth=0.8)
     return bar

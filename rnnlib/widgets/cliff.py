@@ -13,8 +13,8 @@ from rnnlib.figures.gradient_problems import (
     CLIFF_W,
     COLORS_OF_WAYS,
     Limits,
-    cliff_background,
     cliff_errors,
+    cliff_ground,
     cliff_map,
     cliff_regions,
 )
@@ -40,7 +40,7 @@ class Cliff(KnobView):
 
     def __init__(self, *, w: float = 4.45, b: float = -2.9, threshold: float = 1.0):
         """w, b: where the descents begin.  threshold: for both kinds of clipping."""
-        self._whole, self._near = cliff_background(), cliff_background(*NEAR_THE_WALL)
+        self._whole, self._near = cliff_ground(), cliff_ground(*NEAR_THE_WALL)
         self.w = float_slider("Start w", w, *CLIFF_W, 0.05)
         self.b = float_slider("Start b", b, *CLIFF_B, 0.05)
         self.threshold = float_slider("Clipping threshold", threshold, 0.25, 4.0, 0.25)
@@ -49,17 +49,16 @@ class Cliff(KnobView):
 
     def compute(self) -> Descents:
         """The descents from the start of the sliders, and how many of all starts arrive."""
-        options = {"threshold": self.threshold.value, "learning_rate": LEARNING_RATE, "steps": MOST_STEPS}
         start, shown = (self.w.value, self.b.value), self.steps.value + 1
-        ways = {name: descend(start, clip_by=kind, **options)[:shown] for kind, name in KINDS.items()}
+        ways = {name: way(start, kind, self.threshold.value)[:shown] for kind, name in KINDS.items()}
         return Descents(ways, {name: arrivals(kind, self.threshold.value) for kind, name in KINDS.items()})
 
     def figure(self, result: Descents) -> Drawing:
         """The whole map, the part of it near the wall, and the errors."""
         drawing, (left, middle, right) = panels(3, width=12.4, height=4)
-        cliff_map(left, self._whole, result.ways, CLIFF_W, CLIFF_B)
+        cliff_map(left, self._whole, result.ways)
         cliff_regions(left)
-        cliff_map(middle, self._near, result.ways, *NEAR_THE_WALL)
+        cliff_map(middle, self._near, result.ways)
         middle.set_title("the brink, enlarged")
         cliff_errors(right, result.ways)
         label_lines(left, list(zip(result.ways, COLORS_OF_WAYS, strict=True)))
@@ -82,6 +81,12 @@ def all_starts() -> np.ndarray:
     """Starting points all over the map, (n, 2)."""
     w, b = np.meshgrid(np.linspace(*CLIFF_W, 14), np.linspace(*CLIFF_B, 17))
     return np.stack([w, b], axis=-1).reshape(-1, 2)
+
+
+@lru_cache(maxsize=64)
+def way(start: tuple[float, float], clip_by: str, threshold: float) -> np.ndarray:
+    """A descent of MOST_STEPS steps, (steps + 1, 2)."""
+    return descend(start, clip_by=clip_by, threshold=threshold, learning_rate=LEARNING_RATE, steps=MOST_STEPS)
 
 
 @lru_cache(maxsize=64)

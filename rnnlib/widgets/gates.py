@@ -13,7 +13,7 @@ from rnnlib.arguments import check_finite
 from rnnlib.cells import GRU, LSTM, unroll
 from rnnlib.figures.gradient_problems import gate_letters, gate_map
 from rnnlib.figures.letters import LINE_HEIGHT
-from rnnlib.figures.style import Drawing
+from rnnlib.figures.style import Drawing, blank
 from rnnlib.models import LanguageModel, embed
 from rnnlib.text import Vocab
 from rnnlib.widgets.knob_view import KnobView
@@ -55,7 +55,7 @@ class Gates(KnobView):
         """Letters above, all units below."""
         lines = -(-len(self._reads) // COLUMNS)
         height = 20 + lines * LINE_HEIGHT + 330
-        drawing = Drawing(9, height / 100)
+        drawing = blank(9, height / 100)
         gate_letters(drawing, self._reads, result[:, self.unit.value], COLUMNS, top=10)
         ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
         gate_map(ax, result, self.unit.value)

@@ -9,7 +9,7 @@ import torch
 from rnnlib.alphabets import token_of_each_character
 from rnnlib.arguments import check_finite
 from rnnlib.figures.letters import LINE_HEIGHT, activation_letters, trajectory
-from rnnlib.figures.style import BLUE, ORANGE, Drawing
+from rnnlib.figures.style import BLUE, ORANGE, Drawing, blank
 from rnnlib.models import LanguageModel
 from rnnlib.text import Vocab
 from rnnlib.topics.projection import main_plane
@@ -50,7 +50,7 @@ class HiddenStates(KnobView):
         lines = -(-len(self._reads) // COLUMNS)
         top = 20 + lines * LINE_HEIGHT
         height = top + 345
-        drawing = Drawing(9, height / 100)
+        drawing = blank(9, height / 100)
         position = self.position.value
         activation_letters(drawing, self._reads, result, columns=COLUMNS, top=10, chosen=position)
         in_plane = drawing.add_axes((0.09, 60 / height, 0.37, 250 / height))

@@ -7,6 +7,8 @@ import html
 
 import ipywidgets as widgets
 
+from rnnlib import engine
+from rnnlib.figures.style import Drawing, drawn_again
 from rnnlib.widgets.knobs import row
 from rnnlib.widgets.picture import Picture
 from rnnlib.widgets.view import View
@@ -18,6 +20,7 @@ class KnobView(View):
     def __init__(self, *rows: list[widgets.Widget], picture: Picture | None = None):
         """rows: the knobs, one list for each row.  picture: by default one that cannot be clicked."""
         super().__init__()
+        self._drawings: dict[tuple[float, float], Drawing] = {}
         self._image, self._words = picture or Picture(), widgets.HTML()
         self.children = [*(row(*knobs) for knobs in rows), self._image, self._words]
         self.add_class("knob-view")
@@ -29,8 +32,11 @@ class KnobView(View):
     def refresh(self) -> None:
         """Compute, and show the result."""
         try:
-            result = self.compute()
-            png, text = self.figure(result)._repr_png_(), self.words(result)
+            with engine.on_one_thread():  # a second one would wait for what trains meanwhile
+                result = self.compute()
+            with drawn_again(self._drawings):
+                png = self.figure(result)._repr_png_()
+            text = self.words(result)
         except ValueError as error:
             self._tell(str(error), alert=True)
             return

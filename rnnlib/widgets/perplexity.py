@@ -90,6 +90,10 @@ class CountedBaselines(KnobView):
             [NGram(corpus.train[:amount], order=order, vocab_size=V) for amount in self._amounts] for order in ORDERS
         ]
         self.perplexities = np.array([[model.perplexity(corpus.validation) for model in row] for row in self._models])
+        self._on_their_own = [
+            [model.perplexity(corpus.train[:amount]) for model, amount in zip(row, self._amounts, strict=True)]
+            for row in self._models
+        ]
         options = [(f"{amount:,}", place) for place, amount in enumerate(self._amounts)]
         self.order = int_slider("Order n", 2, ORDERS[0], ORDERS[-1])
         self.amount = option_slider("Characters", options, len(options) - 1)
@@ -98,8 +102,8 @@ class CountedBaselines(KnobView):
     def compute(self) -> Baseline:
         """The chosen model."""
         row, column = self.order.value - 1, self.amount.value
-        model, counted = self._models[row][column], self._corpus.train[: self._amounts[column]]
-        return Baseline(float(self.perplexities[row, column]), model.perplexity(counted), self._write(model))
+        written = self._write(self._models[row][column])
+        return Baseline(float(self.perplexities[row, column]), self._on_their_own[row][column], written)
 
     def figure(self, result: Baseline) -> Drawing:
         """All curves, the chosen one marked."""

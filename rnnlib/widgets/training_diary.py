@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from rnnlib.figures.letters import LINE_HEIGHT, Span, diary
-from rnnlib.figures.style import Drawing
+from rnnlib.figures.style import Drawing, blank
 from rnnlib.sampling import write
 from rnnlib.text import Corpus
 from rnnlib.training import Trainer, evaluate, perplexity
@@ -55,7 +55,7 @@ class TrainingDiary(KnobView):
 
     def figure(self, result: list[Page]) -> Drawing:
         """A line for each page; there is room for all."""
-        drawing = Drawing(10, (60 + len(self.pages) * LINE_HEIGHT) / 100)
+        drawing = blank(10, (60 + len(self.pages) * LINE_HEIGHT) / 100)
         steps, _, texts, words = zip(*result, strict=True)
         diary(drawing, steps, texts, words)
         return drawing

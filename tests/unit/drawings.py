@@ -97,7 +97,7 @@ def every_drawing() -> dict[str, Callable[[], bytes]]:
         "lag_norms": on_axes(lambda ax: gradient_problems.lag_norms(ax, JacobianNorms(falling / 2, falling))),
         "spectrum": on_axes(lambda ax: gradient_problems.spectrum(ax, np.exp(1j * np.arange(6)))),
         "cliff_map": on_axes(lambda ax: gradient_problems.cliff_map(
-            ax, gradient_problems.cliff_background(), ways, (4, 5.3), (-3.1, -1.5))),
+            ax, gradient_problems.cliff_ground(), ways)),
         "cliff_errors": on_axes(lambda ax: gradient_problems.cliff_errors(ax, ways)),
         "cliff_regions": on_axes(
             lambda ax: (ax.set(xlim=(4, 5.3), ylim=(-3.1, -1.5)), gradient_problems.cliff_regions(ax))),

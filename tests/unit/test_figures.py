@@ -107,8 +107,8 @@ def test_there_is_a_drawing_of_every_kind() -> None:
         if function.__module__ == module.__name__ and name[0] != "_"
     }  # fmt: skip
     without_a_picture = {
-        "png_of", "style_axes", "panels", "plain_number", "thin_out", "shade", "cliff_background", "moments",
-        "threshold_name", "drawable", "in_cells", "panel_from",
+        "png_of", "style_axes", "panels", "plain_number", "thin_out", "shade", "cliff_ground", "moments",
+        "threshold_name", "drawable", "in_cells", "panel_from", "bars", "blank", "drawn_again",
     }  # fmt: skip
     assert functions - without_a_picture == drawings.every_drawing().keys()
 
