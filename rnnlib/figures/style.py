@@ -1,6 +1,7 @@
 """What every drawing has in common: colours, letters, axes, panels, names of lines, logarithmic axes.
 
-Before: remembered_text.py.  Next: perplexity.py.  Colours are those of Okabe and Ito (2008), told apart by colour-blind readers.
+Before: remembered_text.py.  Next: perplexity.py.  Colours are those of Okabe and Ito (2008), which colour-blind
+readers tell apart.
 
 Matplotlib's settings (rcParams) belong to the reader, and all threads share them.  They are not changed here, and
 colours, sizes, fonts, lines, grids and margins are not taken from them: axes of a Drawing say themselves what they look
