@@ -39,11 +39,17 @@ def printed(item: IPyNbCell) -> list[tuple[str, str]]:
 
 
 def plain_text(outputs: list[NotebookNode]) -> str:
-    """All that is printed, but for progress, and the results' plain texts."""
+    """All that is printed, but for progress, and the results' plain texts; of what has a picture its name, one line."""
     return "\n".join(
-        PROGRESS.sub("", output["text"]) if "text" in output else output.get("data", {}).get("text/plain", "")
+        PROGRESS.sub("", output["text"]) if "text" in output else name_or_text(output.get("data", {}))
         for output in outputs
     )
+
+
+def name_or_text(data: dict[str, str]) -> str:
+    """A result's plain text, or its first line if there is a picture, too."""
+    text = data.get("text/plain", "")
+    return text.partition("\n")[0] if "image/png" in data else text
 
 
 def texts_below(item: IPyNbCell) -> list[tuple[str, str]]:

@@ -66,7 +66,7 @@ class Session(Experiment):
 
     snapshot: a copy of "main" as it was at the last evaluation, which no running step touches.  asked_from, asked_to:
     the step at which the last `start` began, and that at which it ends.  on_change: called, by the thread that
-    trains, when there is something new to see.
+    trains, when there is something new to see.  on_set: called with what `set` was asked for, by whoever asks.
     """
 
     def __init__(self, settings: Settings | None = None, *, name: str = "lab", prefix: str | None = None, **begun: Any):
@@ -82,6 +82,7 @@ class Session(Experiment):
         check_prefix(self.prefix, self.corpus.vocab)
         self.name = name
         self.on_change: Callable[[], None] = lambda: None
+        self.on_set: Callable[..., None] = lambda **changes: None
         self.worker = Worker(f"session {name}", self._train, obey=self._obey, at_rest=self._rest)
 
     def begin(self, trainers: dict[str, Trainer], events: Sequence[Event] = ()) -> None:
@@ -158,6 +159,7 @@ class Session(Experiment):
         wanted = replace(self.settings, **changes)  # plain numbers, which are allowed
         for knob in changes:
             self.worker.do(change_of(knob, getattr(wanted, knob)))
+        self.on_set(**{knob: getattr(wanted, knob) for knob in changes})
 
     def fork(self, name: str | None = None) -> None:
         """Start a fork: another network with main's weights, which from now on keeps main's knobs of this moment.

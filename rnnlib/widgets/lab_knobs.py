@@ -4,6 +4,7 @@ Before: knobs.py.  Next: training_lab.py, which says what they do.
 """
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import ipywidgets as widgets
@@ -76,22 +77,30 @@ class LabKnobs(widgets.VBox):
 
     def show(self, session: Session) -> None:
         """The values that the session has."""
-        knobs, settings = session.trainers[MAIN].knobs, session.settings
+        trainer, model, settings = session.trainers[MAIN], session.model, session.settings
         self.preset.value = NO_PRESET  # the same one may be chosen again
-        self.cell.value = session.model.cell.name
-        size = session.model.hidden_size
-        self._show_place(self.hidden_size, [(str(each), each) for each in sorted({*HIDDEN_SIZES, size})], size)
-        self._show_learning_rate(knobs.learning_rate)
-        self.clip_by.value = knobs.clip_by if math.isfinite(knobs.clip_threshold) else OFF
-        if math.isfinite(knobs.clip_threshold):
-            places = sorted({*CLIP_THRESHOLDS, knobs.clip_threshold})
-            named = [(threshold_name(place), place) for place in places]
-            self._show_place(self.clip_threshold, named, knobs.clip_threshold)
-        self.optimizer.value = session.trainers[MAIN].optimizer.name
+        names = {"cell": model.cell.name, "hidden_size": model.hidden_size, "optimizer": trainer.optimizer.name}
+        self.show_changes({**names, **asdict(trainer.knobs)})
         self.temperature.value, self.pace.value = session.temperature, session.steps_per_second
         self.text.options = [*dict.fromkeys([*NAMES, settings.text])]
         self.text.value, self.tokens.value = settings.text, settings.tokens
         self.batch_size.value, self.num_steps.value = settings.batch_size, settings.num_steps
+
+    def show_changes(self, values: dict[str, Any]) -> None:
+        """Knobs of the running training at these values; a threshold comes with what it clips by."""
+        if not math.isfinite(values.get("clip_threshold", 0)):
+            values = {**values, "clip_by": OFF}
+        for name, value in values.items():
+            if name == "learning_rate":
+                self._show_learning_rate(value)
+            elif name == "hidden_size":
+                places = [(str(each), each) for each in sorted({*HIDDEN_SIZES, value})]
+                self._show_place(self.hidden_size, places, value)
+            elif name != "clip_threshold":
+                getattr(self, name).value = value
+            elif math.isfinite(value):
+                places = [(threshold_name(each), each) for each in sorted({*CLIP_THRESHOLDS, value})]
+                self._show_place(self.clip_threshold, places, value)
 
     @staticmethod
     def _show_place(slider: widgets.SelectionSlider, places: list[tuple[str, Any]], value: Any) -> None:

@@ -4,6 +4,7 @@ Before: session_view.py, lab_chart.py, lab_knobs.py.
 """
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class TrainingLab(SessionView):
         super().__init__(session or Session(Settings(**settings), name=name, prefix=prefix))
         self.knobs, self._lab_chart = LabKnobs(self.session), LabChart(self.session)
         self._moves = deque[tuple[float, str, Any]](maxlen=MOST_MOVES)  # when, which knob, and what it was before
-        self._showing = False  # whether knobs are moved to show a value, and not to change it
+        self._showing: int | None = None  # which thread moves knobs to show a value, and not to change it
         self._make_controls()
         self._observe_knobs()
         self._place_handle()
@@ -100,16 +101,19 @@ class TrainingLab(SessionView):
     @contextmanager
     def _knobs_show(self) -> Iterator[None]:
         """Inside, knobs are moved to show what is so."""
-        self._showing = True
+        self._showing = threading.get_ident()
         try:
             yield
         finally:
-            self._showing = False
+            self._showing = None
             self._place_handle()
+
+    def _shows(self) -> bool:
+        return self._showing == threading.get_ident()
 
     def _moved(self, knob: str, old: Any, new: Any) -> None:
         """A knob of the running training was moved."""
-        if self._showing or (knob == "learning_rate" and math.isclose(old, new, rel_tol=1e-9)):  # the page may round
+        if self._shows() or (knob == "learning_rate" and math.isclose(old, new, rel_tol=1e-9)):  # the page may round
             return
         now = time.monotonic()
         if not self._moves or self._moves[-1][1] != knob or now - self._moves[-1][0] > ONE_MOVE:
@@ -118,6 +122,19 @@ class TrainingLab(SessionView):
             self._moves[-1] = (now, knob, self._moves[-1][2])
         self._place_handle()
         self.act(lambda: self.session.set(**self._changes(knob)))
+
+    def follow(self) -> None:
+        """As SessionView.follow; knobs follow what code sets."""
+        super().follow()
+        self.session.on_set = self._follow_code
+
+    def _follow_code(self, **changes: Any) -> None:
+        """Code has set something: `lab.session.set(learning_rate=0.5)`."""
+        if any(self._changes(knob).get(knob) != value for knob, value in changes.items()):
+            clipping = changes.keys() & {"clip_by", "clip_threshold"}
+            now = asdict(self.session.trainers[MAIN].knobs) if clipping else {}
+            with self._knobs_show():
+                self.knobs.show_changes({**now, **changes})
 
     def _changes(self, knob: str) -> dict[str, Any]:
         """What a knob that was moved changes; "off" is a threshold without limit."""
@@ -147,7 +164,7 @@ class TrainingLab(SessionView):
 
     def _set_temperature(self, temperature: float) -> None:
         self.session.temperature = temperature
-        if not self._showing:
+        if not self._shows():
             self.act(self.session.evaluate_now)
 
     def _set_pace(self, steps_per_second: float) -> None:
@@ -164,7 +181,7 @@ class TrainingLab(SessionView):
         self._begin_again(**now, **at_reset, **clipping)
 
     def _use_preset(self, name: str) -> None:
-        if name == NO_PRESET or self._showing:
+        if name == NO_PRESET or self._shows():
             return
         preset = PRESETS[name]
         now = self.session.settings

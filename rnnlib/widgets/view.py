@@ -15,8 +15,8 @@ class View(widgets.VBox):
     """Widgets in a column.  A view defines `compute`, `figure` and `words`.
 
     What is wrong with a knob's value `compute` says by ValueError: the sentence is shown, the picture stays.
-    Picture and name are stored in the notebook for a reader without a kernel; nbval compares the name, which never
-    changes.
+    Picture, name and words are stored in the notebook for a reader without a kernel.  A fresh run is compared with the
+    name alone (tools/stored_numbers.py): what trains for as long as it takes says other words.
 
     png: the picture that is stored.  text: the words that are shown, as plain text.
     """
@@ -39,4 +39,8 @@ class View(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": type(self).__name__, "image/png": base64.b64encode(self.png).decode()}
+        return {
+            **bundle,
+            "text/plain": "\n".join(filter(None, [type(self).__name__, self.text])),
+            "image/png": base64.b64encode(self.png).decode(),
+        }

@@ -10,6 +10,7 @@ import pytest
 from nbformat import NotebookNode
 
 from tools import budget, notebooks
+from tools.stored_numbers import plain_text
 
 SOURCE = """\
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -187,6 +188,12 @@ def test_a_stored_number_or_word_that_a_fresh_run_does_not_show_is_found(folder:
     path.write_text(path.read_text().replace(stored, other))
     said = compared_with_a_fresh_run(folder)
     assert "1 failed, 1 passed" in said and "and a fresh run" in said, said
+
+
+def test_of_a_view_its_name_is_compared_and_of_a_result_all_lines() -> None:
+    result, view = {"text/plain": "Lab\nAt step 7 it writes."}, {"text/plain": "Lab\nAt step 7.", "image/png": ""}
+    outputs = [nbformat.v4.new_output("display_data", data) for data in (result, view)]
+    assert plain_text(outputs) == "Lab\nAt step 7 it writes.\nLab"
 
 
 CODE, TEXT = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell

@@ -221,7 +221,7 @@ def test_what_is_trained_later_is_shown_on_a_map_that_was_started_again_from_an_
 
 def test_a_reader_without_a_kernel_sees_the_map_and_a_constant_text(view: LearningMap) -> None:
     bundle = view._repr_mimebundle_()
-    assert bundle["text/plain"] == "LearningMap" and bundle["image/png"]
+    assert bundle["text/plain"].startswith("LearningMap\n") and bundle["image/png"]
     assert view.learning_rate.description and view.clip_threshold.description
 
 

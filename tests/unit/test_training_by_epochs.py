@@ -112,4 +112,4 @@ def test_a_trainer_that_has_trained_and_a_prefix_of_other_letters_are_refused() 
 
 def test_a_picture_is_stored_with_a_constant_text(view: TrainingByEpochs) -> None:
     bundle = view._repr_mimebundle_()
-    assert bundle["text/plain"] == "TrainingByEpochs" and bundle["image/png"]
+    assert bundle["text/plain"].startswith("TrainingByEpochs\n") and bundle["image/png"]

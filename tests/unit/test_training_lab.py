@@ -262,10 +262,11 @@ def test_a_network_that_diverges_does_not_hide_one_that_learns(lab: TrainingLab)
     assert drawing.axes[0].get_ylim()[1] <= 12 * 28
 
 
-def test_a_reader_without_a_kernel_sees_a_picture_and_a_constant_text(lab: TrainingLab) -> None:
+def test_a_reader_without_a_kernel_sees_a_picture_and_its_words(lab: TrainingLab) -> None:
     lab.session.run(50)
     bundle = lab._repr_mimebundle_()
-    assert bundle["text/plain"] == "TrainingLab"
+    name, words = bundle["text/plain"].split("\n")
+    assert name == "TrainingLab" and words == lab.text and words.startswith("At step 50 it writes: ")
     picture = pixels(base64.b64decode(bundle["image/png"]))
     assert picture.shape == (620, 1040, 4) and picture[0, 0, 3] == 0  # no background: seen on light and on dark pages
     assert "application/vnd.jupyter.widget-view+json" in bundle
@@ -446,3 +447,55 @@ def test_python_ends_cleanly_while_a_lab_trains() -> None:
     code = f"from rnnlib.widgets import TrainingLab; lab = TrainingLab(**{SMALL}); lab.session.start()"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+# ------------------------------------------------------------------------------------------- what code sets
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"learning_rate": 0.37}, {"learning_rate": 0.37}),
+        ({"hidden_size": 21}, {"hidden_size": 21}),
+        ({"clip_threshold": 0.33, "clip_by": "value"}, {"clip_threshold": 0.33, "clip_by": "value"}),
+        ({"clip_threshold": math.inf}, {"clip_by": "off"}),
+        ({"cell": "lstm", "optimizer": "adam"}, {"cell": "lstm", "optimizer": "adam"}),
+    ],
+)
+def test_knobs_show_what_code_sets_and_do_not_set_it_again(lab: TrainingLab, asked: dict, shown: dict) -> None:
+    lab.session.set(**asked)
+    assert {name: getattr(lab.knobs, name).value for name in shown} == pytest.approx(shown)
+    assert sorted(changes(lab)) == sorted(asked.items())
+
+
+def test_a_threshold_that_code_sets_switches_clipping_on_again(lab: TrainingLab) -> None:
+    lab.knobs.clip_by.value = "off"
+    lab.session.worker.settle()
+    lab.session.set(clip_threshold=0.5)
+    assert (lab.knobs.clip_by.value, lab.knobs.clip_threshold.value) == ("norm", 0.5)
+    assert lab.plot.handle == lab.knobs.clip_threshold.index
+    assert changes(lab) == [("clip_threshold", math.inf), ("clip_threshold", 0.5)]
+
+
+def test_a_knob_moved_while_code_sets_another_is_heard(lab: TrainingLab) -> None:
+    lab.session.start(10_000)
+    other = threading.Thread(target=lambda: [lab.session.set(clip_threshold=0.1 + n / 100) for n in range(50)])
+    other.start()
+    for n in range(50):
+        lab.knobs.learning_rate.value = 0.1 + n / 100
+    other.join()
+    lab.session.pause()
+    lab.session.wait()
+    knobs = lab.session.trainers[MAIN].knobs
+    assert (knobs.learning_rate, knobs.clip_threshold) == pytest.approx((0.59, 0.59))
+    assert lab.knobs.clip_threshold.value == pytest.approx(0.59)
+
+
+def test_what_code_clips_by_is_not_shown_while_nothing_is_clipped(lab: TrainingLab) -> None:
+    lab.knobs.clip_by.value = "off"
+    lab.session.worker.settle()
+    lab.session.set(clip_by="value")
+    assert lab.knobs.clip_by.value == "off"
+    lab.session.worker.settle()
+    lab.session.set(clip_threshold=0.5)
+    assert lab.knobs.clip_by.value == "value"
