@@ -22,7 +22,7 @@ from rnnlib.live import recordings
 from rnnlib.widgets import TrainingLab
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
-THREADS, SECONDS_BETWEEN_EVENTS, MOST_MEGABYTES_AN_HOUR = 3, 0.2, 20.0  # 100,000 changes an hour
+THREADS, SECONDS_BETWEEN_EVENTS, MOST_MEGABYTES_AN_HOUR = 3, 0.09, 20.0  # over 100,000 changes an hour
 SAMPLES, FRAMES_OF_A_SAMPLE = 240, 3
 
 
