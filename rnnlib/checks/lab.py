@@ -57,7 +57,7 @@ def rescues(
     finally:
         session.stop()
     if not mistake:
-        (event,) = events
+        event = events[-1]  # a knob that is turned twice is where it was turned to last
         mistake, reached = _mistake_in_outcome(event, sick, steps, perplexity_below)
         praise = f"with {event.knob} at {event.value_name}, perplexity is {reached:.1f} after {steps} steps."
     hint = (
@@ -100,7 +100,7 @@ def _mistake_in_turning(session: WatchedSession, sick: Settings) -> str | None:
         return f"it trained {session.steps_made} steps itself; turn a knob, and this check trains."
     if added := sorted(set(vars(session)) - session.had):
         return f"`session.{added[0]} = ...` gives the object a new attribute, and turns no knob: {_AS_IN}."
-    knobs = [event.knob for event in session.events]
+    knobs = list(dict.fromkeys(event.knob for event in session.events))
     if not knobs and session.asked:
         knob, value = next(iter(session.asked.items()))
         return f"{knob} was {value!r} already, so nothing has changed."

@@ -17,15 +17,16 @@ from rnnlib.checks.seeing import MOST_PARTS, Seen, kind_of
 
 
 def _tokens_to_cut() -> list[Case]:
-    """Tokens that all differ and come in no order.
+    """Tokens that are their own places, so that a verdict names places; then tokens that come in no order.
 
     Some fill their batches exactly, and one is a multiple of B T long, of which the last token is a target only.
     """
     generator = torch.Generator().manual_seed(0)
-    return [
-        (f"{n} tokens, B = {B}, T = {T}", (torch.randperm(n, generator=generator) + 100, B, T))
+    shuffled = [
+        (f"{n} tokens in no order, B = {B}, T = {T}", (torch.randperm(n, generator=generator) + 100, B, T))
         for n, B, T in ((31, 3, 4), (24, 3, 4), (25, 3, 4), (7, 1, 3), (9, 2, 1), (10, 4, 1), (30, 4, 2))
     ]
+    return [("the tokens 0, 1, ..., 30, B = 3, T = 4", (torch.arange(31), 3, 4)), *shuffled]
 
 
 def _stacked(function: Callable[..., Any], tokens: Tensor, B: int, T: int) -> Any:
@@ -91,7 +92,8 @@ sequential_batches = Exercise(
         "function(tokens (n,), batch_size, num_steps) -> pairs (inputs, targets), both (T, B) int64, in a list or one "
         "by one.  Row b reads on from batch to batch, in a part of the text of its own: B parts of equal length that "
         "follow one another, the first from the first token on.  As many whole batches as fit, at least one.  "
-        "targets[t, b] is the token after inputs[t, b] in the text."
+        "targets[t, b] is the token after inputs[t, b] in the text.  The check's first text is 0, 1, 2, ...: there a "
+        "token is its own place."
     ),
     cases=_tokens_to_cut,
     results=["the inputs (N, T, B)", "the targets (N, T, B)"],
@@ -158,7 +160,8 @@ sequential_batches = Exercise(
     hint=(
         "Let each of the B rows have `length = (len(tokens) - 1) // (batch_size * num_steps) * num_steps` tokens: "
         "`tokens[: batch_size * length].view(batch_size, length).T` is (length, B), and so is the same from token "
-        "1 on. Then cut both into pieces of `num_steps`."
+        "1 on. Then cut both into pieces of `num_steps`. The first text that is tried is 0, 1, 2, ...: a number in the "
+        "sentence above is a place in it."
     ),
 )
 

@@ -115,6 +115,7 @@ class TestRescue:
             lambda session: session.set(clip_threshold=torch.tensor(0.1)),
             lambda session: session.set(learning_rate=1),
             lambda session: [session.set(learning_rate=rate) for rate in (2.0, 1.0)],
+            lambda session: [(session.set(learning_rate=rate), session.worker.settle()) for rate in (2.0, 1.0)],
         ],
     )
     def test_other_ways_to_turn_one_knob_rescue(self, rescue) -> None:
