@@ -253,6 +253,63 @@ def test_a_session_that_was_loaded_and_continued_passes(changed, tmp_path) -> No
     assert checks.handed_in(tmp_path / "continued.session").result == "passed"
 
 
+def turned_off_and_on(session: Session) -> None:
+    session.run(10)
+    session.set(clip_threshold=math.inf)
+    session.run(5)
+    session.set(clip_threshold=0.5, clip_by="value")
+    session.run(10)
+
+
+def forked_and_dropped(session: Session) -> None:
+    session.run(10)
+    session.fork("other")
+    session.set(learning_rate=0.3)
+    session.run(10)
+    session.fork()
+    session.drop_fork("other")
+    session.run(10)
+
+
+def made_another_network(session: Session) -> None:
+    session.set(cell="gru", optimizer="adam", learning_rate=0.003)
+    session.run(10)
+    session.set(hidden_size=24)
+    session.run(10)
+    session.set(hidden_size=8, cell="lstm")
+    session.run(10)
+
+
+def begun_again(session: Session) -> None:
+    session.run(10)
+    session.reset(seed=3)
+    session.run(20)
+
+
+def trained_in_small_pieces(session: Session) -> None:
+    for _ in range(12):
+        session.step()
+        session.wait()
+    session.start(1_000)
+    session.pause()
+    session.wait()
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"batches": "random", "optimizer": "adam", "learning_rate": 0.003}, {"tokens": "words"}]
+)
+@pytest.mark.parametrize(
+    "way", [turned_off_and_on, forked_and_dropped, made_another_network, begun_again, trained_in_small_pieces]
+)
+def test_every_honest_way_to_train_passes(tmp_path, way, settings: dict) -> None:
+    session = Session(Settings(**SMALL | settings), name="honest")
+    way(session)
+    recordings.save(session, tmp_path / "honest.session")
+    session.stop()
+    verdict = checks.handed_in(tmp_path / "honest.session")
+    assert verdict.result == "passed", verdict
+
+
 def test_a_session_that_went_on_after_it_diverged_and_is_lost_does_not_pass(tmp_path) -> None:
     session = Session(Settings(**SMALL, learning_rate=3e38, clip_threshold=math.inf), name="rescued")
     session.run(20)
