@@ -23,7 +23,7 @@ from rnnlib.widgets.event_words import name_of, sentence_of
 STEPS_OF_CLIPPED_COUNT = 200
 MOST_MARKS = 200  # the newest changes
 MAX_LOG_PERPLEXITY = 30.0  # what is lost is drawn far outside of the axes, and is a number still
-LAST_LOSS = "|dL_T/dh_T₋ₖ|"
+LAST_LOSS = "|dL/dh| of the last loss"
 EARLIER = ("at first", "a third", "two thirds")  # of the evaluations so far
 Dashed = tuple[str, tuple[int, ...]]  # a colour, and the lengths of dashes and gaps
 FORK_LINES: tuple[Dashed, ...] = (("green", ()), ("purple", (6, 3)), ("sky", (2, 2)), ("yellow", (8, 3, 2, 3)))
