@@ -16,6 +16,7 @@ from rnnlib.figures.glyphs import SEEN, in_cells
 from rnnlib.figures.style import BLACK, BLUE, COLORS, GREEN, GREY, MONOSPACE, ORANGE, Drawing
 
 LETTER_WIDTH, LINE_HEIGHT = 14, 34  # dots
+NUMBERED_LINE = 48  # of letters with a number above them
 LETTER_POINTS = LETTER_WIDTH / 0.602 * 0.72  # a letter of DejaVu Sans Mono is 0.602 of its size wide; 100 dots an inch
 
 
@@ -29,16 +30,18 @@ def shade(color: str, strength: float) -> Shade:
 
 
 def shaded_letters(
-    drawing: Figure, text: str, shades: Sequence[Shade], *, columns: int, left: int = 30, top: int
-) -> Axes:
+    drawing: Figure, text: str, shades: Sequence[Shade], *, columns: int, left: int = 30, top: int,
+    line_height: int = LINE_HEIGHT,
+) -> Axes:  # fmt: skip
     """A text in lines of `columns` letters, with a colour behind each; axes in which one unit is one letter.
 
     shades: one for each letter, or for the first ones only.  left, top: dots from the drawing's corner.
+    line_height: dots; the letters take the lower part of it.
     """
     lines = [text[first : first + columns] for first in range(0, len(text), columns)]
     rows = len(lines)
     width, height = drawing.get_size_inches() * 100
-    size = (columns * LETTER_WIDTH / width, rows * LINE_HEIGHT / height)
+    size = (columns * LETTER_WIDTH / width, rows * line_height / height)
     ax = drawing.add_axes((left / width, 1 - top / height - size[1], *size))
     image = np.zeros((rows * columns, 4))
     image[: len(shades)] = shades
@@ -47,7 +50,8 @@ def shaded_letters(
         interpolation="nearest",
     )  # fmt: skip
     for row, line in enumerate(in_cells(line, MONOSPACE) for line in lines):
-        ax.text(0, row + 0.5, line, family=MONOSPACE, fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
+        y = row + 1 - LINE_HEIGHT / line_height / 2
+        ax.text(0, y, line, family=MONOSPACE, fontsize=LETTER_POINTS, va="center_baseline", parse_math=False)
     ax.axis("off")
     return ax
 
@@ -62,12 +66,12 @@ def partition(
     shades = [shade("white", 0)] * len(text)
     for color, start in zip(COLORS, starts, strict=False):
         shades[start : start + num_steps] = [shade(color, 0.35)] * num_steps
-    ax = shaded_letters(drawing, text, shades, columns=columns, top=34)
+    ax = shaded_letters(drawing, text, shades, columns=columns, top=34, line_height=NUMBERED_LINE)
     ax.set_title(f"the text, and where the batch is in it ({kind})")
     for row, (color, start) in enumerate(zip(COLORS, starts, strict=False)):
-        x, y = start % columns + 0.1, start // columns + 0.08
+        x, y = start % columns + 0.2, start // columns + 0.2
         ax.text(x, y, str(row), color=color, fontsize=12, fontweight="bold", va="center")
-    top = 34 + math.ceil(len(text) / columns) * LINE_HEIGHT + 46
+    top = 34 + math.ceil(len(text) / columns) * NUMBERED_LINE + 46
     for column, (title, shift) in enumerate((("tokens", 0), ("targets", 1))):
         rows = [text[start + shift : start + shift + num_steps].ljust(num_steps) for start in starts]
         shades = [shade(color, 0.35) for color in COLORS[: len(rows)] for _ in range(num_steps)]

@@ -58,6 +58,8 @@ def three_networks() -> Drawing:
         x = 570 + 115 * t
         _tower(ax, x, bottom, (f"$x_{t}$", f"$h_{t}$", f"$o_{t}$"))
         arrow(ax, (x - 115, middle), (x, middle), BLUE)
+        name_of_arrow(ax, x - 28, bottom - RISE / 2, "$W_{xh}$", GREEN)
+        name_of_arrow(ax, x - 28, middle - RISE / 2, "$W_{hq}$", ORANGE)
         name_of_arrow(ax, x - 58, middle - 16, "$W_{hh}$", BLUE)
     return drawing
 

@@ -87,16 +87,21 @@ def surprise_bars(axes: Sequence[Axes], probabilities: np.ndarray, names: Sequen
     label_lines(axes[1], [(f"perplexity {np.exp(entropy):.2f}", ORANGE)])
 
 
-def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen: tuple[int, int]) -> None:
+def ngram_curves(
+    ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen: tuple[int, int], kind: str = "characters"
+) -> None:
     """Perplexity of counted n-grams on text that was not counted, against the amount of text that was.
 
     amounts (m,); perplexities (orders, m), orders from 1 on, at most 6; chosen: which row and column is marked.
+    kind: what was counted.
     """
     order, place = chosen
+    ticks = ticks_around(perplexities.min(), perplexities.max())
+    apart = 0.074 * np.log(ticks[-1] / ticks[0])
     heights = np.log(perplexities[:, -1])
     by_height = np.argsort(heights)
     for lower, upper in zip(by_height, by_height[1:], strict=False):  # names, pushed apart where curves are close
-        heights[upper] = max(heights[upper], heights[lower] + 0.14)
+        heights[upper] = max(heights[upper], heights[lower] + apart)
     for row, (curve, height, color) in enumerate(zip(perplexities, heights, COLORS_OF_ORDERS, strict=False)):
         width, weight = (3.5, "bold") if row == order else (1.4, "normal")
         ax.plot(amounts, curve, color=color, linewidth=width, zorder=3 if row == order else 2)
@@ -107,10 +112,19 @@ def ngram_curves(ax: Axes, amounts: np.ndarray, perplexities: np.ndarray, chosen
     ax.plot(amounts[place], perplexities[order, place], "o", color=COLORS_OF_ORDERS[order], markersize=11, zorder=4)
     ax.set_xscale("log")
     plain_log_axis(ax)
-    ax.set(xlabel="characters counted", ylabel="validation perplexity", xlim=(amounts[0] / 1.2, amounts[-1] * 1.8))
+    ax.set(xlabel=f"{kind} counted", ylabel="validation perplexity", xlim=(amounts[0] / 1.2, amounts[-1] * 1.8))
     ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
-    ax.set_yticks([3, 5, 10, 20])
+    ax.set_yticks(ticks)
+    ax.set_ylim(ticks[0], ticks[-1])
     ax.xaxis.set_minor_locator(NullLocator())
+
+
+def ticks_around(lowest: float, highest: float) -> list[float]:
+    """1, 2, 3, 5, 10, 20 and so on, from the last one that is not above all values to the first not below them."""
+    places = [step * 10.0**decade for decade in range(-1, 9) for step in (1, 2, 3, 5)]
+    first = max(place for place in places if place <= lowest)
+    last = min(place for place in places if place >= highest and place > first)
+    return [place for place in places if first <= place <= last]
 
 
 def zipf(ax: Axes, counts: Mapping[str, Sequence[int]]) -> None:

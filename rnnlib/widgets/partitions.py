@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from rnnlib.figures.letters import LINE_HEIGHT, partition
+from rnnlib.figures.letters import LINE_HEIGHT, NUMBERED_LINE, partition
 from rnnlib.figures.style import Drawing, blank
 from rnnlib.text import Batches, Corpus, RandomBatches, SequentialBatches
 from rnnlib.widgets.knob_view import KnobView
@@ -61,7 +61,7 @@ class Partitions(KnobView):
         num_steps = self._batches["sequential"].num_steps
         lines = -(-len(self._text) // COLUMNS)
         rows = len(result.starts)
-        drawing = blank(9, (100 + (lines + rows) * LINE_HEIGHT) / 100)
+        drawing = blank(9, (100 + lines * NUMBERED_LINE + rows * LINE_HEIGHT) / 100)
         partition(drawing, self._text, result.starts.tolist(), num_steps, columns=COLUMNS, kind=self.kind.value)
         return drawing
 

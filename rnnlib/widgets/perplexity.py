@@ -19,7 +19,7 @@ from rnnlib.widgets.knob_view import KnobView
 from rnnlib.widgets.knobs import int_slider, option_slider
 
 ORDERS = (1, 2, 3, 4, 5)
-LETTERS_WRITTEN = 90
+LETTERS_WRITTEN, WORDS_WRITTEN = 90, 18
 
 
 class Distribution(NamedTuple):
@@ -96,7 +96,9 @@ class CountedBaselines(KnobView):
         ]
         options = [(f"{amount:,}", place) for place, amount in enumerate(self._amounts)]
         self.order = int_slider("Order n", 2, ORDERS[0], ORDERS[-1])
-        self.amount = option_slider("Characters", options, len(options) - 1)
+        name = "Words" if corpus.vocab.words else "Characters"
+        self._kind = name.lower()
+        self.amount = option_slider(name, options, len(options) - 1)
         super().__init__([self.order, self.amount])
 
     def compute(self) -> Baseline:
@@ -108,22 +110,23 @@ class CountedBaselines(KnobView):
     def figure(self, result: Baseline) -> Drawing:
         """All curves, the chosen one marked."""
         drawing, (ax,) = panels(height=3.6)
-        ngram_curves(ax, np.array(self._amounts), self.perplexities, (self.order.value - 1, self.amount.value))
+        chosen = self.order.value - 1, self.amount.value
+        ngram_curves(ax, np.array(self._amounts), self.perplexities, chosen, self._kind)
         return drawing
 
     def words(self, result: Baseline) -> str:
         """The chosen model's perplexities, and a text drawn from it."""
         amount = self._amounts[self.amount.value]
         return (
-            f"A {self.order.value}-gram counted on {amount:,} characters has perplexity {result.validation:.2f} on "
+            f"A {self.order.value}-gram counted on {amount:,} {self._kind} has perplexity {result.validation:.2f} on "
             f"validation text and {result.on_its_own:.2f} on the text it was counted on. It writes: {result.text}"
         )
 
     def _write(self, model: NGram) -> str:
         vocab, generator = self._corpus.vocab, torch.Generator().manual_seed(0)
         tokens = vocab.encode(self._prefix)
-        for _ in range(LETTERS_WRITTEN):
+        for _ in range(WORDS_WRITTEN if vocab.words else LETTERS_WRITTEN):
             probabilities = torch.from_numpy(model.next_probabilities(tokens))
-            probabilities[0] = 0  # <unk> is no character
+            probabilities[0] = 0  # <unk> cannot be written
             tokens = torch.cat([tokens, torch.multinomial(probabilities, 1, generator=generator)])
         return vocab.decode(tokens)

@@ -18,7 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from rnnlib import figures
 from rnnlib.figures.gradients import gradient_map_image
-from rnnlib.figures.letters import shade, shaded_letters
+from rnnlib.figures.letters import partition, shade, shaded_letters
+from rnnlib.figures.perplexity import ticks_around
 from rnnlib.figures.png import png_of
 from rnnlib.figures.small_network import step_backward, step_forward
 from rnnlib.figures.style import Drawing, panels
@@ -108,7 +109,7 @@ def test_there_is_a_drawing_of_every_kind() -> None:
     }  # fmt: skip
     without_a_picture = {
         "png_of", "style_axes", "panels", "plain_number", "thin_out", "shade", "cliff_ground", "moments",
-        "threshold_name", "drawable", "in_cells", "panel_from", "bars", "blank", "drawn_again",
+        "threshold_name", "drawable", "in_cells", "panel_from", "bars", "blank", "drawn_again", "ticks_around",
     }  # fmt: skip
     assert functions - without_a_picture == drawings.every_drawing().keys()
 
@@ -158,3 +159,22 @@ def test_letters_are_shaded_one_by_one_and_go_on_in_the_next_line() -> None:
     np.testing.assert_array_equal(image[0], [[0, 0, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]])
     assert not image[1].any()
     assert [text.get_text() for text in ax.texts] == ["aaa", "aa"]
+
+
+def test_the_number_of_a_row_stands_above_its_letters_and_touches_none() -> None:
+    drawing = Drawing(9, 4)
+    partition(drawing, "bdfhkl gjpqy " * 10, [0, 40, 70], 8, columns=26)
+    drawing._repr_png_()
+    lines, numbers = ([each.get_window_extent() for each in drawing.axes[0].texts if pick(each)] for pick in (
+        lambda each: not each.get_text().isdigit(), lambda each: each.get_text().isdigit(),
+    ))  # fmt: skip
+    assert len(lines) == 5 and len(numbers) == 3
+    assert not any(number.overlaps(line) for number in numbers for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "expected"),
+    [(3.4, 16.5, [3, 5, 10, 20]), (72, 350, [50, 100, 200, 300, 500]), (5, 5.1, [5, 10]), (1, 1, [1, 2])],
+)
+def test_ticks_enclose_all_values(lowest: float, highest: float, expected: list[float]) -> None:
+    assert ticks_around(lowest, highest) == pytest.approx(expected)

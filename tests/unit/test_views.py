@@ -15,7 +15,7 @@ from rnnlib.figures.small_network import collected, moments
 from rnnlib.gradients import gradient_map
 from rnnlib.models import LanguageModel
 from rnnlib.sampling import write
-from rnnlib.text import Corpus, SequentialBatches
+from rnnlib.text import Corpus, SequentialBatches, load_corpus
 from rnnlib.topics.small_network import example_network, walk
 from rnnlib.training import Trainer, evaluate, perplexity
 from rnnlib.widgets import (
@@ -120,6 +120,16 @@ class TestPerplexity:
         assert "A 4-gram counted on 8,000 characters" in view.text
         view.amount.value = 0
         assert "on 62 characters" in view.text
+
+    def test_counted_baselines_of_words_speak_of_words_and_their_axis_has_room_for_them(self) -> None:
+        view = CountedBaselines(load_corpus("story", tokens="words"))
+        assert "characters" not in view.text and " words has perplexity" in view.text
+        assert view.amount.description == "Words"
+        (ax,) = view.figure(view.compute()).axes
+        low, high = ax.get_ylim()
+        assert ax.get_xlabel() == "words counted"
+        assert low <= view.perplexities.min() and view.perplexities.max() <= high
+        assert sum(low <= tick <= high for tick in ax.get_yticks()) >= 3
 
 
 class TestStepThrough:
