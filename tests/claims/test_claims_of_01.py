@@ -35,7 +35,7 @@ def test_frequent_letters_are_learnt_first_then_spaces_then_words() -> None:
     space, of_story = CORPUS.vocab.tokens.index(" "), shares(STORY)
     for seed in SEEDS:
         trainer, written = trainer_of(seed, 64), {}
-        for step in (0, 5, 35, 2000):
+        for step in (0, 5, 35, 500, 2000):
             trainer.run(step - trainer.steps_made)
             generator = torch.Generator().manual_seed(seed)
             written[step] = sampling.write(trainer.model, CORPUS.vocab, "the lamp ", 1500, generator=generator)[9:]
@@ -45,6 +45,7 @@ def test_frequent_letters_are_learnt_first_then_spaces_then_words() -> None:
         assert far[5] < 0.6 * far[0]
         assert spaces[5] < 0.65 and 0.6 < spaces[35] < 1.4
         assert share_of_words(written[35]) < 0.2 and share_of_words(written[2000]) > 0.5
+        assert 0.35 < share_of_words(written[500]) < share_of_words(written[2000]) < 0.75
 
 
 def test_four_noisy_values_miss_the_wave_64_steps_ahead_where_64_values_and_16_units_find_it() -> None:
@@ -74,6 +75,18 @@ def test_a_5_gram_counted_on_few_characters_is_worse_than_a_bigram_and_copies_wh
     few = CORPUS.train[: round(len(CORPUS.train) / 128)]
     counted = {order: baselines.NGram(few, order=order, vocab_size=V) for order in (2, 5)}
     assert counted[5].perplexity(CORPUS.validation) > 1.05 * counted[2].perplexity(CORPUS.validation)
+    last_four = CORPUS.validation.unfold(0, 4, 1)[:-1].tolist()
+    known = set(map(tuple, few.unfold(0, 4, 1)[:-1].tolist()))
+    new = torch.tensor([tuple(last) not in known for last in last_four])
+    losses = {
+        order: -torch.from_numpy(baselines.NGram(few, order=order, vocab_size=V).probabilities(CORPUS.validation)).log()
+        for order in range(1, 6)
+    }
+    where_new, where_seen = (
+        {order: float(loss[4:][at].mean()) for order, loss in losses.items()} for at in (new, ~new)
+    )
+    assert where_new[5] == where_new[4] and min(where_new, key=where_new.get) == 2
+    assert where_seen[3] < where_seen[4] < where_seen[5]
     seen = CORPUS.vocab.decode(few)
     for seed in SEEDS:
         copied = {}
