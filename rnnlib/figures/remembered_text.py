@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
-MOST_TEXTS = 2000  # that are remembered, of about 6 kB each
+MOST_TEXTS = 500  # that are remembered, of about 6 kB each, a long line 80 kB
 ROOM = 8  # dots around a text, for what is drawn beyond its measured size
 
 
