@@ -43,10 +43,13 @@ def test_bars_have_names_of_any_kind(tokens: list[str]) -> None:
 
 def test_of_a_large_vocabulary_the_likeliest_forty_are_bars() -> None:
     _, (ax,) = panels()
-    next_character_bars(
-        ax, np.random.default_rng(0).dirichlet(np.ones(5000)), [chr(0x4E00 + n) for n in range(5000)], "a"
-    )
-    assert len(ax.patches) == 40
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(5000))
+    next_character_bars(ax, probabilities, [chr(0x4E00 + n) for n in range(5000)], "a")
+    (outline,) = ax.patches
+    values, edges, _ = outline.get_data()
+    np.testing.assert_array_equal(values[::2], np.sort(probabilities)[::-1][:40])
+    assert not values[1::2].any() and len(ax.get_xticks()) == 40
+    np.testing.assert_allclose((edges[::2] + edges[1::2]) / 2, np.arange(40))  # each bar over its name
 
 
 def test_names_that_a_reader_gave_are_no_formulas() -> None:
