@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 04 Gradient problems
 #
-# <!-- given: 9, 10 -->
+# <!-- given: 1.0 -->
 # When you have worked through this notebook, you can
 #
 # - say why gradients vanish or explode, and read off a matrix which of the two to expect;
@@ -17,7 +17,7 @@
 # - write one step of an LSTM and of a GRU, and say which path in it lets a gradient live;
 # - say what a sequence costs in time, and why more processors help little.
 #
-# "D2L" is *Dive into Deep Learning*, the online book that this course follows, in its English edition, chapters 9 and 10.
+# "D2L" is *Dive into Deep Learning*, the online book that this course follows. Its sections are numbered as in edition 1.0.
 #
 # 40 minutes to read, 40 for six exercises.
 
@@ -60,12 +60,13 @@ arriving
 # %% [markdown]
 # <!-- claim: twenty_steps_back_nearly_nothing_is_left_in_fresh_networks_but_in_an_open_lstm -->
 # <!-- claim: trained_on_text_no_network_keeps_the_way_open_for_twenty_steps -->
+# <!-- claim: training_on_text_shuts_the_way_in_an_rnn_before_it_opens_a_little_and_shuts_an_open_lstm -->
 # *Left: dashed, with fresh weights; solid, after {{ arriving.steps_made:d }} steps. Right: what is left 20 steps back, during the training. The axes are logarithmic.*
 #
-# With fresh weights, the lines of the first three are nearly straight: each step back multiplies by about the same number. Twenty steps back {{ arriving.seen[0][1]["RNN"][20]:.0e}} is left in the RNN and {{ arriving.seen[0][1]["LSTM"][20]:.0e}} in the LSTM, but {{ arriving.seen[0][1]["open LSTM"][20]:.2f}} in the open one.
+# With fresh weights, the lines of the first three are soon nearly straight: each step back multiplies by about the same number. Twenty steps back {{ arriving.seen[0][1]["RNN"][20]:.0e}} is left in the RNN and {{ arriving.seen[0][1]["LSTM"][20]:.0e}} in the LSTM, but {{ arriving.seen[0][1]["open LSTM"][20]:.2f}} in the open one.
 #
-# **Try this.** **Reset**, then **Start**, and watch the right panel. Training opens the way a little where it was shut (GRU: {{ arriving.seen[0][1]["GRU"][20]:.0e}} before, {{ arriving.seen[-1][1]["GRU"][20]:.0e}} now) and closes it in the open LSTM ({{ arriving.seen[-1][1]["open LSTM"][20]:.0e}} now). A gate *can* keep the way open; whether it does,
-# the task decides, and what is 20 letters back probably helps little.
+# **Try this.** Press **Reset**, then **Start**, and watch the right panel. In the RNN the way first shuts almost completely; then training opens it a little ({{ arriving.seen[0][1]["RNN"][20]:.0e}} before, {{ arriving.seen[-1][1]["RNN"][20]:.0e}} now). In the open LSTM it closes ({{ arriving.seen[-1][1]["open LSTM"][20]:.0e}} now).
+# A gate *can* keep the way open; training on this text does not make it do so.
 
 # %% [markdown]
 # ## Three problems
@@ -92,29 +93,29 @@ arriving
 # <!-- given: 0.9, 0.8, 0.72, 1.5 -->
 # By hand, with one unit: $w = 0.9$ and a slope $f' = 0.8$ give $0.72$ a step, and $0.72^{10} =$ {{ 0.72**10:.3f }}.
 #
-# With many units one more number counts. The **spectral radius** of a matrix is the largest absolute value of its *eigenvalues*, by which it stretches directions that it does not turn: by this factor its powers grow or shrink with each further product, in the long run. One product may stretch more.
+# With many units one more number counts: the **spectral radius** of a matrix, the largest absolute value of its *eigenvalues*. In the long run its powers grow or shrink by this factor with each further product. One product may stretch more.
 #
 # Below, the norm of the product of $k$ Jacobians: how much of a change of the state can be left $k$ steps later.
 #
-# **Predict first.** The radius is 1, so $W_{hh}$ neither grows nor shrinks anything in the long run. Will the blue curve be level? And at 0.5 and 1.5?
+# **Predict first.** The radius is 1, so the powers of $W_{hh}$ neither grow nor shrink in the long run. Will the blue curve be level? And at 0.5 and 1.5?
 
 # %%
 products = JacobianProducts()
 products
 
 # %% [markdown]
-# <!-- given: 1.5, 0.9, 1.1, 2, 0.01, 32 -->
-# *Left: blue, what is left; dashed, the bound. Right: the eigenvalues of $W_{hh}$ and the unit circle.*
+# <!-- given: 0.5, 1.5, 0.9, 1.1, 2, 0.01, 32 -->
+# *Left: blue, what is left; dashed, the bound. Right: the eigenvalues and the unit circle.*
 #
-# **Try this.** (1) tanh, radius 1: it falls all the same, because $1 - h^2$ is below 1. (2) 1.5: it grows at first and falls later; the input, here noise, drives units towards $\pm 1$, where
-# the slope is small. At 2 it explodes. (3) Linear: now the radius alone decides, 0.9 or 1.1. (4) *Orthogonal*, a rotation, which changes no length, and linear, radius 1:
-# level for ever. (5) Sigmoid: no radius up to 2 saves it. (6) D2L's first weights have standard deviation 0.01, for 32 units a radius of about {{ 0.01 * 32**0.5:.2f }}: what is left after ten steps? (Nothing to speak of.)
+# **Try this.** (1) tanh, radius 1: the curve falls all the same, because $1 - h^2$ is below 1; at 0.5 it falls faster. (2) 1.5: nearly level, far below the bound; at 2 it grows. Many units now stand near $\pm 1$, where
+# the slope is small. (3) Linear: in the long run the radius alone decides: 0.9 or 1.1. (4) *Orthogonal*, a rotation, which changes no length, and linear, radius 1:
+# level for ever. (5) Sigmoid: even at 2 it falls. (6) D2L's first weights have standard deviation 0.01, for 32 units a radius of about {{ 0.01 * 32**0.5:.2f }}: what is left after ten steps? (Next to nothing.)
 
 # %% [markdown]
 # ## The cliff
 #
 # <!-- given: 4, 50, 0.7 -->
-# Where gradients explode, the error is a landscape with a wall. The smallest network that has one is a single unit without input:
+# Where gradients explode, the error can have a wall. The smallest network in which it has one is a single unit without input:
 # $x_t = w\, \sigma(x_{t-1}) + b$ from $x_0 = 0.5$, with the sigmoid $\sigma$. After 50 steps its error is $E = (\sigma(x_{50}) - 0.7)^2$.
 #
 # For $w$ above 4, and $b$ in a narrow range, there are two values at which $x$ can settle. Which of the two it reaches from $x_0 = 0.5$ depends on $b$. Here for one $w$:
@@ -123,23 +124,18 @@ products
 drawing, (ax,) = figures.panels()
 figures.cliff_profile(ax, 4.64)
 line = np.array([(4.64, b) for b in np.arange(-2.6, -2.2, 0.001)])
-slopes = np.linalg.norm(cliff.cliff_gradient(line), axis=1)
+slopes = np.linalg.norm(cliff.cliff_gradient(line), axis=1)  # how long the gradient is, for the text below
 drawing
 
 # %% [markdown]
-# *Left, the high plain: $x$ settles low. Right, the low plain: $x$ settles high. Between them a wall, and at its foot a narrow valley in which $E$ is almost 0.*
+# *On the high plain $x$ settles low, on the low plain high. Between them is a wall, and at its foot a narrow valley in which $E$ is almost 0.*
 #
 # <!-- given: 0.05 -->
-# On the wall the gradient is {{ slopes.max():.0f}} long, at $b =$ {{ line[slopes.argmax(), 1]:.2f }}; only 0.05 further left it is {{ slopes[slopes.argmax() - 50]:.1f }}. At a learning rate of 0.05 one step from the wall would lead
-# {{ 0.05 * slopes.max():.0f }} away, far beyond this picture. On a map of all $w$ and $b$ the wall is a line.
-
-# %% [markdown]
-# Three descents from one place on the high plain, at learning rate 0.05: as the gradient says; **clipped by norm**, that is, a gradient longer than the threshold is shortened to
-# it; **clipped by value**, every component alone is cut to at most the threshold.
+# On the wall the gradient is {{ slopes.max():.0f}} long, at $b =$ {{ line[slopes.argmax(), 1]:.2f }}; only 0.05 further left it is {{ slopes[slopes.argmax() - 50]:.1f }}.
 #
-# **Predict first.** Put *Steps shown* to 0 and move it up. All three walk to the brink. Which of them is thrown away there, and where to? Do the two others
-# take the same way?
-# <!-- given: 0.05 -->
+# Below, three descents from the high plain, at learning rate 0.05: as the gradient says; **clipped by norm**: a gradient longer than the threshold is shortened to it; **clipped by value**: every component is cut to at most the threshold.
+#
+# **Predict first.** Put *Steps shown* to 0 and move it up. Which of the three is thrown away at the brink, and where to? Do the two others take the same way?
 
 # %%
 descents = Cliff()
@@ -150,10 +146,10 @@ descents
 # <!-- given: 45, 238 -->
 # *Light is a large error; the circle is the start, squares are ends, dotted lines enclose the valley.*
 #
-# The longest orange step is {{ np.linalg.norm(np.diff(descents.compute().ways["not clipped"], axis=0), axis=1).max():.2f }} long, across the low plain. The others climb the wall again and again, but come back in short steps. And they part: by value both components are cut to one
-# length, so the step points along the diagonal, at 45 degrees; the gradient, and with it the step by norm, points at {{ np.degrees(np.arctan2(*cliff.cliff_gradient(line[slopes.argmax()])[::-1])) % 180:.0f }}.
+# The longest orange step is {{ np.linalg.norm(np.diff(descents.compute().ways["not clipped"], axis=0), axis=1).max():.2f }} long, across the low plain. The others climb the wall again and again, but come back in short steps. And they part: where by value both components are cut, the step
+# points along the diagonal, at 45 degrees; the gradient, and with it the step by norm, points at {{ np.degrees(np.arctan2(*cliff.cliff_gradient(line[slopes.argmax()])[::-1])) % 180:.0f }}.
 #
-# Of 238 starts all over the map {{ descents.compute().arrived["not clipped"]:d }} end in the valley without clipping, {{ descents.compute().arrived["by norm"]:d }} by norm and {{ descents.compute().arrived["by value"]:d }} by value: a seat belt, and no map.
+# Of 238 starts all over the map {{ descents.compute().arrived["not clipped"]:d }} end in the valley without clipping, {{ descents.compute().arrived["by norm"]:d }} by norm and {{ descents.compute().arrived["by value"]:d }} by value: more, and far from all.
 #
 # **Try this.** Move the threshold, and then the start: from many places nobody arrives.
 
@@ -177,25 +173,20 @@ trainer, gradients_seen = training.Trainer(printed, text.SequentialBatches(short
 for step in range(200):
     batch = trainer.batches[step]
     found = printed.backpropagate(batch.tokens, batch.targets, trainer.state)
-    gradients_seen.append(found.gradients[0].clone())
+    gradients_seen.append(found.gradients[0].clone())  # of all weights, end to end in one vector
     trainer.step()
 longest = max(gradients_seen, key=torch.norm)
 measured = {"the longest": longest, "of the first step": gradients_seen[0], "of the last step": gradients_seen[-1]}
-
-# %%
 clipping = ClippedGradients(measured)
 clipping
 
 # %% [markdown]
-# *Left, the plane in which all three vectors lie (the gradient may be longer than the picture). Middle and right, the length that each kind leaves, and the angle by which it turns.*
+# *Left, the plane of all three vectors; a dot is too short for an arrow, a line without a head goes on outside. Middle and right, the length that is left, and the angle.*
 #
-# **Try this.** (1) Threshold 1: by norm the longest gradient, {{ longest.norm():.1f }} long, becomes 1 long; by value nothing happens, because its largest component is {{ longest.abs().max():.2f }}. A threshold for values has
-# to be much smaller. (2) Go down: by value the gradient turns, in the end towards a vector of nothing but signs. By norm it never turns. (3) The gradient
-# of the last step is {{ gradients_seen[-1].norm():.2f }} long: at threshold 1 neither kind changes it.
-
-# %% [markdown]
-# A step of plain descent is the learning rate times what is left. So a threshold by norm says how long a step can be; a threshold by value says how far one
-# *weight* can move. D2L's code clips by norm, and so does this course unless it says something else. Older code often clips by value.
+# **Try this.** (1) Threshold 1: by norm the longest gradient, {{ longest.norm():.1f }} long, becomes 1 long; by value nothing happens: its largest component is {{ longest.abs().max():.2f }}. (2) Go down: by value the gradient turns, by norm never. (3) At threshold 1
+# neither kind changes the gradient of the last step, {{ gradients_seen[-1].norm():.2f }} long.
+#
+# A threshold by norm bounds the whole step; by value, the step of each *weight*, and it has to be much smaller. D2L's code clips by norm; so does this course unless it says something else.
 
 # %% [markdown]
 # ## Exercise 1: clip by norm (6 minutes, easy)
@@ -224,8 +215,7 @@ checks.clip_by_norm(my_clip_by_norm)
 #     gradient *= min(1.0, threshold / norm)
 # ```
 # </details>
-
-# %% [markdown]
+#
 # ## Exercise 2: clip by value (3 minutes, easy)
 #
 # `gradients` is a list of tensors. In each, *in place*, components above `threshold` become `threshold`, and those below `-threshold` become `-threshold`.
@@ -255,7 +245,8 @@ checks.clip_by_value(my_clip_by_value)
 # %% [markdown]
 # ## The settings that D2L prints
 #
-# The settings that D2L prints for its RNN from scratch: 256 units, learning rate 1, threshold 1, the first 10,000 characters. Two networks with the same
+# <!-- given: 0.17 -->
+# D2L's edition 0.17 trains PyTorch's RNN, a GRU and an LSTM with these settings: 256 units, learning rate 1, threshold 1, 10,000 characters. Here they train an RNN on our story, twice from the same
 # first weights: **without** is never clipped, **main** is clipped by norm.
 #
 # **Predict first.** In how many of 300 steps will *main* be clipped? And will it make a difference?
@@ -274,7 +265,7 @@ decided
 # *Top left, perplexity; bottom left, norms and the threshold.*
 #
 # *main* was clipped in {{ decided.session.trainers["main"].history.columns()["clipped"].sum():.0f }} of 300 steps, all of them among the first {{ 1 + decided.session.trainers["main"].history.columns()["clipped"].nonzero()[0].max():d }}. *without* made these steps unclipped, and was thrown away: its norm
-# reached {{ decided.session.trainers["without"].history.columns()["gradient_norm"].max():.0f }}, and it predicts worse than a blind guess ever after. In seven tries with other first weights most were lost in this way
+# reached {{ decided.session.trainers["without"].history.columns()["gradient_norm"].max():.0f }}, and after 300 steps it still predicts worse than a blind guess. In seven tries with different first weights most were lost in this way
 # without clipping, and none with it.
 #
 # **Try this.** Set *Clip by* to *off*, *Pace* to *no limit*, and press **Start**. For hundreds of steps it learns on, while its norms grow; then it is lost.
@@ -298,29 +289,24 @@ figures.label_lines(ax, [("RNN", figures.BLUE), ("GRU", figures.ORANGE), ("thres
 drawing
 
 # %% [markdown]
-# <!-- given: 500 -->
 # <!-- claim: the_norms_of_an_rnn_grow_over_the_threshold_while_it_learns_and_those_of_a_gru_do_not -->
 # *The RNN's norms grow while it learns its 10,000 characters by heart; the GRU's stay below the threshold.*
 #
-# Of the first 500 steps of the RNN {{ (norms["rnn"][:500] > 1).mean():.0%}} were clipped, of the next 500 {{ (norms["rnn"][500:] > 1).mean():.0%}}; of the GRU's, {{ (norms["gru"] > 1).mean():.1%}}. A threshold means nothing without the norms that it is compared
-# with. Look at them.
-
-# %% [markdown]
 # <!-- measured: bench/results.json -->
-# Over D2L's whole run, 500 epochs or 4,000 steps, 85 % of the RNN's steps are clipped, 3 % of an LSTM's and 0.2 % of the GRU's. All of those steps of the RNN are of
-# one length, the threshold: the learning rate only sets the length of the step. Gates, it turns out, help against gradients that explode as well as against those that vanish.
+# Of the RNN's first 500 steps {{ (norms["rnn"][:500] > 1).mean():.0%}} were clipped, of the next 500 {{ (norms["rnn"][500:] > 1).mean():.0%}}; of the GRU's {{ (norms["gru"] > 1).mean():.0%}}. Over D2L's whole run, 500 epochs or 4,000 steps on its own text, 85 % of the RNN's steps are clipped, 3 % of an LSTM's and 0.2 % of the GRU's. All clipped steps are
+# equally long: learning rate times threshold. A threshold means nothing without the norms that it is compared with. Look at them.
 #
-# *On a machine with two CPU cores, float32, 2026-11-26.*
+# *The whole run: on a machine with two CPU cores, float32, 2026-11-26.*
 
 # %% [markdown]
 # ## A learning rate that is too large
 #
 # Learning rate 8, which is far too much for a small RNN (64 units, the whole story).
 #
-# **Predict first.** Without clipping it is lost. Which of the two kinds can rescue it? Can one threshold serve both?
+# **Predict first.** Without clipping it is lost. Which of the two kinds can rescue it? Can one threshold serve both kinds?
 
 # %%
-ways = [("norm", np.inf), ("norm", 1.0), ("norm", 0.25), ("value", 1.0), ("value", 0.25), ("value", 0.005)]
+ways = [("norm", np.inf)] + [(kind, threshold) for kind in ("norm", "value") for threshold in (1.0, 0.25, 0.005)]
 for kind, threshold in ways:
     generator = torch.Generator().manual_seed(0)
     model = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64, generator=generator)
@@ -335,11 +321,11 @@ for kind, threshold in ways:
 # %% [markdown]
 # <!-- claim: at_learning_rate_eight_a_threshold_of_a_quarter_learns_and_one_of_one_is_lost -->
 # <!-- claim: at_learning_rate_eight_clipping_by_value_needs_a_threshold_far_below_that_of_clipping_by_norm -->
-# Both kinds train, and a blind guess would have perplexity 28. By norm a quarter is low enough: each step is at most $8 \cdot 0.25 = 2$ long. By value the same number lets nearly everything through; the threshold has
-# to be far smaller. Neither makes a learning rate harmless: clipping makes steps short, and here short enough.
+# <!-- given: 28, 0.04 -->
+# Both kinds can rescue it; a blind guess would have perplexity 28. By norm a quarter is low enough: each step is at most $8 \cdot 0.25 = 2$ long. By value a quarter lets nearly everything through; the threshold has
+# to be far smaller. 0.005 serves both kinds, but not equally well: by norm no step is longer than 0.04, and learning is slow. Neither makes a learning rate harmless: clipping makes steps short, and here short enough.
 #
 # In the lab above, *Clip by* has both kinds.
-# <!-- given: 28 -->
 
 # %% [markdown]
 # ## Exercise 3: the empty generator (4 minutes, medium)
@@ -373,7 +359,7 @@ checks.clipped_once(train_clipped if repaired else lambda *arguments: ...)
 # %% [markdown]
 # ## A path on which nothing is multiplied away
 #
-# Clipping cures explosions, and cannot lengthen what has vanished. What helps is a path on which the gradient meets no matrix. An **LSTM** (*long short-term memory*) has a second state, the **cell** $c_t$, and three **gates**, numbers between 0 (shut) and 1 (open) for each unit: $f_t$, how much of the old cell is
+# Clipping cannot lengthen what has vanished. What helps is a path on which the gradient meets no matrix. An **LSTM** (*long short-term memory*) has a second state, the **cell** $c_t$, and three **gates**, numbers between 0 (shut) and 1 (open) for each unit: $f_t$, how much of the old cell is
 # kept; $i_t$, how much of a new *candidate* $g_t$ is added; $o_t$, how much of the cell is shown as $h_t$.
 #
 # Below, a small LSTM with two units reads eight numbers.
@@ -388,17 +374,17 @@ inside_lstm
 
 # %% [markdown]
 # <!-- given: 0.5 -->
-# *Of two numbers the upper one is unit 1. Orange, the path of the cell. Below, unit 1 over time; purple, how much of a change of $c_1$ is left in $c_t$: the product of the forget gates.*
+# *Of two numbers the upper one is unit 1. Orange, the path of the cell. Below, unit 1 over time, with the input as grey bars; "left of $c_1$" says how much of a change of $c_1$ is left in $c_t$: the product of the forget gates.*
 #
 # $$\begin{aligned} i_t, f_t, o_t &= \sigma(x_t W_{x\cdot} + h_{t-1} W_{h\cdot} + b_\cdot), & g_t &= \tanh(x_t W_{xg} + h_{t-1} W_{hg} + b_g), \\
 # c_t &= f_t \odot c_{t-1} + i_t \odot g_t, & h_t &= o_t \odot \tanh(c_t). \end{aligned}$$
 #
 # $\sigma$ is the sigmoid, between 0 and 1; $\odot$ multiplies unit by unit, and each of the four has weights of its own.
 #
-# **Try this.** (1) Move *Step t* and check some numbers. (2) *By hand*, $f = 1$ and $i = 0$: nothing is lost, and nothing gets in. (3) $f = 0.5$: purple halves with each step.
+# **Try this.** (1) Move *Step t* and check some numbers. (2) *By hand*, $f = 1$ and $i = 0$: nothing is lost, and nothing gets in. (3) $f = 0.5$: what is left of $c_1$ halves with each step.
 
 # %% [markdown]
-# The direct derivative of $c_t$ with respect to $c_{t-1}$ is $f_t$, without a matrix. (There is a second way, through $h_{t-1}$ and the gates.) Where $f_t$ is near 1, a gradient lives for long. The open LSTM of the beginning has a bias of 3 on its forget gates,
+# The direct derivative of $c_t$ with respect to $c_{t-1}$ is $f_t$, without a matrix. (There is a second way, through $h_{t-1}$ and the gates.) Where $f_t$ is near 1, a gradient lives long. The open LSTM of the beginning has a bias of 3 on its forget gates,
 # which makes them about {{ 1 / (1 + np.exp(-3)):.2f }}. Often one begins with a bias of 1 (Jozefowicz et al. 2015).
 #
 # <details><summary>At which values must the gates of unit 1 stand?</summary>
@@ -435,8 +421,7 @@ checks.lstm_step(my_lstm_step)
 # return torch.sigmoid(a_o) * torch.tanh(c), c
 # ```
 # </details>
-
-# %% [markdown]
+#
 # ## A GRU: one state, two gates
 #
 # <!-- given: 2 -->
@@ -451,13 +436,13 @@ inside_gru.t.value = 5
 inside_gru
 
 # %% [markdown]
-# *Orange, the path of the state. Purple: how much of a change of $h_1$ is left in $h_t$ directly, along the orange path.*
+# *Orange, the path of the state. "Left of $h_1$, directly": how much of a change of $h_1$ is left in $h_t$ along the orange path.*
 #
 # $$\begin{aligned} r_t, z_t &= \sigma(x_t W_{x\cdot} + h_{t-1} W_{h\cdot} + b_\cdot), \\ n_t &= \tanh(x_t W_{xn} + b_n + r_t \odot (h_{t-1} W_{hn})), & \text{D2L: } \tanh(x_t W_{xn} + b_n + (r_t \odot h_{t-1}) W_{hn}), \\
 # h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}. \end{aligned}$$
 #
 # <!-- given: 2, 1 -->
-# **Try this.** Switch the reset gate: the numbers change (no, it is not the same), for in D2L's form the gate of unit 2 also reaches the candidate of unit 1. In PyTorch's form, which this course takes, all products with $h_{t-1}$ can be made at once.
+# **Try this.** Switch *Reset gate acts*: the numbers change (no, it is not the same), for in D2L's form the gate of unit 2 also reaches the candidate of unit 1. In PyTorch's form, which this course takes, all products with $h_{t-1}$ can be made at once.
 
 # %% [markdown]
 # ## Exercise 5: one step of a GRU (8 minutes, medium)
@@ -488,8 +473,7 @@ checks.gru_step(my_gru_step)
 # return (1 - z) * n + z * h
 # ```
 # </details>
-
-# %% [markdown]
+#
 # ## What gates do after training
 #
 # An LSTM and a GRU with 48 units, trained for 600 steps with **Adam**, an optimizer that divides each weight's step by the size that its gradient has had lately. They read text on which they were not trained.
@@ -513,21 +497,21 @@ gates
 
 # %% [markdown]
 # <!-- claim: an_lstm_forgets_a_little_more_at_a_space_and_most_update_gates_of_a_gru_are_nearly_shut -->
-# *Above, the forget gate of one unit at each letter, blue where it is open: the unit that forgets most at spaces. Below, the same gate of all units, that one between orange lines.*
+# *Above, the forget gate of the unit that forgets most at spaces, at each letter: blue is open. Below, all units; that one is between orange lines.*
 #
 # Of all forget gates of the LSTM {{ (forget > 0.9).mean():.0%}} stand above 0.9 and {{ (forget < 0.1).mean():.0%}} below 0.1; most are in between. At a space they are {{ forget[spaces].mean():.2f }} on average, elsewhere {{ forget[~spaces].mean():.2f }}. Of the GRU's update gates {{ (update < 0.1).mean():.0%}} are below 0.1: most of its state is replaced at every letter.
 #
-# **Try this.** (1) Go through the units: some forget at every space. (2) Compare *forget* with *input*: where one is open, is the other shut? Nothing forces them to agree; in a GRU one gate does both.
-# <!-- given: 0.9, 0.1 -->
+# **Try this.** (1) Go through the units: some forget at every space. (2) Compare *forget* with *input*: is one shut where the other is open? Mostly not: {{ (gates.values["LSTM: input gate"] > 0.5).mean():.0%}} of the input gates stand above 0.5. In a GRU one gate does both.
+# <!-- given: 0.9, 0.1, 0.5 -->
 
 # %% [markdown]
 # ## Long-range dependence: a race
 #
 # <!-- given: 75, 0.003, 0.001, 1, 32 -->
-# Text asks little of memory. Here is a task that is nothing but memory. *Temporal order*: among other symbols, an A or a B at the first step and one halfway; at the end, say which they were, in order.
+# Here is a task that asks for nothing but memory. *Temporal order*: among other symbols, an A or a B at the first step and one halfway; at the end, say which they were, in order.
 #
 # Five networks with 32 units: an RNN; an RNN whose $W_{hh}$ begins as a rotation; an **IRNN**, with ReLU, $\max(0, a)$, whose $W_{hh}$ begins as the identity; a GRU; an LSTM with forget gates biased by 1. All train with Adam on 32 new sequences a step, clipped by norm at 1, at
-# rate 0.003 (IRNN: 0.001).
+# learning rate 0.003 (IRNN: 0.001).
 #
 # **Predict first.** At delay 30, who solves it first, and who never? (A guess is wrong in 75 %.)
 
@@ -541,9 +525,7 @@ race
 # <!-- given: 60, 1, 10 -->
 # *Share of wrong answers on new sequences, tested every ten steps. A line ends at less than 1 % wrong twice in a row.*
 #
-# **Try this.** (1) Delay 5, then **Start**: everybody can. (2) Delay 60: who is left? (3) *Adding*: two of sixty numbers are marked; the answer is their sum, and the error its mean square. (4) *Copying* at delay 10: three symbols are to be repeated after ten blanks.
-#
-# One race proves little; the next table has five of each.
+# **Try this.** (1) Delay 10, then **Start**: everybody can. (2) Delay 60: who is left? (3) *Adding* at delay 30: two of sixty numbers are marked; the answer is their sum, and the error its mean square. (4) *Copying* at delay 10: three symbols are to be repeated after ten blanks.
 #
 # <details><summary>What you may see</summary>
 #
@@ -570,7 +552,7 @@ race
 # %% [markdown]
 # ## The third problem: time
 #
-# The third problem is the clock: step $t$ needs $h_{t-1}$, so no step can begin before the one before is done. Within a step, the $B$ rows and the $H$ units can be worked on side by side; steps cannot.
+# Step $t$ needs $h_{t-1}$, so no step can be finished before the one before it. Within a step, the $B$ rows and the $H$ units can be worked on side by side; steps cannot.
 #
 # The next cell measures an RNN on your machine: time divided by tokens.
 #
@@ -584,10 +566,8 @@ clock
 # %% [markdown] tags=["nbval-ignore-output"]
 # *Microseconds for each token, on the same logarithmic axis.*
 #
-# **Try this.** Press the buttons. (1) $T$: each training step has a fixed part, which weighs less when there is more to do; beyond that, twice as many time steps take twice the time. (2) $B$: a single short row is the dearest, for the same reason. (3) At $T B = 1024$ one long row costs {{ clock.measured["T, at T times B = 1024"].microseconds[32][-1] / clock.measured["T, at T times B = 1024"].microseconds[32][0]:.1f }} times as much per token as 4 steps of 256 rows, at $H = 32$. One or two
-# cores are busy with one row already.
-#
-# A GPU has thousands, and one row leaves nearly all of them idle: there this curve should rise steeply. That is an expectation; no GPU was at hand where this notebook was built.
+# **Try this.** Press the buttons. (1) $T$: each training step has a fixed part, which weighs less when there is more to do; beyond that, twice as many time steps take twice the time. (2) $B$: a token of a single short row is the dearest, for the same reason. (3) At $T B = 1024$ one long row costs {{ clock.measured["T, at T times B = 1024"].microseconds[32][-1] / clock.measured["T, at T times B = 1024"].microseconds[32][0]:.1f }} times as much per token as 4 steps of 256 rows, at $H = 32$. More
+# processors can share the rows and the units of a step, never the steps.
 # <!-- given: 4, 256 -->
 
 # %% [markdown]

@@ -200,7 +200,7 @@ def _draw_line(ax: Axes, line: Line, chart: Chart) -> None:
 def _draw_marks(ax: Axes, panel: Panel, chart: Chart) -> None:
     for mark in chart.marks:
         ax.axvline(mark.step, color=MIDDLE["grey"], linewidth=0.8)
-    newest = list(chart.marks)[-MOST_MARKS_NAMED:] if panel.names_marks else []
+    newest = [mark for mark in chart.marks if mark.step][-MOST_MARKS_NAMED:] if panel.names_marks else []
     for number, mark in enumerate(reversed(newest)):
         at_the_end = mark.step > 0.8 * ax.get_xlim()[1]
         ax.annotate(

@@ -33,24 +33,24 @@ def lstm_cell(steps: Sequence[LSTMStep], t: int, held: Sequence[str] = ()) -> Dr
     _line(ax, GREEN, (400, GATES), (400, TOP), (459, TOP))
     _line(ax, BLUE, (550, GATES), (550, TOP), (491, TOP))
     _line(ax, BLUE, (475, TOP), (475, PATH + 16))
-    _line(ax, ORANGE, (860, PATH), (860, TOP - 42), width=2)
-    _line(ax, ORANGE, (860, TOP - 22), (860, GATES - 16), width=2)
-    _line(ax, GREEN, (725, GATES), (844, GATES))
-    _line(ax, BLUE, (860, GATES), (985, GATES))
-    for x, y, name in ((260, PATH, "×"), (475, PATH, "+"), (475, TOP, "×"), (860, GATES, "×")):
+    _line(ax, ORANGE, (915, PATH), (915, TOP - 42), width=2)
+    _line(ax, ORANGE, (915, TOP - 22), (915, GATES - 16), width=2)
+    _line(ax, GREEN, (725, GATES), (899, GATES))
+    _line(ax, BLUE, (915, GATES), (985, GATES))
+    for x, y, name in ((260, PATH, "×"), (475, PATH, "+"), (475, TOP, "×"), (915, GATES, "×")):
         _operation(ax, x, y, name)
-    _box(ax, (860, TOP - 22), "tanh", BLACK)
+    _box(ax, (915, TOP - 22), "tanh", BLACK)
     for x, name, words in ((260, "f", "forget"), (400, "i", "input"), (725, "o", "output")):
         _box(ax, (x, GATES), "$\\sigma$", ORANGE if name in held else GREEN)
-        _named(ax, (x + 22, GATES - 34 * (name == "o")), _gate_name(name, words, held), getattr(step, name))
+        _named(ax, (x + 22, GATES - 42 * (name == "o")), _gate_name(name, words, held), getattr(step, name))
     _box(ax, (550, GATES), "tanh", BLUE)
     _named(ax, (586, GATES), "$g_t$ candidate", step.g)
     _named(ax, (283, TOP - 25), "$f_t\\,c_{t-1}$", step.f * step.c_before)
-    _named(ax, (485, 112), "$i_t\\,g_t$", step.i * step.g)
+    _named(ax, (494, 108), "$i_t\\,g_t$", step.i * step.g)
     _ends(ax, "c", step.c_before, step.c, PATH, ORANGE)
     _ends(ax, "h", step.h_before, None, BUS, BLUE)
     _ends(ax, "h", None, step.h, GATES, BLUE)
-    ax.text(6, INPUT, f"$x_t$ = {step.x:+.0f}", va="center", fontsize=14, color=GREY)
+    ax.text(6, INPUT, f"$x_t$ = {step.x:+.0f}" if step.x else "$x_t$ = 0", va="center", fontsize=14, color=GREY)
     c, h, f = (np.array([float(getattr(each, name)[0]) for each in steps]) for name in "chf")
     left = np.cumprod([1.0, *f[1:]])
     _over_time(
@@ -87,13 +87,13 @@ def gru_cell(steps: Sequence[GRUStep], t: int, *, reset_first: bool, held: Seque
     _box(ax, (540, TOP), "$1-$", BLACK)
     for x, name, words in ((240, "z", "update"), (400, "r", "reset")):
         _box(ax, (x, GATES), "$\\sigma$", ORANGE if name in held else GREEN)
-        _named(ax, (x + 22, GATES - 34 * (name == "r")), _gate_name(name, words, held), getattr(step, name))
+        _named(ax, (x + 22, GATES - 42 * (name == "r")), _gate_name(name, words, held), getattr(step, name))
     _box(ax, (717, GATES), "tanh", BLUE)
     _named(ax, (752, GATES), "$n_t$ candidate", step.n)
     _named(ax, (263, 112), "$z_t\\,h_{t-1}$", step.z * step.h_before)
     _named(ax, (740, 112), "$(1-z_t)\\,n_t$", (1 - step.z) * step.n)
     _ends(ax, "h", step.h_before, step.h, PATH, ORANGE)
-    ax.text(6, INPUT, f"$x_t$ = {step.x:+.0f}", va="center", fontsize=14, color=GREY)
+    ax.text(6, INPUT, f"$x_t$ = {step.x:+.0f}" if step.x else "$x_t$ = 0", va="center", fontsize=14, color=GREY)
     h, z = (np.array([float(getattr(each, name)[0]) for each in steps]) for name in "hz")
     left = np.cumprod([1.0, *z[1:]])
     _over_time(
@@ -131,7 +131,7 @@ def _box(ax: Axes, place: Place, name: str, color: str) -> None:
 
 
 def _gate_name(letter: str, words: str, held: Sequence[str]) -> str:
-    return f"${letter}_t$ {words}" + (", by hand" if letter in held else "")
+    return f"${letter}_t$ " + ("by hand" if letter in held else words)
 
 
 def _named(ax: Axes, place: Place, name: str, values: Tensor) -> None:
@@ -166,4 +166,6 @@ def _over_time(
         ax.plot(times, values, ".-", color=color, linewidth=width, markersize=6 + width)
     for place, (name, color) in enumerate([("$x_t$", GREY), *((name, color) for name, color, *_ in lines)]):
         ax.text(1.02, 0.9 - 0.25 * place, name, color=color, transform=ax.transAxes, fontsize=13, va="center")
-    ax.set(xlabel="step t", ylabel="unit 1", xticks=times, xlim=(0.6, len(inputs) + 0.4), ylim=(-1.15, 1.6))
+    ax.set(xlabel="step t", ylabel="unit 1", xticks=times, xlim=(0.6, len(inputs) + 0.4))
+    every = np.concatenate([values for *_, values in lines])
+    ax.set_ylim(min(-1.15, 1.1 * float(every.min())), max(1.6, 1.1 * float(every.max())))

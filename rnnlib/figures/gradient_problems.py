@@ -10,7 +10,7 @@ import numpy as np
 from contourpy import contour_generator
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.ticker import NullLocator
 
 from rnnlib.figures.letters import shade, shaded_letters
@@ -40,7 +40,7 @@ def lag_norms(ax: Axes, found: JacobianNorms) -> None:
     ax.plot(lags, found.norms, ".-", color=BLUE)
     ax.plot(lags, found.bounds, "--", color=ORANGE, linewidth=1.5)
     ax.axhline(1, color=GREY, linewidth=0.8)
-    ax.set(xlabel="steps back, k", ylabel="left of a change", yscale="log", ylim=(SMALLEST_NORM, LARGEST_NORM))
+    ax.set(xlabel="steps, k", ylabel="left of a change", yscale="log", ylim=(SMALLEST_NORM, LARGEST_NORM))
     ax.yaxis.set_minor_locator(NullLocator())
 
 
@@ -123,18 +123,22 @@ def cliff_profile(ax: Axes, w: float) -> None:
 def clipped_in_their_plane(ax: Axes, length: float, clipped: Sequence[np.ndarray], threshold: float) -> None:
     """A gradient along the horizontal axis, and what is left of it by norm and by value, (2,) each, in their plane.
 
-    length: of the gradient, which may end outside.
+    length: of the gradient; where it ends outside, it has no head.  A vector too short for an arrow is a dot.
     """
     by_norm, by_value = clipped
     reach = 1.25 * max(float(np.linalg.norm(by_norm)), float(np.linalg.norm(by_value)))
     angles = np.linspace(0, np.pi / 2, 100)
     ax.plot(threshold * np.cos(angles), threshold * np.sin(angles), color=BLUE, linewidth=1)
     for vector, color, width in ((np.array([length, 0]), ORANGE, 2), (by_norm, BLUE, 3), (by_value, GREEN, 3)):
-        arrow = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
-        end = vector * min(1.0, 0.99 * reach / max(float(vector[0]), 1e-30))
         lift = 0.012 * reach * (color == BLUE)
-        ax.annotate("", (end[0], end[1] + lift), (0, lift), arrowprops={**arrow, "mutation_scale": 18})
-    ax.set(xlim=(0, reach), ylim=(-0.05 * reach, 0.8 * reach), xlabel="along the gradient", ylabel="across")
+        if vector[0] > reach:
+            ax.plot([0, reach], [0, 0], color=color, linewidth=width)
+        elif np.linalg.norm(vector) < 0.07 * reach:
+            ax.plot(*vector, "o", color=color, markersize=8, markeredgewidth=0, zorder=5)
+        else:
+            arrow = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (vector[0], vector[1] + lift), (0, lift), arrowprops={**arrow, "mutation_scale": 18})
+    ax.set(xlim=(-0.04 * reach, reach), ylim=(-0.05 * reach, 0.8 * reach), xlabel="along the gradient", ylabel="across")
 
 
 def against_threshold(
@@ -156,13 +160,14 @@ def gate_letters(drawing: Drawing, text: str, values: np.ndarray, columns: int, 
 
 
 def gate_map(ax: Axes, values: np.ndarray, unit: int) -> None:
-    """All units of a gate over the text, (n, H): a row for each unit, dark at 0, yellow at 1; one unit marked."""
-    image = ax.imshow(values.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, origin="upper", interpolation="nearest")
+    """All units of a gate over the text, (n, H): a row for each unit, white at 0, blue at 1; one unit marked."""
+    colors = LinearSegmentedColormap.from_list("open", ["white", BLUE])
+    image = ax.imshow(values.T, aspect="auto", cmap=colors, vmin=0, vmax=1, origin="upper", interpolation="nearest")
     for edge in (unit - 0.5, unit + 0.5):
         ax.axhline(edge, color=ORANGE, linewidth=2, clip_on=False)
     ax.text(1, 1.03, f"unit {unit}: between orange lines", color=ORANGE, ha="right", transform=ax.transAxes)
     ax.set(xlabel="character", ylabel="unit")
-    ax.set_title("all units: yellow open, dark shut")
+    ax.set_title("all units: blue open, white shut")
     ax.grid(False)
     color_bar(image, ax, [0, 0.5, 1], width=0.03, distance=0.01)
 

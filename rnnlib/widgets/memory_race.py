@@ -101,7 +101,7 @@ class MemoryRace(RestartableView):
             x_limits=(0, self._last_step),
             at_least=(lowest, 2 * task.chance),
             at_most=(lowest, 3 * task.chance),
-            levels=(Level(task.chance, "chance"), Level(task.solved_below, "solved")),
+            levels=(Level(task.chance, "chance", at_end=True), Level(task.solved_below, "solved", at_end=True)),
         )
         series = {
             kind: np.array([(test.step, max(test.error, lowest)) for test in list(curve)], np.float32).reshape(-1, 2)

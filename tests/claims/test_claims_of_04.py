@@ -1,6 +1,7 @@
 """What notebook 04 says of runs that it does not show."""
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,12 @@ def test_at_learning_rate_eight_clipping_by_value_needs_a_threshold_far_below_th
     for seed in SEEDS:
         by_value = {"learning_rate": 8.0, "clip_by": "value"}
         rescued, lost = (trainer_of(seed, 64, clip_threshold=each, **by_value) for each in (0.005, 0.25))
-        for trainer in (rescued, lost):
+        slow = trainer_of(seed, 64, learning_rate=8.0, clip_threshold=0.005)
+        for trainer in (rescued, lost, slow):
             run_until_lost(trainer, 300)
         assert last_perplexity(rescued) < 8
         assert last_perplexity(lost) > 2 * V
+        assert 1.3 * last_perplexity(rescued) < last_perplexity(slow) < 14
 
 
 # --------------------------------------------------------------------------------- vanishing and gates
@@ -97,12 +100,26 @@ def test_twenty_steps_back_nearly_nothing_is_left_in_fresh_networks_but_in_an_op
         assert max(left[name][20] for name in ("RNN", "GRU", "LSTM")) < 1e-3 < 0.03 < left["open LSTM"][20]
 
 
+@cache
+def left_during_training(seed: int) -> list[tuple[int, dict[str, np.ndarray]]]:
+    """What is left at every lag, by name, every ten steps of 300."""
+    view = VanishingGradients(text.load_corpus("story"), seed=seed, name="claim")
+    view.run(300)
+    return view.seen
+
+
 def test_trained_on_text_no_network_keeps_the_way_open_for_twenty_steps() -> None:
     for seed in SEEDS:
-        view = VanishingGradients(text.load_corpus("story"), seed=seed, name="claim")
-        view.run(300)
-        _, left = view.seen[-1]
+        _, left = left_during_training(seed)[-1]
         assert max(left[name][20] for name in left) < 0.05 and left["open LSTM"][20] < 1e-3
+
+
+def test_training_on_text_shuts_the_way_in_an_rnn_before_it_opens_a_little_and_shuts_an_open_lstm() -> None:
+    for seed in SEEDS:
+        seen = [{name: norms[20] for name, norms in left.items()} for _, left in left_during_training(seed)]
+        assert min(left["RNN"] for left in seen[:4]) < 0.1 * seen[0]["RNN"]
+        assert 5 * seen[0]["RNN"] < seen[-1]["RNN"] < 0.01
+        assert seen[-1]["open LSTM"] < 0.05 * seen[0]["open LSTM"]
 
 
 def test_an_lstm_forgets_a_little_more_at_a_space_and_most_update_gates_of_a_gru_are_nearly_shut() -> None:
@@ -120,4 +137,6 @@ def test_an_lstm_forgets_a_little_more_at_a_space_and_most_update_gates_of_a_gru
         forget = values["LSTM: forget gate"]
         assert ((forget > 0.9) | (forget < 0.1)).mean() < 0.3
         assert forget[~spaces].mean() - 0.1 < forget[spaces].mean() < forget[~spaces].mean() - 0.02
+        assert (forget[spaces].max(0) < forget[~spaces].mean(0)).sum() >= 2  # units that forget at every space
+        assert (values["LSTM: input gate"] > 0.5).mean() > 0.85
         assert (values["GRU: update gate"] < 0.1).mean() > 0.6

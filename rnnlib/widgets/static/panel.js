@@ -111,14 +111,14 @@ class Panel {
     ctx.stroke();
   }
 
-  nameMarks(ctx, look) {                        // the newest first; older ones where there is room
+  nameMarks(ctx, look) {                        // the newest first; older ones where there is room; none at the beginning
     if (!this.facts.names_marks) return;
     Object.assign(ctx, { fillStyle: look.grey, textAlign: "left", textBaseline: "top", font: look.font });
     const rows = [];
     for (const { step, name } of [...this.plot.marks].reverse()) {
       const x = this.xOf(step), width = ctx.measureText(name).width + 6, start = x + width > this.right ? x - width : x + 3;
       const row = [0, 1, 2, 3].find((each) => (rows[each] ?? Infinity) > start + width);
-      if (row === undefined || x < this.left || x > this.right + 1) continue;
+      if (!step || row === undefined || x < this.left || x > this.right + 1) continue;
       rows[row] = start;
       write(ctx, look, name, start, this.top + 1.25 * look.size * row);
     }
