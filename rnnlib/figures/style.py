@@ -243,18 +243,16 @@ def blank(width: float, height: float) -> Drawing:
     return kept[size]
 
 
-def panels(
-    columns: int = 1, *, width: float = 9, height: float = 3.4, between: float = 0.95
-) -> tuple[Drawing, list[Axes]]:
-    """A drawing of some panels side by side, and their axes.  width, height, between: inches, at 100 dots each.
+def panels(columns: int = 1, *, width: float = 9, height: float = 3.4, gap: float = 0.95) -> tuple[Drawing, list[Axes]]:
+    """A drawing of some panels side by side, and their axes.  width, height, gap: inches, at 100 dots each.
 
     Margins are fixed, with room for labels: a layout that finds them would draw everything twice.
     """
     left, right, bottom, top = 0.85, 0.2, 0.62, 0.38
-    of_a_panel = (width - left - right - between * (columns - 1)) / columns
+    of_a_panel = (width - left - right - gap * (columns - 1)) / columns
     drawing = blank(width, height)
     places = [
-        ((left + column * (of_a_panel + between)) / width, bottom / height, of_a_panel / width,
+        ((left + column * (of_a_panel + gap)) / width, bottom / height, of_a_panel / width,
          1 - (bottom + top) / height)
         for column in range(columns)
     ]  # fmt: skip

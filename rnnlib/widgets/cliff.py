@@ -55,7 +55,7 @@ class Cliff(KnobView):
 
     def figure(self, result: Descents) -> Drawing:
         """The whole map, the part of it near the wall, and the errors."""
-        drawing, (left, middle, right) = panels(3, width=12.4, height=4, between=1.15)
+        drawing, (left, middle, right) = panels(3, width=12.4, height=4, gap=1.15)
         cliff_map(left, self._whole, result.ways)
         cliff_regions(left)
         cliff_map(middle, self._near, result.ways)
