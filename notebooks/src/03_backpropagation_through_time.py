@@ -292,7 +292,7 @@ for name, way in ways.items():
 
 # %% [markdown]
 # The compiled loop records no graph of operations and calls no library between two steps; where this notebook was built it is the quickest. And both loops compute
-# $dL/dh_t$ of every $t$ on their way, which the lab's upper right panel shows; `nn.RNN` does not hand it out.
+# $dL/dh_t$ of every $t$ on their way; for the last loss alone the lab's upper right panel shows it. `nn.RNN` does not hand it out.
 
 # %% [markdown]
 # ## The gradient map
@@ -315,7 +315,7 @@ gradient_map
 # Right: the mean over all pairs that are $t - j$ steps apart, divided by that at distance 0.*
 #
 # **Try this.** (1) Press **Reset**, then **Start**: with fresh weights the gradient fades within some steps, and the corner is dark; as the network learns, it grows lighter. (2) *Cut every k steps* at 6: the
-# map falls into triangles. Each cut is a `detach`, which keeps a value and forgets how it was computed: no loss reaches a state before it.
+# map falls into triangles. Each cut is a `detach`, which keeps a value and forgets how it was computed: no loss after it reaches a state before it.
 
 # %% [markdown]
 # ## Full, truncated, randomised
@@ -323,7 +323,7 @@ gradient_map
 # How far back should the gradient go? All three have the same forward values:
 #
 # - **full**: all the way;
-# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches.
+# - **truncated**: detach the state every $k$ steps, as a training loop does between two minibatches;
 # - **randomised**: cut at random, with probability $1/k$ at each step, and multiply the gradient that passes by $\frac{1}{1 - 1/k}$, so that on average
 #   nothing is lost (Tallec and Ollivier 2017).
 #
@@ -339,7 +339,7 @@ print(f"{len(long_text) - 1:,} steps, held for the way back: {megabytes:.0f} MB"
 
 # %% [markdown]
 # It does: this small network with one row needs {{ megabytes:.0f }} MB; memory grows with units and rows. What full backpropagation really costs is something else: a single update of the weights for a whole pass through the text,
-# all steps one after the other, and gradients that have faded, or grown beyond all measure (notebook 04), long before they arrive. What truncation costs is what lies before the cut: nothing is learnt from it.
+# all steps one after the other, and gradients that have faded, or grown beyond all measure (notebook 04), long before they arrive. What truncation costs: no loss after a cut teaches the steps before it what to keep.
 
 # %% [markdown]
 # **Predict first.** For a text of $T$ characters: which of memory, time and error does truncation change, and in which direction? Everything below is measured on your
@@ -387,7 +387,7 @@ print(f"randomised, the mean of 300 draws: error {(draws.mean(0) - full).norm() 
 # %% [markdown]
 # <!-- claim: a_randomised_gradient_is_further_off_than_the_truncated_one_and_the_mean_of_300_is_nearer -->
 # The mean of many draws comes as near to the full gradient as you like: randomised truncation is *unbiased*. But a training step has one draw, which is
-# on average further off than plain truncation. That is one reason why most training loops cut at regular places and accept the bias.
+# on average further off than plain truncation. Most training loops cut at regular places and accept the bias.
 
 # %% [markdown]
 # ## Exercise 2: truncate (10 minutes, hard)
@@ -462,7 +462,7 @@ drawing
 
 # %% [markdown]
 # <!-- claim: without_detach_memory_and_time_grow_from_minibatch_to_minibatch_and_with_it_they_do_not -->
-# *Blue, with detach: memory and time are level. Orange, without: both climb, for each backward pass goes all the way back to the first minibatch. (The least of nine passes.)*
+# *Blue, with detach: memory and time are level. Orange, without: both climb, for all graphs are kept, and each backward pass goes back through all of them. (The least of nine passes.)*
 #
 # Autograd usually stops you: without `retain_graph=True` the second backward pass raises *Trying to backward through the graph a second
 # time*, because the first one has freed its part. The wrong cure is `retain_graph=True`. The right one is `detach`: keep the value, drop

@@ -44,14 +44,17 @@ def number_table(ax: Axes, left: float, top: float, numbers: Numbers, title: str
         ax.text(*place, written, family=MONOSPACE, fontsize=12, va="center_baseline")
 
 
-def nodes(ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, color: str) -> None:
-    """A column of round nodes with their values inside, and a name above."""
+def nodes(
+    ax: Axes, x: float, ys: Sequence[float], values: Numbers, title: str, color: str, *, title_below: bool = False
+) -> None:
+    """A column of round nodes with their values inside, and a name above, or below where edges go upwards."""
     pale = 0.75 + 0.25 * np.array(to_rgba(color)[:3])
-    ax.scatter([x] * len(ys), ys, s=1500, color=pale, edgecolors=color, linewidths=1.5, zorder=3)
+    ax.scatter([x] * len(ys), ys, s=1700, color=pale, edgecolors=color, linewidths=1.5, zorder=3)
     for y, value in zip(ys, values, strict=True):
         ax.text(x, y, _two_decimals(value), ha="center", va="center_baseline", fontsize=12, zorder=4)
     behind = {**WHITE_BEHIND, "pad": 1}
-    ax.text(x, min(ys) - 44, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
+    y = max(ys) + 46 if title_below else min(ys) - 46
+    ax.text(x, y, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
 
 
 def edges(
@@ -124,7 +127,7 @@ def step_backward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
         LineCollection([[(200, y), (340, y)] for y in _column(4, 250)], colors=GREY, linewidths=1, zorder=1)
     )
     nodes(ax, 60, _column(4, 160), da_after, "$dL/da_{t+1}$", GREY)
-    nodes(ax, 60, _column(2, 430), way.do[t - 1], "$dL/do_t$", ORANGE)
+    nodes(ax, 60, _column(2, 430), way.do[t - 1], "$dL/do_t$", ORANGE, title_below=True)
     nodes(ax, 200, _column(4, 250), way.total[t - 1], "$dL/dh_t$", BLUE)
     nodes(ax, 340, _column(4, 250), way.da[t - 1], "$dL/da_t$", GREEN)
     rows = [
@@ -138,7 +141,7 @@ def step_backward(network: SmallNetwork, way: Walk, t: int) -> Drawing:
     number_table(ax, 480, 272, way.h[t - 1], "$h_{t-1}$", GREY)
     share = np.outer(way.h[t - 1], way.da[t - 1])
     number_table(ax, 480, 372, share, "this step's\nshare of\n$dL/dW_{hh}$", GREEN)
-    number_table(ax, 790, 372, way.dW_hh, "all\nshares", BLUE)
+    number_table(ax, 806, 372, way.dW_hh, "all\nshares", BLUE)
     return drawing
 
 
@@ -232,10 +235,10 @@ def collected(way: Walk, walked: Sequence[Moment]) -> dict[str, tuple[list[int],
 
 def _weight_node(ax: Axes, left: float, name: str, steps: Sequence[int], total: Numbers) -> None:
     """A weight as a square node, and below it the sum of the shares that it has collected."""
-    ax.plot(left + 20, 535, "s", markersize=30, color="white", markeredgecolor=BLACK, markeredgewidth=1)
-    ax.text(left + 20, 535, f"${name}$", ha="center", va="center", fontsize=13)
+    ax.plot(left + 20, 535, "s", markersize=34, color="white", markeredgecolor=BLACK, markeredgewidth=1)
+    ax.text(left + 20, 535, f"${name}$", ha="center", va="center", fontsize=12)
     told = "nothing yet" if not steps else "from " + ", ".join(f"t = {t}" for t in steps)
-    ax.text(left + 50, 535, told, va="center", fontsize=12, color=GRADIENT, fontweight="bold")
+    ax.text(left + 54, 535, told, va="center", fontsize=12, color=GRADIENT, fontweight="bold")
     number_table(ax, left + 8, 565, total, "", PURPLE)
 
 

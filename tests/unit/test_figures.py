@@ -6,6 +6,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from factories import pixels
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 
 from rnnlib import figures
 from rnnlib.figures.gradients import gradient_map_image
@@ -178,3 +180,16 @@ def test_the_number_of_a_row_stands_above_its_letters_and_touches_none() -> None
 )
 def test_ticks_enclose_all_values(lowest: float, highest: float, expected: list[float]) -> None:
     assert ticks_around(lowest, highest) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("step", [step_forward, step_backward])
+def test_no_edge_of_the_small_network_runs_through_a_name(step: Callable[..., Drawing]) -> None:
+    network = example_network()
+    drawing = step(network, walk(network, np.eye(3), np.zeros((3, 2))), 2)
+    drawing._repr_png_()
+    (ax,) = drawing.axes
+    names = [each.get_window_extent() for each in ax.texts if each.get_text().startswith("$") and each.get_bbox_patch()]
+    lines = [each for each in ax.collections if isinstance(each, LineCollection)]
+    edges = [ax.transData.transform_path(path) for each in lines for path in each.get_paths()]
+    assert len(names) == 4 and len(edges) > 20
+    assert not [name for name in names if any(edge.intersects_bbox(name, filled=False) for edge in edges)]
