@@ -133,7 +133,7 @@ print(
 # Shapes: inputs $(T, B, V)$, outputs $(T, B, Q)$, a state $(B, H)$; here $T = 3$ and $B = 1$.
 #
 # The library's own step, in `rnnlib/cells.py`, is the same line. It is given `x_in`, the input's part $x_t W_{xh} + b_h$ of the sum, because that
-# can be computed for all steps at once before the loop begins. And its state is a tuple, since another kind of network, built like this one, may carry two tensors:
+# can be computed for all steps at once before the loop begins. And its state is a tuple, since an LSTM (notebook 04) carries two tensors:
 #
 # ```python
 # def step(x_in: Tensor, state: State, W_hh: Tensor) -> State:
@@ -257,7 +257,7 @@ print("two products:", (x_2 @ W_xh + h_1 @ W_hh).numpy().round(2))
 # %% [markdown]
 # ## A one-hot vector picks a row
 #
-# In the picture $x_t W_{xh}$ was a row of $W_{xh}$. For text it always is. So why build a vector of zeros and a single 1, and multiply?
+# In the picture $x_t W_{xh}$ was a row of $W_{xh}$. With one-hot inputs it always is. So why build a vector of zeros and a single 1, and multiply?
 #
 # **Predict first.** For 35 x 32 characters, $V = 28$ and $H = 256$: how much faster is it to look the rows up?
 
@@ -275,7 +275,7 @@ multiply, look_up = (min(timeit.repeat(way, number=10, repeat=30)) / 10 for way 
 print(f"one-hot product {multiply * 1e6:.0f} us, looking up {look_up * 1e6:.0f} us")
 
 # %% [markdown] tags=["nbval-ignore-output"]
-# {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros in memory. The numbers are the same. This library's
+# {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros and ones in memory. The numbers are the same. This library's
 # networks from scratch look rows up when they run forward on a CPU.
 
 # %% [markdown]
@@ -325,7 +325,7 @@ figures.inputs_and_outputs()
 # %% [markdown]
 # ## What does the state remember?
 #
-# Train an RNN with 64 units on the story, long enough to write words. Then measure its memory in two ways, over all of the validation text.
+# Train an RNN with 64 units on the story for 1,500 steps. Then measure its memory in two ways, over all of the validation text.
 
 # %%
 corpus = text.load_corpus("story")
@@ -404,7 +404,7 @@ inside
 # *Above, one unit over the text; framed, the letter chosen. Below left, all 64 units in a plane: across, the direction in which the states vary most, and upwards the one in which they vary second most; grey, the state after each letter; blue, the last ten, in their order; orange, the one
 # chosen. Right, the unit over fifty letters.*
 #
-# **Try this.** Move *Unit*: most are hard to read. Move *Character* and watch the path. Then measure both over the whole validation text, not over three hundred letters.
+# **Try this.** Move *Unit*: most are hard to read. Move *Character* and watch the path. The next cell measures both over the whole validation text, not over three hundred letters.
 # <!-- given: 300 -->
 
 # %%
@@ -421,7 +421,7 @@ print(f"of the states' variance the plane shows {inside.share_of_variance:.0%}")
 # <!-- claim: some_unit_tells_spaces_from_letters_over_all_validation_text -->
 # <!-- claim: at_every_letter_the_state_jumps_as_far_as_two_unrelated_states_lie_apart -->
 # This unit tells spaces from letters, though not always: look at the standard deviations. And the state jumps, everywhere alike: after one more letter it is as far away as
-# after a thousand. What it keeps is not to be seen in this plane, but spread over all 64 numbers, and there the probe finds it.
+# after a thousand. The plane shows {{ inside.share_of_variance:.0%}} of the variance of the states; the probe reads all 64 numbers.
 #
 # How to learn such weights is the next question.
 

@@ -120,7 +120,7 @@ def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length
     first = max(0, position - length + 1)
     path = points[first : position + 1]
     for start, end in zip(path, path[1:], strict=False):
-        how = {"arrowstyle": "-|>", "color": BLUE, "alpha": 0.6, "linewidth": 1.2, "shrinkA": 8, "shrinkB": 8}
+        how = {"arrowstyle": "-|>", "color": BLUE, "alpha": 0.6, "linewidth": 1.2, "shrinkA": 10, "shrinkB": 10}
         ax.annotate("", end, start, arrowprops=how)
     around: dict[str, Any] = {"facecolor": "white", "edgecolor": ORANGE, "linewidth": 2, "pad": 4}
     for place, (x, y) in zip(range(first, position + 1), path, strict=True):

@@ -133,7 +133,7 @@ def inputs_and_outputs() -> Drawing:
                     (x + 85, bottom),
                     PURPLE,
                     linestyle="--",
-                    connectionstyle="arc3,rad=-0.1",
+                    connectionstyle="arc3,rad=0.1",
                 )
     for middle, name in ((left + 85, "encoder"), (left + 4 * 85, "decoder")):
         ax.text(middle, bottom + 68, name, ha="center", va="center", fontsize=13, fontweight="bold")

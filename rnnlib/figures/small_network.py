@@ -51,7 +51,7 @@ def nodes(
     pale = 0.75 + 0.25 * np.array(to_rgba(color)[:3])
     ax.scatter([x] * len(ys), ys, s=1700, color=pale, edgecolors=color, linewidths=1.5, zorder=3)
     for y, value in zip(ys, values, strict=True):
-        ax.text(x, y, _two_decimals(value), ha="center", va="center_baseline", fontsize=12, zorder=4)
+        ax.text(x, y, _two_decimals(value).removeprefix("+"), ha="center", va="center_baseline", fontsize=12, zorder=4)
     behind = {**WHITE_BEHIND, "pad": 1}
     y = max(ys) + 46 if title_below else min(ys) - 46
     ax.text(x, y, title, ha="center", va="center", fontsize=14, color=color, bbox=behind, zorder=2)
