@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--to", type=Path, help="where grades.csv and grades.html are written; by default that folder")
     parser.add_argument("--seconds", type=float, default=600.0, help="for each file")
-    parser.add_argument("--step-budget", type=int, default=1500, help="of a session file")
+    parser.add_argument("--step-budget", type=int, default=1000, help="of a session file")
     options = parser.parse_args(arguments)
     one_file = options.folder.is_file()
     found = [options.folder] if one_file else sorted(options.folder.rglob("*"))

@@ -3,6 +3,7 @@
 Before: worker_view.py, live/sweeps.py.
 """
 
+import itertools
 import math
 from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
@@ -25,6 +26,7 @@ from rnnlib.widgets.worker_view import WorkerView
 
 LEARNING_RATES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 CLIP_THRESHOLDS = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0, math.inf)
+COLORS_OF_SEEDS = ("blue", "purple", "green")
 SMALL_NETWORK: dict[str, Any] = {"hidden_size": 32, "batch_size": 16, "num_steps": 20, "device": "cpu"}
 
 
@@ -142,7 +144,7 @@ class LearningMap(WorkerView):
             at_most=(1, 4 * vocab_size),
             levels=(
                 Level(line, name),
-                Level(vocab_size, f"blind guess: {vocab_size}", "grey"),
+                Level(vocab_size, f"blind guess: {vocab_size}", "grey", at_end=True),
             ),
         )
         return fields, run
@@ -159,10 +161,14 @@ class LearningMap(WorkerView):
             ends.append((len(run.losses), math.exp(min(run.validation_loss, 30))))
         series["map"] = np.array([[_final_perplexity(runs.get(pair, [])) for pair in row] for row in pairs], np.float32)
         series["validation"] = np.array(ends, np.float32).reshape(-1, 2)
+        alone = len(self.seeds) == 1
+        names = ["training"] if alone else [f"seed {seed}" for seed in self.seeds]
+        colors = itertools.cycle(COLORS_OF_SEEDS)
         training = [
-            Line(f"training {number}", "" if number else "training", "blue") for number in range(len(self.seeds))
+            Line(f"training {number}", name, color)
+            for number, (name, color) in enumerate(zip(names, colors, strict=False))
         ]
-        lines = (*training, Line("validation", "validation, at the end", "orange", "dots", 3))
+        lines = (*training, Line("validation", "validation at the end" if alone else "validation", "orange", "dots", 3))
         panels = self._fields, replace(self._curves, lines=lines)
         return Chart(panels, series, selected=(self.clip_threshold.index, self.learning_rate.index))
 

@@ -229,3 +229,12 @@ def test_python_ends_cleanly_while_a_map_trains() -> None:
     code = "from rnnlib.widgets import LearningMap; LearningMap(hidden_size=64, steps=400).start()"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_networks_of_several_seeds_have_names_and_colors_of_their_own(view: LearningMap) -> None:
+    (alone, _) = view.compute().panels[1].lines
+    assert (alone.name, alone.color) == ("training", "blue")
+    view.seeds = (0, 7, 9)
+    *training, _ = view.compute().panels[1].lines
+    assert [line.name for line in training] == ["seed 0", "seed 7", "seed 9"]
+    assert len({line.color for line in training}) == 3 and "orange" not in {line.color for line in training}
