@@ -46,15 +46,14 @@ diary = TrainingDiary(training.Trainer(beginner, text.SequentialBatches(corpus.t
 diary
 
 # %% [markdown]
-# <!-- claim: frequent_letters_are_learnt_first_then_spaces_then_words -->
-# <!-- given: 0, 15, 35, 500 -->
-# *How it continues* the lamp *after more and more steps, with the same random numbers: whatever differs, it has learned. Shaded: words that the
+# <!-- claim: frequencies_are_learnt_first_then_where_words_end_then_words -->
+# <!-- given: 0, 35, 150, 500 -->
+# *How it continues* the lamp *after more and more steps, with the same random numbers: whatever differs comes from training. Shaded: words that the
 # story has, too.*
 #
-# **Try this.** Put *Steps* to 0 and move it up. (1) At 0 a $q$ is about as likely as an $e$. (2) Up to 15 frequent letters
-# take the place of rare ones. (3) At 35 there are about as many gaps as in the story. (4) From 500 on about half of its words are real.
+# **Try this.** Put *Steps* to 0 and move it up. (1) At 0 a $q$ is about as likely as an $e$. (2) Up to 35 frequent letters take the place of rare ones, and gaps become nearly as frequent as in the story. (3) Up to 150 two gaps may still stand side by side: where words end it learns later. (4) From 500 on about half of its words are real.
 #
-# Now in slow motion: the lab below trains such a network while you watch. Press **Reset**, then **Start**: it starts over, at five steps a second. Read its text aloud every few seconds.
+# Now in slow motion: in the lab below press **Reset**, then **Start**. Read its text aloud every few seconds.
 
 # %%
 lab = TrainingLab(name="first lab", hidden_size=64)
@@ -64,7 +63,7 @@ lab
 
 # %% [markdown]
 # *After 150 steps. Top left: perplexity, the number of characters among which the network still hesitates. Blue, on the text that it trains with; orange, on text that it never
-# trains on, measured now and then: only the dots count. The dashed line is what a table of counts reaches, without any network: more of that, and of *n-grams*, below.
+# trains on, measured now and then: only the dots count. The dashed line is what a table of counts, an* n-gram*, reaches without any network: more of that below.
 # The three other panels belong to notebooks 03 and 04.*
 #
 # **Try this.** Below the panels the network writes; what is new is underlined, and the slider brings back earlier texts. Set *Pace* to *no limit* and watch the
@@ -76,7 +75,7 @@ lab
 # A **feed-forward** network turns an input $x$ into an output $o$, by way of hidden units $h$ between them. When the next input comes, nothing is left of
 # the last one.
 #
-# A **recurrent** network reads a sequence, one element at each time step $t$. Its hidden units get two things: the current input
+# A **recurrent** network, **RNN** for short, reads a sequence, one element at each time step $t$. Its hidden units get two things: the current input
 # $x_t$, and what they held themselves one step before, the **hidden state** $h_{t-1}$:
 #
 # $$h_t = f(x_t, h_{t-1}).$$
@@ -105,12 +104,12 @@ figures.three_networks()
 # ## Why a sequence needs memory
 #
 # In a text, a melody or a temperature curve, what comes at time $t$
-# depends on what came before: $P(x_t \mid x_{t-1}, \dots, x_1)$. To predict a sequence from its own past is called **autoregression**. Three ways to deal with a
+# depends on what came before. $P(x_t \mid x_{t-1}, \dots, x_1)$ is the probability of $x_t$ when everything before it is given. To predict a sequence from its own past is called **autoregression**. Three ways to deal with a
 # past that grows and grows:
 #
 # - **All of it**: predict $x_t$ from everything before it.
 # - **Markov assumption**: predict it from the last $\tau$ values only.
-# - **Latent state**: keep a summary $h_t$ of the past, and renew it at every step. This is what a recurrent network does.
+# - **Latent state**: keep a summary $h_t$ of the past, and update it at every step. This is what a recurrent network does.
 #
 # Begin with numbers instead of letters: a slow sine with noise. The noise cannot be predicted; the sine can.
 
@@ -126,9 +125,9 @@ drawing
 # <!-- given: 0.2, 628 -->
 # *Noise with standard deviation 0.2 on a wave that takes 628 steps.*
 #
-# Predict the values 1, 4, 16 and 64 steps ahead from a **window** of 64. With the Markov
-# assumption: a weighted sum of its last four values, or of all 64. With a state: an RNN with 16 units reads them one after the other; then a weighted sum of
-# its units predicts, and the values are gone. The first 1,800 windows are for learning, those from 2,000 on for judging: no
+# From a **window**, 64 values in a row, predict those 1, 4, 16 and 64 steps after its last. With the Markov
+# assumption: by a weighted sum of its last four values, or of all 64. With a state: an RNN with 16 units reads all 64, one after the other; then a weighted sum of
+# its units predicts. The first 1,800 windows are for learning, those from 2,000 on for judging: no
 # value serves both.
 #
 # **Predict first.** On average no error can be below that of the noise, about 0.2. How large is it 64 steps ahead, from four values? And from 64?
@@ -151,9 +150,9 @@ colors = (figures.ORANGE, figures.BLUE, figures.GREEN)
 drawing, (over_time, over_steps) = figures.panels(2, width=10)
 figures.label_lines(over_time, list(zip(predictions, colors, strict=True)))
 over_time.plot(future[2000:, -1], color=figures.GREY, linewidth=0.5)
-for (name, found), color in zip(predictions.items(), colors, strict=True):
+for (name, found), color, width in zip(predictions.items(), colors, (1.5, 5, 1.5), strict=True):
     over_time.plot(found[:, -1], color=color, linewidth=1.4)
-    over_steps.plot(horizons, errors[name], ".-", color=color)
+    over_steps.plot(horizons, errors[name], ".-", color=color, linewidth=width)
 over_time.set(xlabel="window", ylabel="x, 64 steps ahead")
 over_steps.axhline(0.2, color=figures.BLACK, linestyle="--")
 over_steps.set(xscale="log", xlabel="steps ahead", ylabel="error (root mean square)", ylim=(0, 0.6))
@@ -162,12 +161,12 @@ drawing
 
 # %% [markdown]
 # <!-- claim: four_noisy_values_miss_the_wave_64_steps_ahead_where_64_values_and_16_units_find_it -->
-# *Left, predictions 64 steps ahead over the true values (grey). Right, the errors; dashed, the noise.*
+# *Left, predictions 64 steps ahead over the true values (grey). Right, the errors: blue lies under green; dashed, the noise.*
 #
 # One step ahead, all three are near the noise. 64 steps ahead four values are {{ errors["4 values"][3]:.2f }} off: so few noisy values hardly
 # tell whether the wave rises or falls, and the orange curve swings too little and too late. 64 values know ({{ errors["64 values"][3]:.2f }}), with a weight for each. The state knows as well ({{ errors["16 units"][3]:.2f }}), apart from a few slips.
 #
-# **A long past wins, and a state keeps what matters of it**: here in 16 numbers instead of 64, and with nothing left of the values themselves.
+# **A long past wins, and a state keeps what matters of it**: here in 16 numbers instead of 64. The values themselves need not be kept.
 
 # %% [markdown]
 # ## From a text to tokens
@@ -184,7 +183,7 @@ print(tokens.tolist(), "->", vocab.decode(tokens))
 
 # %% [markdown]
 # <!-- given: 27 -->
-# Token 0, `<unk>` for *unknown*, stands for everything that is not in the text. With the 27 characters that makes $V = 28$ tokens, the size of the
+# Token 0, `<unk>` for *unknown*, stands for everything that is not in the vocabulary; in this story it never occurs. With the 27 characters that makes $V = 28$ tokens, the size of the
 # vocabulary.
 #
 # The text is split in three. The first eight tenths are the **training** text. The next tenth, the **validation** text, is never trained on; whenever there is something to
@@ -215,7 +214,7 @@ figures.zipf(ax, {name: list(counter.values()) for name, counter in runs.items()
 drawing
 
 # %% [markdown]
-# *Rank 1 is the most frequent. On logarithmic axes the words lie near a straight line, which bends down among the rare ones: roughly Zipf's law, by which the count falls like 1 / rank. Pairs and triples fall more
+# *Rank 1 is the most frequent. On logarithmic axes the words lie near a straight line, and below it among the rare ones: roughly Zipf's law, by which the count falls like 1 / rank. Pairs and triples fall more
 # slowly.*
 #
 # Only {{ len(runs["words"]):,d}} different words, and {{ sum(count == 1 for count in runs["triples"].values()) / len(runs["triples"]):.0%}} of the triples occur once. For longer and longer runs of words most counts are 1, and a count of 1 says little about the next text. Characters are few, and each is seen often.
@@ -225,8 +224,8 @@ drawing
 # ## Minibatches: which character lands where
 #
 # <!-- given: 9 -->
-# A network reads $B$ pieces of text side by side, each $T$ characters long. There are two ways to cut them. **Sequential**: row $b$ walks
-# through the $b$-th part of the text, so each row of a minibatch continues where it ended in the last one. Then the state after one minibatch can be the $h_0$ of the next: it is **carried**. **Random**: pieces are drawn from anywhere.
+# A network reads $B$ pieces of text side by side, each $T$ characters long: together a **minibatch**, each piece a **row** of it. There are two ways to cut them. **Sequential**: row $b$ walks
+# through the $b$-th part of the text, so it continues where it ended in the minibatch before. Then the state after one minibatch can be the $h_0$ of the next: it is **carried**. **Random**: pieces are drawn from anywhere.
 #
 # **Predict first.** Move *Minibatch* by one. Which way of cutting moves each colour by exactly one piece? After the last minibatch
 # of an epoch, one walk through the text, where does the next begin?
@@ -237,15 +236,14 @@ partitions
 
 # %% [markdown]
 # <!-- given: 9 -->
-# *Above, four lines of the story, cut as if they were all, with the rows of one minibatch; below, what the network gets: tokens, and as targets the same
+# *Above, four lines of the story, cut as if they were the whole text; below, what the network gets: tokens, and as targets the same
 # text one character on.*
 #
-# **Try this.** (1) Walk from minibatch 0 to 8, with sequential batches: each colour moves by one piece at a time. (2) Go on to 9:
-# this epoch is counted from the end of the text, so that what was left over is trained on, too. (3) Switch to
+# **Try this.** (1) Walk from minibatch 0 to 8, with sequential batches: each colour moves by one piece at a time. (2) Go on to 9, the first of the next epoch:
+# row 0 begins some characters later, so that what the first epoch left over is read, too. (3) Switch to
 # random: no row continues, so no state can be carried.
 #
-# The library's batches are time-major, $(T, B)$: `tokens[t, b]` is what row $b$ reads at time $t$. In the whole course the first axis is
-# time.
+# The library's batches are $(T, B)$: `tokens[t, b]` is what row $b$ reads at time $t$. In the whole course time comes first.
 
 # %% tags=["nbval-check-output"]
 batches = text.SequentialBatches(corpus.train, batch_size=32, num_steps=35)
@@ -257,8 +255,8 @@ print("the next minibatch continues each row:", torch.equal(following.tokens[0],
 # %% [markdown]
 # ## Exercise 1: sequential batches (12 minutes, hard)
 #
-# Cut a tensor of $n$ tokens into pairs (inputs, targets), both $(T, B)$, one for each minibatch, in a list. Each row reads a part of the text of its own and goes on from batch to batch;
-# the $B$ parts are equally long and follow one another, the first from the first token on. As many whole batches as fit, at least one. The target of each input is the token
+# Cut a tensor of $n$ tokens into pairs (inputs, targets), both $(T, B)$, one for each minibatch, in a list. Each row has its own part of the text and reads on in it from batch to batch;
+# the $B$ parts are equally long and follow one another, the first from the first token on. Make as many whole batches as fit; $n$ is large enough for one. The target of each input is the token
 # that comes after it in the text. Do not change the arguments in place, here or in any exercise that does not ask for it.
 
 
@@ -321,8 +319,8 @@ die
 # **Try this.** (1) All equal: 5, a fair die. (2) All but one at 0: 1, certainty. (3) 8 and 8, the others at 0: 2, a coin. A third share of 1 makes it {{ (17 / 8) ** (16 / 17) * 17 ** (1 / 17):.2f }}. What is rare surprises a lot, but rarely.
 
 # %% [markdown]
-# A model can be worse than that, and without limit: what counts is the probability of what *came*. Three models of
-# 28 characters are scored on four tokens. A model's ratings are called **logits**; **softmax** makes probabilities of them: $e$ to the power of each, divided by the sum of all these
+# A model whose probabilities are *not* the true ones has a higher perplexity, without limit: what counts is the probability of what *came*. Three models of
+# 28 tokens are scored on four tokens. A model gives each token a number, its **logit**: the higher, the more likely. **Softmax** makes probabilities of them: $e$ to the power of each, divided by the sum of all these
 # powers. `cross_entropy` does that, and takes the mean of $-\log p$.
 
 # %% tags=["nbval-check-output"]
@@ -372,8 +370,8 @@ checks.perplexity(my_perplexity)
 #
 # $$P(x \mid c) = \frac{N(cx) + K(c)\,P(x \mid c')}{N(c) + K(c)}.$$
 #
-# $N$ counts occurrences, $K(c)$ the different characters seen after $c$. Where $c$ never occurred, $P(x \mid c) = P(x \mid c')$. Below the empty
-# context, all $V$ characters have $1/V$: nothing gets probability 0.
+# $N(cx)$ counts how often $x$ followed $c$, $N(c)$ how often anything did, $K(c)$ how many different characters did: the more, the more weight the shorter context gets.
+# Where $c$ never occurred, $P(x \mid c) = P(x \mid c')$. The shortest context is the empty one, of the 1-gram; its $P(x \mid c')$ is $1/V$ for each of the $V$ tokens. So nothing gets probability 0.
 
 # %% tags=["nbval-check-output"]
 counted = {n: baselines.NGram(corpus.train, order=n, vocab_size=len(vocab)) for n in range(1, 6)}
@@ -383,7 +381,7 @@ for n, model in counted.items():
     print(f"{n}-gram: validation {reached[n]:.2f}, on the text it was counted on {own:.2f}")
 
 # %% [markdown]
-# **Predict first.** The 5-gram sees more than all others. Is it the best if only {{ len(corpus.train) / 128:.0f }} characters were counted? What will it write, and what
+# **Predict first.** The 5-gram looks back farthest. Is it the best if only {{ len(corpus.train) / 128:.0f }} characters were counted? What will it write, and what
 # will a 1-gram write?
 
 # %%
@@ -412,13 +410,15 @@ for n in (1, 2, 3, 4, 5):
     print(f"{n}-gram: the last four seen {in_places[n][0]:.2f}, new {in_places[n][1]:.2f}")
 
 # %% [markdown]
-# **New.** There the 5-gram *is* the 4-gram, as the formula says. The bigram is best there, with {{ in_places[2][1]:.2f }}: what is seldom seen teaches little.
+# **New.** There the 5-gram *is* the 4-gram, as the formula says. The bigram is best there, with {{ in_places[2][1]:.2f }}; the 3-gram and the 4-gram are worse, although they look back farther.
 #
-# **Seen.** There, too, it gets worse from the 3-gram's {{ in_places[3][0]:.2f }} to the 5-gram's {{ in_places[5][0]:.2f }}. After a single sighting $N = K = 1$: what followed then gets half of the
+# **Seen.** There, too, a longer context does harm: {{ in_places[3][0]:.2f }} for the 3-gram, {{ in_places[5][0]:.2f }} for the 5-gram.
+#
+# One reason: many contexts were seen once. Then $N = K = 1$, and what followed that one time gets half of the
 # probability, and a share of the other half. That is very sure, after one example.
 
 # %% [markdown]
-# **The line.** The order is chosen by what it reaches on validation text, with all of the training text counted: of 1 to {{ max(reached):d}} it is {{ min(reached, key=reached.get):d}}, with {{ min(reached.values()):.2f }}. That is the line which
+# **The line.** The order is chosen by what it reaches on validation text, with all of the training text counted: of 1 to {{ max(reached):d}} it is {{ min(reached, key=reached.get):d}}, with {{ min(reached.values()):.2f }}; one more would give {{ baselines.NGram(corpus.train, order=6, vocab_size=len(vocab)).perplexity(corpus.validation):.2f }}. That is the line which
 # a network has to get below, here, in the lab and in the later notebooks. Whoever trains a network for an hour should know what mere counting does.
 
 # %% [markdown]
@@ -478,9 +478,10 @@ drawing
 
 # %% [markdown]
 # <!-- claim: an_rnn_of_128_units_is_well_above_the_counted_line_after_1500_steps -->
+# <!-- given: 500 -->
 # *Blue, the minibatches it trains on; orange, validation text; dashed, the counted {{ best:d }}-gram on validation text.*
 #
-# It does not. The order is chosen and the network is trained; nothing will be changed any more, so the test text may be asked.
+# It does not. Nor does the network of the beginning, with half as many units and 500 steps more: {{ diary.pages[-1].validation:.2f }}. The order is chosen and the network is trained; nothing will be changed any more, so the test text may be asked.
 
 # %% tags=["nbval-check-output"]
 table = {}
@@ -496,12 +497,12 @@ for part in ("train", "validation", "test"):
 # %% [markdown]
 # ## Recap
 #
-# <details><summary>What does a recurrent network have that a feed-forward network has not?</summary>
+# <details><summary>What does a recurrent network have that a feed-forward network does not have?</summary>
 #
 # A hidden state: at each step its units get the current input and what they held one step before.
 # </details>
 #
-# <details><summary>A model has perplexity 8 on a text of 28 different characters. What does that mean?</summary>
+# <details><summary>A model with a vocabulary of 28 tokens has perplexity 8 on a text. What does that mean?</summary>
 #
 # The geometric mean of its surprises is 8: as uncertain as a fair die with 8 faces. A blind guess is a die with 28.
 # </details>

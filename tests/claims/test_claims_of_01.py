@@ -31,11 +31,11 @@ def share_of_words(written: str) -> float:
     return sum(word in known for word in words) / max(1, len(words))
 
 
-def test_frequent_letters_are_learnt_first_then_spaces_then_words() -> None:
+def test_frequencies_are_learnt_first_then_where_words_end_then_words() -> None:
     space, of_story = CORPUS.vocab.tokens.index(" "), shares(STORY)
     for seed in SEEDS:
         trainer, written = trainer_of(seed, 64), {}
-        for step in (0, 5, 35, 500, 2000):
+        for step in (0, 5, 35, 150, 500, 2000):
             trainer.run(step - trainer.steps_made)
             generator = torch.Generator().manual_seed(seed)
             written[step] = sampling.write(trainer.model, CORPUS.vocab, "the lamp ", 1500, generator=generator)[9:]
@@ -44,6 +44,8 @@ def test_frequent_letters_are_learnt_first_then_spaces_then_words() -> None:
         assert shares(written[0])[1:].max() < 3 / V
         assert far[5] < 0.6 * far[0]
         assert spaces[5] < 0.65 and 0.6 < spaces[35] < 1.4
+        doubled = {step: each.count("  ") / each.count(" ") for step, each in written.items()}
+        assert min(doubled[35], doubled[150]) > 0.01 > max(doubled[500], doubled[2000])
         assert share_of_words(written[35]) < 0.2 and share_of_words(written[2000]) > 0.5
         assert 0.35 < share_of_words(written[500]) < share_of_words(written[2000]) < 0.75
 
