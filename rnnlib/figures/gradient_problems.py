@@ -93,8 +93,10 @@ def cliff_map(ax: Axes, ground: CliffGround, ways: Mapping[str, np.ndarray]) -> 
 
 def cliff_regions(ax: Axes) -> None:
     """Names of the two plains and of the valley, on the map of the whole surface."""
-    for w, b, name in ((4.7, -2.95, "high plain"), (4.83, -2.15, "low plain"), (4.03, -2.25, "valley")):
+    for w, b, name in ((4.7, -2.95, "high plain"), (4.83, -2.15, "low plain"), (4.05, -1.7, "valley")):
         ax.text(w, b, name, fontweight="bold", bbox={**WHITE_BEHIND, "alpha": 0.75, "pad": 2})
+    into_the_valley = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", (4.12, -2.0), (4.12, -1.73), arrowprops=into_the_valley)
 
 
 def cliff_errors(ax: Axes, ways: Mapping[str, np.ndarray]) -> None:
@@ -163,9 +165,8 @@ def gate_map(ax: Axes, values: np.ndarray, unit: int) -> None:
     """All units of a gate over the text, (n, H): a row for each unit, white at 0, blue at 1; one unit marked."""
     colors = LinearSegmentedColormap.from_list("open", ["white", BLUE])
     image = ax.imshow(values.T, aspect="auto", cmap=colors, vmin=0, vmax=1, origin="upper", interpolation="nearest")
-    for edge in (unit - 0.5, unit + 0.5):
-        ax.axhline(edge, color=ORANGE, linewidth=2, clip_on=False)
-    ax.text(1, 1.03, f"unit {unit}: between orange lines", color=ORANGE, ha="right", transform=ax.transAxes)
+    ax.plot(-0.012, unit, ">", color=ORANGE, markersize=9, transform=ax.get_yaxis_transform(), clip_on=False)
+    ax.text(1, 1.03, f"unit {unit}: orange mark", color=ORANGE, ha="right", transform=ax.transAxes)
     ax.set(xlabel="character", ylabel="unit")
     ax.set_title("all units: blue open, white shut")
     ax.grid(False)

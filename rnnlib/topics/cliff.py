@@ -63,6 +63,6 @@ def descend(
 
 
 def has_arrived(ways: np.ndarray) -> np.ndarray:
-    """Whether descents (steps + 1, ..., 2) end in the valley: E < ARRIVED_BELOW at most of the last 20 steps, (...)."""
+    """Whether descents (steps + 1, ..., 2) arrive: E < ARRIVED_BELOW in most of the last 20 steps, (...)."""
     last = ways[-STEPS_AT_THE_END:]
     return np.median(cliff_error(last[..., 0], last[..., 1]), axis=0) < ARRIVED_BELOW

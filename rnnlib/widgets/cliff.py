@@ -73,7 +73,7 @@ class Cliff(KnobView):
         counted = ", ".join(f"{count} {name}" for name, count in result.arrived.items())
         return (
             f"After {self.steps.value} steps. {'; '.join(told)}. Of {len(all_starts())} starts all over the map, so "
-            f"many end in the valley: {counted}."
+            f"many are in the valley for most of the last 20 steps: {counted}."
         )
 
 
@@ -91,6 +91,6 @@ def way(start: tuple[float, float], clip_by: str, threshold: float) -> np.ndarra
 
 @lru_cache(maxsize=64)
 def arrivals(clip_by: str, threshold: float) -> int:
-    """How many descents from `all_starts` end in the valley."""
+    """How many descents from `all_starts` are in the valley at the end, as has_arrived says."""
     ways = descend(all_starts(), clip_by=clip_by, threshold=threshold, learning_rate=LEARNING_RATE, steps=MOST_STEPS)
     return int(has_arrived(ways).sum())

@@ -57,7 +57,7 @@ class Gates(KnobView):
         height = 20 + lines * LINE_HEIGHT + 330
         drawing = blank(9, height / 100)
         gate_letters(drawing, self._reads, result[:, self.unit.value], COLUMNS, top=10)
-        ax = drawing.add_axes((0.09, 60 / height, 0.88, 250 / height))
+        ax = drawing.add_axes((0.09, 60 / height, 0.85, 250 / height))
         gate_map(ax, result, self.unit.value)
         return drawing
 
