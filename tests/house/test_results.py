@@ -20,7 +20,7 @@ def test_the_shares_of_clipped_steps_in_notebook_04_are_what_was_measured() -> N
         shares[name] for name in ("RNN from scratch, sequential", "LSTM from scratch", "GRU from scratch")
     )
     sentence = (
-        f"{100 * rnn:.0f} % of the RNN's steps are clipped, {100 * lstm:.0f} % of an LSTM's and {100 * gru:.1f} % of"
+        f"{100 * rnn:.0f}% of the RNN's steps are clipped, {100 * lstm:.0f}% of an LSTM's and {100 * gru:.1f}% of"
     )
     assert sentence in (SOURCES / "04_gradient_problems.py").read_text()
 
