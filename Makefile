@@ -30,7 +30,7 @@ lint: .venv/test-installed
 	$(BIN)/python -m tools.notebooks check
 
 unit-tests: .venv/test-installed
-	$(BIN)/pytest -n 2 tests/unit tests/house tests/install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 tests/unit tests/house tests/install
 
 # What is promised when something goes wrong: damaged and hostile files, interrupts, full disks, broken caches.
 fault-tests: .venv/test-installed

@@ -78,7 +78,7 @@ def cliff_ground(w_limits: Limits = CLIFF_W, b_limits: Limits = CLIFF_B) -> Clif
 def cliff_map(ax: Axes, ground: CliffGround, ways: Mapping[str, np.ndarray]) -> None:
     """The error from above, the valley dotted, and the ways of some descents."""
     w_limits, b_limits, shades, valley = ground
-    ax.imshow(shades, origin="lower", extent=(*w_limits, *b_limits), aspect="auto", interpolation="antialiased")
+    ax.imshow(shades, origin="lower", extent=(*w_limits, *b_limits), aspect="auto", interpolation="nearest")
     for outline in valley:
         ax.plot(*outline.T, ":", color=BLACK, linewidth=1)
     for color, way in zip(COLORS_OF_WAYS, ways.values(), strict=False):
@@ -95,8 +95,7 @@ def cliff_regions(ax: Axes) -> None:
     """Names of the two plains and of the valley, on the map of the whole surface."""
     for w, b, name in ((4.7, -2.95, "high plain"), (4.83, -2.15, "low plain"), (4.05, -1.7, "valley")):
         ax.text(w, b, name, fontweight="bold", bbox={**WHITE_BEHIND, "alpha": 0.75, "pad": 2})
-    into_the_valley = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", (4.12, -2.0), (4.12, -1.73), arrowprops=into_the_valley)
+    ax.plot([4.12, 4.12], [-1.77, -1.97], "v-", color=BLACK, linewidth=1, markersize=7, markevery=[1])
 
 
 def cliff_errors(ax: Axes, ways: Mapping[str, np.ndarray]) -> None:

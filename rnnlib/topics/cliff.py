@@ -3,14 +3,18 @@
 Before: jacobians.py.  Next: small_cells.py.
 """
 
+import math
+from typing import Any
+
 import numpy as np
 
 CLIFF_STEPS, CLIFF_START, CLIFF_TARGET = 50, 0.5, 0.7
 ARRIVED_BELOW, STEPS_AT_THE_END = 0.01, 20
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+def _sigmoid(x: Any) -> Any:
+    """Of an array, or of a float, for which NumPy takes three times as long as Python."""
+    return 0.5 * (np.tanh(0.5 * x) if isinstance(x, np.ndarray) else math.tanh(0.5 * x)) + 0.5
 
 
 def cliff_error(w: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -29,15 +33,16 @@ def cliff_gradient(places: np.ndarray) -> np.ndarray:
 
     dx_t/dw = s(x) + w s'(x) dx/dw,  dx_t/db = 1 + w s'(x) dx/db,  with the sigmoid s and x = x_{t-1}.
     """
-    w, b = np.moveaxis(np.asarray(places, dtype=float), -1, 0)
-    x, dx_dw, dx_db = np.full_like(w, CLIFF_START), np.zeros_like(w), np.zeros_like(w)
+    w, b = np.moveaxis(np.asarray(places, dtype=float), -1, 0) if np.ndim(places) > 1 else map(float, places)
+    x, dx_dw, dx_db = CLIFF_START + 0 * w, 0 * w, 0 * w
     for _ in range(CLIFF_STEPS):
         s = _sigmoid(x)
         slope = w * s * (1 - s)
         dx_dw, dx_db = s + slope * dx_dw, 1 + slope * dx_db
         x = w * s + b
     s = _sigmoid(x)
-    return np.stack([dx_dw, dx_db], axis=-1) * (2 * (s - CLIFF_TARGET) * s * (1 - s))[..., None]
+    dE_dx = 2 * (s - CLIFF_TARGET) * s * (1 - s)
+    return np.stack([dE_dx * dx_dw, dE_dx * dx_db], axis=-1)
 
 
 def clip_vector(gradient: np.ndarray, threshold: float, by: str) -> np.ndarray:
