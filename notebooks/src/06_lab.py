@@ -399,7 +399,7 @@ checks.beats_the_ngram(my_trainer, corpus, step_budget=300)
 # %% [markdown]
 # ## Challenge 3: hand in your best session (10 minutes, medium)
 #
-# Train in the playground for at most 1,000 steps, turning whatever you like while it runs, and press Save. Its cell has made 150 steps already: press Reset first, or change its settings. Put the file's name below. A GRU of 256 units is checked within 15 seconds on two cores; an LSTM takes longer.
+# Train in the playground for at most 1,000 steps, turning whatever you like while it runs, and press Save. Its cell has made 150 steps already: press Reset first, or change its settings. Put the file's name below. Up to 256 units are checked within 15 seconds, on two cores that have nothing else to do.
 #
 # In a class the lowest perplexity on the test text wins. The lab neither shows that text nor trains on it: choose by the orange curve, then hand in, once. Who hands in twenty files and keeps the best has
 # chosen by the test text, and the number means less.
