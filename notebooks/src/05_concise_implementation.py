@@ -394,7 +394,7 @@ for name, three in scores.items():
 #
 # ## All nine models, beside the printed figures
 #
-# The same for D2L's recurrent models, at full size: 256 units, 500 epochs, the first 10,000 characters of The Time Machine. `python -m bench.results` repeats it.
+# The same for D2L's recurrent models: 256 units, learning rate 1, 500 epochs, the first 10,000 characters of The Time Machine. (Printed: 512 units in the RNN from scratch, learning rate 2 for the deep LSTM.) `python -m bench.results` repeats it.
 #
 # | model | printed: training | ours: training | validation, at the end | at its best, in epoch | test then |
 # | --- | --- | --- | --- | --- | --- |
