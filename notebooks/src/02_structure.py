@@ -40,7 +40,7 @@ figures.three_networks()
 #
 # This notebook puts numbers into it: three inputs, four hidden units, two outputs, so small that it fits on a page. Its letters are $a$, $b$ and
 # $c$. The input $x_t$ is **one-hot**: one number for each letter, 1 for the letter that is read and 0 for the others. The two outputs rate two
-# answers: *vowel* and *consonant*.
+# answers, first *vowel*, then *consonant*. The weights are made up, not learned: it calls every letter a vowel. Notebook 03 shows how that is corrected.
 
 # %% [markdown]
 # ## A network that fits on a page
@@ -54,11 +54,11 @@ one_step = OneStep(network, "abca")
 one_step
 
 # %% [markdown]
-# *Left, the units with their values. Lines are weights: blue above zero, orange and dashed below, the thicker the larger; a line that comes from
-# a 0 carries nothing and is pale. Right, the sums that gave the values, and the weights; the darker a cell, the larger its number, whatever its sign.*
+# *Left, the units with their values. Lines are weights: blue above zero, orange and dashed below, thicker where larger; a line from
+# a 0 is pale. Right, the sums that gave the values, and the weights; green is the input's part, blue the state's, orange the output's, darker where a number is larger.*
 #
-# **Try this.** (1) Step through $t = 1, 2, 3$: $h_t$ of one step is $h_{t-1}$ of the next. (2) Click a unit of $h_t$, or move *Products of unit*: all its
-# products are listed below the picture. (3) $W_{hh}$ *all 0*: compare steps 1 and 4; then back to *as it is*. (4) Type other *Letters*. (5) Choose a *Weight*, drag
+# **Try this.** (1) Step through $t = 1, 2, 3$: $h_t$ of one step is $h_{t-1}$ of the next. (2) Click a unit of $h_t$, or move *Products of unit*: its
+# products are listed below. (3) $W_{hh}$ *all 0*: compare steps 1 and 4; then back to *as it is*. (4) Type other *Letters* (a, b, c). (5) Choose a *Weight*, drag
 # its value: what moves at $t = 1$, what only later?
 
 # %% [markdown]
@@ -126,7 +126,8 @@ xs = torch.from_numpy(x)[:, None]
 outputs, state = run(xs, torch.zeros(1, 4).double(), W_xh, W_hh, b_h, W_hq, b_q)
 print("inputs", tuple(xs.shape), "outputs", tuple(outputs.shape), "last state", tuple(state.shape))
 print(
-    "the outputs are those of the picture as it first was:", torch.allclose(outputs[:, 0], torch.from_numpy(walked.o))
+    "the outputs are those of steps 1 to 3 in the picture, as it first was:",
+    torch.allclose(outputs[:, 0], torch.from_numpy(walked.o)),
 )
 
 # %% [markdown]
@@ -186,8 +187,8 @@ graph = UnrolledGraph(network, x, y)
 graph
 
 # %% [markdown]
-# *Edges not yet walked are grey, the last one walked is thick. Green, blue and orange edges carry a matrix, the black one to a loss none; a node's values stand at its right, those of a state lower down. $L_t$ is the loss of step $t$: half the
-# squared distance of $o_t$ from a target, used in notebook 03.*
+# *Edges not yet walked are grey, the last one is thick. Green, blue and orange edges carry a matrix, the black one none; a node's values stand beside it. $L_t$ is the loss of step $t$, used in notebook 03: half the
+# squared distance of $o_t$ from its target, (1, 0) for a vowel and (0, 1) for a consonant.*
 #
 # **Try this.** Move the slider to 0 and walk edge by edge. (1) Each blue edge carries the same $W_{hh}$: one matrix, used three times.
 # (2) From $x_1$ to $o_3$ there is a single way, through $h_1$, $h_2$ and $h_3$: all that the third output can know of the first letter is in the four numbers of a state.
@@ -236,7 +237,8 @@ for T in (1, 35, 1000):
     )
 
 # %% [markdown]
-# No weight has to be added. The recurrent network has $VH + H^2 + H + HV + V$ weights for any $T$: all steps use the same ones, which is called **weight sharing**. With weights for every
+# <!-- given: 965, 80,156, 77 -->
+# None has to be added; with its own for every step, 965 times 80,156, some 77 million. The recurrent network has $VH + H^2 + H + HV + V$ weights, biases counted in, for any $T$: all steps use the same ones, which is called **weight sharing**. With weights for every
 # step it would have $T$ times as many, could not read a text longer than it was made for, and would have to learn each rule at every place anew.
 
 # %% [markdown]
@@ -276,7 +278,7 @@ print(f"one-hot product {multiply * 1e6:.0f} us, looking up {look_up * 1e6:.0f} 
 
 # %% [markdown] tags=["nbval-ignore-output"]
 # {{ multiply / look_up:.0f }} times as fast where this notebook was built, and without a tensor $(T, B, V)$ of zeros and ones in memory. The numbers are the same. This library's
-# networks from scratch look rows up when they run forward on a CPU.
+# networks from scratch do the same.
 
 # %% [markdown]
 # ## Exercise 3: the forward pass, with its state carried (8 minutes, medium)
@@ -320,7 +322,7 @@ figures.inputs_and_outputs()
 # *Green, inputs that are given; blue, states; orange, outputs that are used; purple, outputs that become the next input.*
 #
 # A language model is many to many while it learns: after every character it predicts the next one. When it writes, the character that an output
-# gives becomes the next input. In a translation the **encoder** first reads the whole sentence; its last state and a start symbol are all that the **decoder** is given.
+# gives becomes the next input. In a translation the **encoder** first reads the whole sentence. The **decoder**, mostly with weights of its own, gets only the encoder's last state and a start symbol; then it goes on from its own outputs.
 
 # %% [markdown]
 # ## What does the state remember?
@@ -333,15 +335,18 @@ generator = torch.Generator().manual_seed(0)
 reader = models.LanguageModel("rnn", vocab_size=len(corpus.vocab), hidden_size=64, generator=generator)
 untrained = reader.copy()
 training.Trainer(reader, text.SequentialBatches(corpus.train)).run(1500)
-print(f"validation perplexity {training.perplexity(training.evaluate(reader, corpus.validation)):.2f}")
+nearly_blind = training.perplexity(training.evaluate(untrained, corpus.validation))
+print(
+    f"validation perplexity {training.perplexity(training.evaluate(reader, corpus.validation)):.2f}, untrained {nearly_blind:.1f}"
+)
 
 # %% [markdown]
-# **How far back does it make use of what it read?** Show it only the last 1, 2, 3, ... characters before each place, from an empty state, and ask for the next one.
+# **How far back does it make use of what it read?** Show it only the last 1, 2, 3, ... characters before each place, from a state of zeros, and ask for the next one.
 #
 # **What does the state still contain?** A **probe** tries to read off $h_t$ which letter stood $k$ steps back: one weighted sum of the 64 units for each letter, fitted on
-# training text. A guesser that knows nothing does best to say *space*, the most frequent one.
+# training text. Who knows nothing does best to say *space*. But letters betray their neighbours, so the cell also guesses the letter three back from the three after it, by counts.
 #
-# **Predict first.** From how many characters on will the first curve be level? And does an *untrained* state, made by random weights, hold any letters?
+# **Predict first.** From how many characters on will the first curve be level? And does an *untrained* state hold any letters?
 
 # %%
 shown, back = (1, 2, 3, 4, 6, 8, 12, 20), range(13)
@@ -353,6 +358,11 @@ for name, model in (("trained", reader), ("untrained", untrained)):
     probes = [memory.Probe(learnt, fitted, k, V) for k in back]
     found[name] = [probe.accuracy(asked, corpus.validation) for probe in probes]
 print("perplexity:", *(f"{length} shown {perplexity:.2f}" for length, perplexity in zip(shown, used, strict=True)))
+oldest, *after = fitted.unfold(0, 4, 1).T  # each letter, and the three after it
+table = torch.zeros(V, V, V, V).index_put((*after, oldest), torch.ones(len(oldest)), accumulate=True)
+oldest, *after = corpus.validation.unfold(0, 4, 1).T
+guessed = (table[tuple(after)].argmax(1) == oldest).double().mean()
+print(f"guessed by counting: 3 back {guessed:.0%}")
 for name, shares in found.items():
     print(f"{name}, letter found:", *(f"{k} back {shares[k]:.0%}" for k in (0, 1, 2, 3, 4, 10)))
 
@@ -372,17 +382,17 @@ drawing
 # *Left, perplexity against the number of characters shown. Right, how often the probe names the letter $k$ steps back; dashed, the most frequent letter. ($n$ characters shown reach back to $k = n - 1$.)*
 #
 # From eight characters on more of the past hardly helps, from twelve on not at all: {{ used[5]:.2f }} with 8, {{ used[6]:.2f }} with 12, {{ used[7]:.2f }} with 20. (The
-# {{ training.perplexity(training.evaluate(reader, corpus.validation)):.2f }} above is that of the same text cut into 32 pieces, each read from an empty state, so that a few characters have little before them.)
+# {{ training.perplexity(training.evaluate(reader, corpus.validation)):.2f }} above is that of the same text cut into 32 pieces, each read from a state of zeros, so that a few characters have little before them.)
 
 # %% [markdown]
 # <!-- claim: the_state_holds_the_last_letters_and_after_ten_steps_nothing_that_a_probe_finds -->
 # <!-- claim: random_weights_hold_the_last_two_letters_better_and_trained_ones_hold_letters_about_a_step_longer -->
 # <!-- given: 1 -->
 # The state holds the last letter ({{ found["trained"][0]:.0%}}); two steps back the probe finds {{ found["trained"][2]:.0%}}, four back
-# {{ found["trained"][4]:.0%}}, ten back no more than always saying *space* would.
+# {{ found["trained"][4]:.0%}}, ten back no more than always saying *space* would: there a weighted sum finds nothing any more.
 #
 # And random weights? For the last two letters, $k = 0$ and 1, they are *better* ({{ found["untrained"][1]:.0%}} against {{ found["trained"][1]:.0%}} at $k = 1$); at $k = 2$ both are nearly equal; from there on the trained
-# state holds letters a little longer, by less than a step. Even this loop of random weights carries the past along and lets it fade; training changes little about that. What is *learnt* is to make use of it.
+# state holds letters a little longer, by less than a step. Even a loop of random weights carries the past along and lets it fade. And three back, counting alone finds {{ guessed:.0%}}, without any state. So these curves do not show what training did; perplexity does: {{ nearly_blind:.0f}} untrained, {{ training.perplexity(training.evaluate(reader, corpus.validation)):.2f }} trained.
 
 # %% [markdown]
 # ## A look at single units
@@ -415,13 +425,13 @@ unrelated = (states - states.roll(1000, 0)).norm(dim=1).mean()  # the distance o
 moved = (states[1:] - states[:-1]).norm(dim=1) / unrelated
 for name, steps in (("to a space", space[1:]), ("from a space", space[:-1]), ("in a word", ~space[1:] & ~space[:-1])):
     print(f"{name} the state moves {moved[steps].mean():.2f} times the distance of two unrelated states")
-print(f"of the states' variance the plane shows {inside.share_of_variance:.0%}")
+print(f"of the variance of the 300 states the plane shows {inside.share_of_variance:.0%}")
 
 # %% [markdown]
 # <!-- claim: some_unit_tells_spaces_from_letters_over_all_validation_text -->
 # <!-- claim: at_every_letter_the_state_jumps_as_far_as_two_unrelated_states_lie_apart -->
-# This unit tells spaces from letters, though not always: look at the standard deviations. And the state jumps, everywhere alike: after one more letter it is as far away as
-# after a thousand. The plane shows {{ inside.share_of_variance:.0%}} of the variance of the states; the probe reads all 64 numbers.
+# This unit tells spaces from letters, though not always: look at the standard deviations. And on average the state jumps, everywhere alike: after one more letter it is at least as far away as
+# after a thousand. The plane shows {{ inside.share_of_variance:.0%}} of the variance of these 300 states; the probe reads all 64 numbers.
 #
 # How to learn such weights is the next question.
 
@@ -435,13 +445,13 @@ print(f"of the states' variance the plane shows {inside.share_of_variance:.0%}")
 #
 # <details><summary>A network with 256 units is to read sequences ten times as long. What has to change?</summary>
 #
-# Nothing. All steps share the same weights; only the loop runs longer. (Whether it can *learn* over such a distance is the subject of
-# notebooks 03 and 04.)
+# Nothing. All steps share the same weights; only the loop runs longer. (Whether it can *learn* over such a distance: notebooks
+# 03 and 04.)
 # </details>
 #
 # <details><summary>A state holds the letter of three steps ago. Does that mean that training has taught it to?</summary>
 #
-# No. A random loop holds it, too, and nearly as often. Compare with an untrained network before you say what was learnt.
+# No. In a random loop a probe finds it nearly as often, and much of it can be guessed from the letters after it. Compare with an untrained network and a guesser first.
 # </details>
 
 # %% [markdown]
@@ -451,5 +461,5 @@ print(f"of the states' variance the plane shows {inside.share_of_variance:.0%}")
 #   [9.5 From scratch](https://d2l.ai/chapter_recurrent-neural-networks/rnn-scratch.html)
 # - Elman 1990, *Finding structure in time*: the network of this notebook, and what its units learnt
 # - Jaeger 2001, *The "echo state" approach*: networks whose loop is never trained
-# - Karpathy, Johnson and Li 2016, *Visualizing and understanding recurrent networks*: units that count and quote
+# - Karpathy, Johnson and Li 2016, *Visualizing and understanding recurrent networks*: units of an LSTM that follow the length of a line, or whether a quotation is open
 # - Next: [03 Backpropagation through time](03_backpropagation_through_time.ipynb)

@@ -128,4 +128,4 @@ def trajectory(ax: Axes, points: np.ndarray, text: str, position: int, *, length
         ax.text(x, y, SEEN.get(text[place], text[place]), family=MONOSPACE, parse_math=False, ha="center",
                 va="center", color=ORANGE if is_last else BLUE, fontsize=16 if is_last else 14, fontweight="bold",
                 zorder=4 if is_last else 3, bbox=around if is_last else None)  # fmt: skip
-    ax.set(xlabel="where states vary most", ylabel="where second most", xticks=[], yticks=[])
+    ax.set(xlabel="direction of most variance", ylabel="of second most variance", xticks=[], yticks=[])
