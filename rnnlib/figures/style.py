@@ -169,13 +169,14 @@ class Drawing(Figure):
         self._placed: dict[Place, Axes] = {}
         self._spare: dict[Place, Axes] = {}
 
-    def add_axes(self, place: Place, **options: Any) -> Axes:  # type: ignore[override]
+    def add_axes(self, place: Sequence[float], **options: Any) -> Axes:  # type: ignore[override]
         """As Figure.add_axes.  Without options: where axes were before `empty`, the same, which have their ticks."""
+        where: Any = tuple(place)
         if options:
-            return super().add_axes(place, axes_class=CourseAxes, **options)
-        spare = self._spare.pop(place, None)
-        ax = super().add_axes(place, axes_class=CourseAxes) if spare is None else super().add_axes(spare)
-        self._placed[place] = ax
+            return super().add_axes(where, axes_class=CourseAxes, **options)
+        spare = self._spare.pop(where, None)
+        ax = super().add_axes(where, axes_class=CourseAxes) if spare is None else super().add_axes(spare)
+        self._placed[where] = ax
         return ax
 
     def add_subplot(self, *arguments: Any, **options: Any) -> Axes:

@@ -101,3 +101,10 @@ def test_outside_and_in_another_size_a_drawing_is_new() -> None:
         other = blank(3, 4)
         assert other is not first and list(kept.values()) == [other]
     assert blank(3, 4) is not other
+
+
+def test_a_place_may_be_any_sequence() -> None:
+    drawing = Drawing(3, 2)
+    places = ([0.1, 0.1, 0.3, 0.8], np.array([0.6, 0.1, 0.3, 0.8]))
+    for place in places:
+        assert drawing.add_axes(place).get_position().bounds == pytest.approx(tuple(place))
