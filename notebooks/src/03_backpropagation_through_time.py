@@ -108,8 +108,8 @@ graph
 
 # %% [markdown]
 # <!-- given: 12, 20, 16, 17 -->
-# *Purple arrows carry gradients; the thick one was walked last. Black numbers are values, purple ones gradients. Squares are the weights: each is
-# one node, which collects a share from every step; below it, the sum so far.*
+# *Purple arrows carry gradients; the thick one was walked last. Beside the nodes, black numbers are values, purple ones gradients. Squares are the weights: each is
+# one node, which collects a share from every step; below it, on purple, its gradient, the sum so far.*
 #
 # **Try this.** Move *Edges walked* from 12 to 20. (1) At $h_3$ one gradient arrives, from $o_3$. At $h_2$ two: edge 16 brings the direct term from $o_2$, edge 17
 # the one from $h_3$, and the purple numbers change. (2) Watch the sums grow: three shares each; but that of $W_{hh}$ from step 1 is 0, since $h_0 = 0$. (3) Switch to *direct term only*: as if a state did
@@ -141,7 +141,7 @@ one_step
 # step's share of $dL/dW_{hh}$, which is $h_{t-1}^\top$ times $dL/da_t$, and the sum of all shares. The darker a cell, the larger its number, whatever its sign.*
 #
 # **Try this.** (1) Begin at $t = 3$ and go down: *later* is zero at first; at $t = 1$ it is larger than the direct term in {{ int((abs(one_step.walk.later[0]) > abs(one_step.walk.direct[0])).sum()):d }} of the four units. (2) At $t = 2$ the fourth unit has $h =$ {{ one_step.walk.h[2, 3]:.2f }}, so only
-# {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: a unit near $\pm 1$ lets hardly any through.
+# {{ 1 - one_step.walk.h[2, 3] ** 2:.2f }} of its gradient passes: the nearer a unit is to $\pm 1$, the less it lets through.
 
 # %% [markdown]
 # ## All five gradients
@@ -365,7 +365,7 @@ three_ways
 # %% [markdown]
 # ## Biased or noisy
 #
-# The truncated gradient is always wrong in the same way, the randomised one in a different way each time. Draw that one 300 times, and
+# The truncated gradient is always wrong in the same way, the randomised one in a different way each time. Draw the randomised one 300 times, and
 # take the mean.
 
 # %%
