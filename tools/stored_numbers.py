@@ -40,10 +40,11 @@ def printed(item: IPyNbCell) -> list[tuple[str, str]]:
 
 def plain_text(outputs: list[NotebookNode]) -> str:
     """All that is printed, but for progress, and the results' plain texts; of what has a picture its name, one line."""
-    return "\n".join(
+    said = (
         PROGRESS.sub("", output["text"]) if "text" in output else name_or_text(output.get("data", {}))
         for output in outputs
     )
+    return "\n".join(filter(None, said))  # an output of nothing but progress is there on a slow machine alone
 
 
 def name_or_text(data: dict[str, str]) -> str:

@@ -196,6 +196,12 @@ def test_of_a_view_its_name_is_compared_and_of_a_result_all_lines() -> None:
     assert plain_text(outputs) == "Lab\nAt step 7 it writes.\nLab"
 
 
+def test_an_output_of_nothing_but_progress_is_no_line() -> None:
+    progress = nbformat.v4.new_output("stream", text="\rtraining: step 9 of 9\n")
+    verdict = nbformat.v4.new_output("execute_result", {"text/plain": "Passed."})
+    assert plain_text([progress, verdict]) == plain_text([verdict]) == "Passed."
+
+
 CODE, TEXT = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 PICTURE = TEXT("![the network](attachment:network.png)")
 
