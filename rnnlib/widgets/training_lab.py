@@ -131,10 +131,10 @@ class TrainingLab(SessionView):
     def _follow_code(self, **changes: Any) -> None:
         """Code has set something: `lab.session.set(learning_rate=0.5)`."""
         if any(self._changes(knob).get(knob) != value for knob, value in changes.items()):
-            clipping = changes.keys() & {"clip_by", "clip_threshold"}
-            now = asdict(self.session.trainers[MAIN].knobs) if clipping else {}
+            now = self.session.trainers[MAIN].knobs  # one of the clipping's two knobs says nothing without the other
+            clipping = {"clip_by": now.clip_by, "clip_threshold": now.clip_threshold}
             with self._knobs_show():
-                self.knobs.show_changes({**now, **changes})
+                self.knobs.show_changes({**clipping, **changes} if changes.keys() & clipping.keys() else changes)
 
     def _changes(self, knob: str) -> dict[str, Any]:
         """What a knob that was moved changes; "off" is a threshold without limit."""

@@ -499,3 +499,14 @@ def test_what_code_clips_by_is_not_shown_while_nothing_is_clipped(lab: TrainingL
     lab.session.worker.settle()
     lab.session.set(clip_threshold=0.5)
     assert lab.knobs.clip_by.value == "value"
+
+
+def test_a_rate_that_waits_for_its_step_stays_where_it_was_moved_to_while_code_sets_a_threshold(
+    lab: TrainingLab,
+) -> None:
+    with lab.session.worker.settled():  # nothing that is asked for takes effect meanwhile
+        lab.knobs.learning_rate.value = 0.2
+        lab.session.set(clip_threshold=0.5)
+        assert lab.knobs.learning_rate.value == 0.2
+    lab.session.worker.settle()
+    assert dict(changes(lab)) == {"learning_rate": 0.2, "clip_threshold": 0.5}
