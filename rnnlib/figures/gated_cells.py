@@ -50,7 +50,7 @@ def lstm_cell(steps: Sequence[LSTMStep], t: int, held: Sequence[str] = ()) -> Dr
     _ends(ax, "c", step.c_before, step.c, PATH, ORANGE)
     _ends(ax, "h", step.h_before, None, BUS, BLUE)
     _ends(ax, "h", None, step.h, GATES, BLUE)
-    ax.text(6, INPUT, f"$x_t$ = {step.x:+.0f}" if step.x else "$x_t$ = 0", va="center", fontsize=14, color=GREY)
+    _input(ax, step.x)
     c, h, f = (np.array([float(getattr(each, name)[0]) for each in steps]) for name in "chf")
     left = np.cumprod([1.0, *f[1:]])
     _over_time(
@@ -93,7 +93,7 @@ def gru_cell(steps: Sequence[GRUStep], t: int, *, reset_first: bool, held: Seque
     _named(ax, (263, 112), "$z_t\\,h_{t-1}$", step.z * step.h_before)
     _named(ax, (740, 112), "$(1-z_t)\\,n_t$", (1 - step.z) * step.n)
     _ends(ax, "h", step.h_before, step.h, PATH, ORANGE)
-    ax.text(6, INPUT, f"$x_t$ = {step.x:+.0f}" if step.x else "$x_t$ = 0", va="center", fontsize=14, color=GREY)
+    _input(ax, step.x)
     h, z = (np.array([float(getattr(each, name)[0]) for each in steps]) for name in "hz")
     left = np.cumprod([1.0, *z[1:]])
     _over_time(
@@ -110,6 +110,11 @@ def _canvas(title: str) -> tuple[Drawing, Axes]:
     ax.axis("off")
     ax.text(WIDTH - 20, HEIGHT - 12, title, ha="right", fontsize=14, fontweight="bold")
     return drawing, ax
+
+
+def _input(ax: Axes, x: float) -> None:
+    written = f"{x:+.0f}" if x else "0"
+    ax.text(6, INPUT, f"$x_t$ = {written}", va="center", fontsize=14, color=GREY)
 
 
 def _line(ax: Axes, color: str, *places: Place, width: float = 2) -> None:

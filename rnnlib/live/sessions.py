@@ -157,9 +157,10 @@ class Session(Experiment):
         if unknown := changes.keys() - KNOBS.keys():
             raise ValueError(f"there is no knob {unknown.pop()!r}; the knobs are {', '.join(KNOBS)}.")
         wanted = replace(self.settings, **changes)  # plain numbers, which are allowed
-        for knob in changes:
-            self.worker.do(change_of(knob, getattr(wanted, knob)))
-        self.on_set(**{knob: getattr(wanted, knob) for knob in changes})
+        asked = {knob: getattr(wanted, knob) for knob in changes}
+        for knob, value in asked.items():
+            self.worker.do(change_of(knob, value))
+        self.on_set(**asked)
 
     def fork(self, name: str | None = None) -> None:
         """Start a fork: another network with main's weights, which from now on keeps main's knobs of this moment.

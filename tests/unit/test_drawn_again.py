@@ -1,24 +1,19 @@
 """What is drawn quickly, from memory, is what would be drawn slowly: letters, and axes that are used again."""
 
 import gc
-import io
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from factories import pixels
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
-from PIL import Image
 
 from bench.views import views
 from rnnlib.figures.remembered_text import RememberingRenderer
 from rnnlib.figures.style import Drawing, blank, drawn_again
 from rnnlib.widgets.knob_view import KnobView
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
 
 
 def dots(renderer: RendererAgg, text: str, size: float, angle: float, color: tuple[float, ...], x: float, y: float):
