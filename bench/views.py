@@ -17,13 +17,17 @@ from rnnlib.models import LanguageModel
 from rnnlib.text import SequentialBatches, load_corpus
 from rnnlib.topics.small_network import example_network
 from rnnlib.training import Trainer
+from rnnlib.widgets.clipped_gradients import THRESHOLDS
 from rnnlib.widgets.knob_view import KnobView
 
 TIMES = 15
 
 
 def views() -> Iterator[tuple[KnobView, Any, list[Any]]]:
-    """A view, one of its knobs and the values it goes through, at the sizes of the notebooks."""
+    """A view, one of its knobs and the values it goes through, at the sizes of the notebooks.
+
+    Where a knob has so many, no value comes twice: a view remembers letters, and some of them results.
+    """
     corpus = load_corpus("story")
     V, text = len(corpus.vocab), corpus.vocab.decode(corpus.validation[:300])
     models = {
@@ -38,23 +42,27 @@ def views() -> Iterator[tuple[KnobView, Any, list[Any]]]:
 
     diary = widgets.TrainingDiary(trainer, corpus, prefix="the lamp ", steps=(0, 1, 5, 10, 20, 50, 100))
     yield moved(diary, "step", [4, 5, 6])
-    yield moved(widgets.Partitions(corpus), "batch", [1, 2, 3])
+    yield moved(widgets.Partitions(corpus), "batch", [*range(1, 16)])
     distribution = widgets.PerplexityOfADistribution()
-    yield distribution, distribution.shares[0], [1, 2, 3]
+    yield distribution, distribution.shares[0], [*range(1, 16)]
     yield moved(widgets.CountedBaselines(corpus), "order", [3, 4, 5])
-    yield moved(widgets.OneStep(network, "abca"), "t", [1, 2, 3])
-    yield moved(widgets.UnrolledGraph(network, x, y, backward=True), "edges", [17, 18, 20])
+    yield moved(widgets.OneStep(network, "abca"), "value", [each / 10 for each in range(-20, -5)])
+    yield moved(widgets.UnrolledGraph(network, x, y, backward=True), "edges", [*range(1, 16)])
     yield moved(widgets.OneStepBack(network, x, y), "t", [1, 2, 3])
-    yield moved(widgets.HiddenStates(models["rnn"], corpus.vocab, text), "unit", [1, 2, 3])
-    yield moved(widgets.Truncation(models["rnn"], corpus), "length", [2, 4, 8])
-    yield moved(widgets.JacobianProducts(), "radius", [0.5, 0.9, 1.3])
-    yield moved(widgets.Cliff(), "w", [4.4, 4.5, 4.6])
-    yield moved(widgets.ClippedGradients({"fresh": models["rnn"].vector.detach()}), "threshold", [0.1, 0.2, 0.5])
-    yield moved(widgets.InsideLSTM(), "t", [1, 2, 3])
-    yield moved(widgets.InsideGRU(), "t", [1, 2, 3])
-    yield moved(widgets.Gates([models["gru"], models["lstm"]], corpus.vocab, text[:180]), "unit", [1, 2, 3])
+    yield moved(widgets.HiddenStates(models["rnn"], corpus.vocab, text), "unit", [*range(1, 16)])
+    yield moved(widgets.Truncation(models["rnn"], corpus), "length", [2, 4, 8, 16, 32])
+    yield moved(widgets.JacobianProducts(), "radius", [each / 20 for each in range(5, 20)])
+    yield moved(widgets.Cliff(), "w", [4 + each / 20 for each in range(1, 16)])
+    yield moved(widgets.ClippedGradients({"fresh": models["rnn"].vector.detach()}), "threshold", [*THRESHOLDS[:10]])
+    yield moved(widgets.InsideLSTM(), "t", [*range(2, 9)])
+    yield moved(widgets.InsideGRU(), "t", [*range(2, 9)])
+    yield moved(widgets.Gates([models["gru"], models["lstm"]], corpus.vocab, text[:180]), "unit", [*range(1, 16)])
     yield moved(widgets.StepTime(), "axis", ["B, at T = 32", "T, at T times B = 1024", "T, at B = 32"])
-    yield moved(widgets.NextCharacter(models["gru"], corpus.vocab, "the lamp"), "temperature", [0.5, 1.0, 1.5])
+    yield moved(
+        widgets.NextCharacter(models["gru"], corpus.vocab, "the lamp"),
+        "temperature",
+        [each / 10 for each in range(1, 16)],
+    )
 
 
 def main(times: int = TIMES) -> None:

@@ -57,13 +57,14 @@ def spectrum(ax: Axes, eigenvalues: np.ndarray) -> None:
 class CliffGround(NamedTuple):
     """A part of the (w, b) plane, from above: what stays the same while descents change.
 
-    shades: of the error, (rows, columns, 4) from 0 to 255, rows from the lowest b.  valley: its outlines, (n, 2) each.
+    shades: of the error, (rows, columns, 4) from 0 to 255, rows from the lowest b.  valley: its outline,
+    (n, 2), with nan between two pieces.
     """
 
     w_limits: Limits
     b_limits: Limits
     shades: np.ndarray
-    valley: list[np.ndarray]
+    valley: np.ndarray
 
 
 def cliff_ground(w_limits: Limits = CLIFF_W, b_limits: Limits = CLIFF_B) -> CliffGround:
@@ -71,16 +72,15 @@ def cliff_ground(w_limits: Limits = CLIFF_W, b_limits: Limits = CLIFF_B) -> Clif
     w, b = np.meshgrid(np.linspace(*w_limits, 260), np.linspace(*b_limits, 260))
     error = cliff_error(w, b)
     shades = colormaps["Greys_r"](Normalize(-0.25, 0.45)(error), bytes=True)
-    outlines: Any = contour_generator(w, b, error).lines(ARRIVED_BELOW)
-    return CliffGround(w_limits, b_limits, shades, outlines)
+    outlines: Any = contour_generator(w, b, error, line_type="ChunkCombinedNan").lines(ARRIVED_BELOW)
+    return CliffGround(w_limits, b_limits, shades, outlines[0][0])
 
 
 def cliff_map(ax: Axes, ground: CliffGround, ways: Mapping[str, np.ndarray]) -> None:
     """The error from above, the valley dotted, and the ways of some descents."""
     w_limits, b_limits, shades, valley = ground
     ax.imshow(shades, origin="lower", extent=(*w_limits, *b_limits), aspect="auto", interpolation="nearest")
-    for outline in valley:
-        ax.plot(*outline.T, ":", color=BLACK, linewidth=1)
+    ax.plot(*valley.T, ":", color=BLACK, linewidth=1)
     for color, way in zip(COLORS_OF_WAYS, ways.values(), strict=False):
         ax.plot(*way.T, ".-", color=color, linewidth=1.6, markersize=6)
         ax.plot(*way[-1], "s", color=color, markeredgecolor=BLACK, markersize=8)

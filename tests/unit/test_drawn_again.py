@@ -55,7 +55,7 @@ def test_a_text_is_cut_off_where_the_axes_say_so() -> None:
 
 @pytest.fixture(scope="module")
 def every_view() -> list[tuple[KnobView, list]]:
-    return [(view, [knob, *values]) for view, knob, values in views()]
+    return [(view, [knob, *values[:3]]) for view, knob, values in views()]
 
 
 def moved(view: KnobView, knob, *values) -> Iterator[bytes]:
